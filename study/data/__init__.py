@@ -1,0 +1,1 @@
+"""Images, their splits, and the stream of megabatches cut from them."""

@@ -1,0 +1,1 @@
+"""Network architectures for images of any size and channel number."""

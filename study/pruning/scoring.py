@@ -1,0 +1,63 @@
+"""The criterion plug-in point: how much each weight matters."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from study.pruning.mask import Mask
+from study.registry import Registry
+
+MiniBatches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+
+
+@dataclass(frozen=True)
+class ScoringContext:
+    """What a criterion may look at. It changes none of it.
+
+    Attributes:
+        model: The trained network, its pruned weights zero, fp32.
+        mask: The weights that are still there; its names say what is to be scored.
+        minibatches: The saliency set, anew at each call: images ``[B, C, H, W]`` (normalised,
+            unaugmented, on the model's device) and labels ``[B]``. The same order each time.
+        image_shape: Channels, height, width, for criteria without data.
+        num_classes: Number of logits.
+        generator: CPU generator for criteria that draw.
+    """
+
+    model: nn.Module
+    mask: Mask
+    minibatches: MiniBatches
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    generator: torch.Generator
+
+
+@dataclass(frozen=True)
+class Criterion(ABC):
+    """Plug-in: scores of the surviving weights. Fields are its settings under ``pruning.``."""
+
+    # Whether it looks at the saliency set.
+    needs_data: ClassVar[bool] = True
+
+    @property
+    def num_rounds(self) -> int:
+        """Rounds of scoring and pruning that one pruning event takes (iterative criteria: > 1)."""
+        return 1
+
+    @abstractmethod
+    def scores(self, context: ScoringContext) -> dict[str, Tensor]:
+        """A score for each weight in ``context.mask``, by name, fp32 or fp64, higher is kept.
+
+        Scores of pruned weights are ignored. The model is left as it was: weights, buffers,
+        gradients, training mode and torch's random state, bit for bit.
+
+        Raises:
+            ValueError: It does not apply to this network, with the reason.
+        """
+
+
+CRITERIA: Registry[Criterion] = Registry("criterion")

@@ -1,0 +1,90 @@
+"""Plug-in registries: a name stands for a frozen dataclass whose fields are its hyper-parameters."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class UnknownPluginError(ValueError):
+    """A name that no plug-in of the kind is registered under."""
+
+
+def nearest(name: str, known: list[str]) -> str | None:
+    """The known name most like ``name``, or None where none is alike."""
+    matches = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+class Registry(Generic[T]):
+    """Name → plug-in class, for one kind of plug-in.
+
+    Args:
+        kind: What its members are called in messages, e.g. ``"criterion"``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator that registers a frozen dataclass under ``name``.
+
+        Raises:
+            ValueError: The name is taken by another class, or the class is no frozen dataclass.
+        """
+
+        def add(cls: type[T]) -> type[T]:
+            params = getattr(cls, "__dataclass_params__", None)
+            if params is None or not params.frozen or "__dataclass_fields__" not in cls.__dict__:
+                raise ValueError(f"{self.kind} {name!r}: {cls.__name__} must be a frozen dataclass")
+            taken = self._classes.get(name)
+            if taken is not None and (taken.__module__, taken.__qualname__) != (
+                cls.__module__,
+                cls.__qualname__,
+            ):
+                raise ValueError(
+                    f"{self.kind} {name!r} is already registered by {taken.__module__}"
+                    f".{taken.__qualname__}; choose another name"
+                )
+            self._classes[name] = cls
+            return cls
+
+        return add
+
+    def get(self, name: str) -> type[T]:
+        """The class registered under ``name``.
+
+        Raises:
+            UnknownPluginError: With the known names and the nearest match.
+        """
+        try:
+            return self._classes[name]
+        except (KeyError, TypeError):
+            guess = nearest(name, self.names())
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            known = ", ".join(self.names())
+            raise UnknownPluginError(
+                f"unknown {self.kind} {name!r}{hint} (known: {known})"
+            ) from None
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        return sorted(self._classes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._classes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def owners(self, field: str) -> list[str]:
+        """Names of the plug-ins that have a hyper-parameter called ``field``."""
+        return [name for name in self.names() if field in hyperparameters(self._classes[name])]
+
+
+def hyperparameters(cls: type[object]) -> dict[str, "dataclasses.Field[object]"]:
+    """The fields of a plug-in class by name, in order."""
+    return {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]  # every registered class is a dataclass

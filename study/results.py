@@ -1,0 +1,142 @@
+"""Records that cross layers: what a trial reports, and what the outside needs to know of it."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    EARLY_STOPPED = "early_stopped"
+    ERROR = "error"
+    INTERRUPTED = "interrupted"
+
+
+class TrialError(RuntimeError):
+    """A trial that cannot give a result: it fails with this reason, and the study goes on."""
+
+
+@dataclass(frozen=True)
+class LayerDensity:
+    """One line of the sparsity ledger: a prunable tensor after one pruning event.
+
+    Densities are fractions. ``effective_density`` counts only weights on some path from input to
+    output, and is None for graphs on which that cannot be told.
+    """
+
+    layer: str
+    num_weights: int
+    num_kept: int
+    intended_density: float
+    density: float
+    mask_overlap: float
+    effective_density: float | None = None
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One pass over what a megabatch trains on. ``step`` counts a trial's epochs from 0."""
+
+    megabatch_index: int
+    epoch_index: int
+    step: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class MegabatchRecord:
+    """The model in service once a megabatch has been learned.
+
+    ``stream_fraction`` is (megabatch_index + 1) / T; ``summary`` holds the metrics of the whole
+    trial and is empty before the last megabatch.
+    """
+
+    megabatch_index: int
+    stream_fraction: float
+    kept_epoch_index: int
+    metrics: Mapping[str, float]
+    summary: Mapping[str, float] = field(default_factory=dict)
+    layers: tuple[LayerDensity, ...] = ()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the stream has ended with it."""
+        return bool(self.summary)
+
+
+@dataclass(frozen=True)
+class TrialHistory:
+    """All that a trial has reported so far, in order."""
+
+    epochs: tuple[EpochRecord, ...] = ()
+    megabatches: tuple[MegabatchRecord, ...] = ()
+
+    def to_json(self) -> str:
+        """One line of JSON, read back by :meth:`from_json` to equal records."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrialHistory":
+        """The history that :meth:`to_json` wrote."""
+        raw: dict[str, Any] = json.loads(text)
+        return cls(
+            epochs=tuple(EpochRecord(**epoch) for epoch in raw["epochs"]),
+            megabatches=tuple(
+                MegabatchRecord(
+                    **{
+                        **megabatch,
+                        "layers": tuple(LayerDensity(**layer) for layer in megabatch["layers"]),
+                    }
+                )
+                for megabatch in raw["megabatches"]
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """What a tracker is told of a study.
+
+    Attributes:
+        name: The study's name, unique in its store.
+        description: The user's own words, may be empty.
+        config_yaml: The study file as it was launched, overrides included.
+        objectives: Metric names that the search optimises; empty where nothing is searched.
+        params: Flat facts for the parent run, dotted names.
+        fingerprint: Hash over the resolved configuration.
+    """
+
+    name: str
+    description: str
+    config_yaml: str
+    objectives: tuple[str, ...]
+    params: Mapping[str, str | int | float | bool]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class TrialInfo:
+    """What a tracker is told of a trial before it starts.
+
+    Attributes:
+        key: Hash of configuration and seed, the trial's one identity within its study.
+        number: 0-based order of proposal.
+        title: What it is, for people, e.g. ``app d=0.20 T=8 resnet20 seed=1``.
+        params: The resolved configuration by dotted path; the same keys for every trial.
+        hyperparameters: The numeric ones, with a neutral value where a method has none.
+        tags: ``method``, ``architecture``, ``dataset``, ``fingerprint`` …
+        config_yaml: The resolved configuration, which ``app-study run`` accepts.
+    """
+
+    key: str
+    number: int
+    title: str
+    params: Mapping[str, str | int | float | bool]
+    hyperparameters: Mapping[str, float]
+    tags: Mapping[str, str]
+    config_yaml: str

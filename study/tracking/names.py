@@ -1,0 +1,42 @@
+"""Every name under which a study is found in MLflow: tags, artifact paths, metric prefixes.
+
+``analysis`` reads what ``tracking`` wrote through this file alone.
+"""
+
+from typing import Final
+
+SCHEMA_VERSION: Final = "1"
+
+# Tags, on the parent run and on its children.
+TAG_KIND: Final = "app.kind"  # KIND_STUDY or KIND_TRIAL
+TAG_STUDY: Final = "study"
+TAG_SCHEMA: Final = "schema_version"
+TAG_FINGERPRINT: Final = "fingerprint"
+TAG_VERSION: Final = "app.version"
+KIND_STUDY: Final = "study"
+KIND_TRIAL: Final = "trial"
+
+# Tags of a trial's run.
+TAG_TRIAL_KEY: Final = "trial_key"
+TAG_TRIAL_NUMBER: Final = "trial_number"
+TAG_METHOD: Final = "method"
+TAG_ARCHITECTURE: Final = "architecture"
+TAG_DATASET: Final = "dataset"
+TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING
+TAG_REASON: Final = "reason"  # why it failed
+OUTCOME_RUNNING: Final = "running"
+
+# Tags of the parent run.
+TAG_OBJECTIVES: Final = "objectives"  # comma-separated metric names
+
+# Metrics. Per-megabatch metrics keep their name, step = megabatch_index.
+EPOCH_PREFIX: Final = "epoch/"  # step = epoch of the trial
+HYPERPARAMETER_PREFIX: Final = "hp/"  # numeric hyper-parameters, step 0
+
+# Artifacts.
+CONFIG_ARTIFACT: Final = "config.yaml"
+MEGABATCHES_ARTIFACT: Final = "history/megabatches.parquet"
+EPOCHS_ARTIFACT: Final = "history/epochs.parquet"
+LAYERS_ARTIFACT: Final = "history/layers.parquet"
+# The parent's are the children's, one below the other, with a column KEY_COLUMN.
+KEY_COLUMN: Final = "trial_key"
