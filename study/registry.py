@@ -1,4 +1,4 @@
-"""Plug-in registries: a name stands for a frozen dataclass whose fields are its hyper-parameters."""
+"""Plug-in registries: a name stands for a frozen dataclass, its fields are hyper-parameters."""
 
 import dataclasses
 import difflib
@@ -39,7 +39,9 @@ class Registry(Generic[T]):
         def add(cls: type[T]) -> type[T]:
             params = getattr(cls, "__dataclass_params__", None)
             if params is None or not params.frozen or "__dataclass_fields__" not in cls.__dict__:
-                raise ValueError(f"{self.kind} {name!r}: {cls.__name__} must be a frozen dataclass")
+                raise ValueError(
+                    f"{self.kind} {name!r}: {cls.__name__} must be a frozen dataclass"
+                )
             taken = self._classes.get(name)
             if taken is not None and (taken.__module__, taken.__qualname__) != (
                 cls.__module__,

@@ -1,7 +1,7 @@
 """Seeds for named random streams.
 
-Every use of chance has a name and a position, e.g. ``("order", megabatch, epoch)``, and its seed is
-a hash of the trial's seed with both. So nothing has to be remembered between two uses: a trial
+Every use of chance has a name and a position, e.g. ``("order", megabatch, epoch)``, and its seed
+is a hash of the trial's seed with both. So nothing has to be remembered between two uses: a trial
 restarted in the middle draws what it would have drawn.
 """
 

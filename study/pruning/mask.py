@@ -67,7 +67,7 @@ class Mask:
         )
 
     def overlap(self, previous: "Mask") -> dict[str, float]:
-        """By layer: kept weights shared with ``previous`` / kept weights (1 where none is kept)."""
+        """By layer: kept weights also in ``previous`` / kept weights (1 where none is kept)."""
         return {
             name: (
                 int((tensor & previous.tensors[name]).sum()) / self.kept_counts[name]

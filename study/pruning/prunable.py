@@ -31,9 +31,7 @@ def prunable_parameters(
             if not parameter.requires_grad or id(parameter) in seen:
                 continue
             is_weight = isinstance(module, _ConvNd | nn.Linear) and name == "weight"
-            is_attention = (
-                isinstance(module, nn.MultiheadAttention) and name in _ATTENTION_WEIGHTS
-            )
+            is_attention = isinstance(module, nn.MultiheadAttention) and name in _ATTENTION_WEIGHTS
             if is_weight or is_attention:
                 seen.add(id(parameter))
                 found[f"{module_name}.{name}" if module_name else name] = parameter

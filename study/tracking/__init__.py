@@ -1,1 +1,1 @@
-"""Where a study's params, metrics and artifacts go. Imports nothing, so that reports stay light."""
+"""Where params, metrics and artifacts go. Imports nothing, so that reports stay light."""
