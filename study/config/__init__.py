@@ -1,0 +1,1 @@
+"""A study in YAML, checked whole before anything starts."""

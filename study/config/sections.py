@@ -1,0 +1,178 @@
+"""The sections of a trial's configuration: typed, strict, and open to the plug-ins' own fields."""
+
+import dataclasses
+import functools
+import typing
+from typing import Annotated, Any, ClassVar, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from study.data.dataset import DATASETS
+from study.data.replay import REPLAY_POLICIES
+from study.models.architecture import ARCHITECTURES
+from study.pruning.allocation import ALLOCATIONS
+from study.pruning.schedules import SCHEDULES
+from study.pruning.scoring import CRITERIA
+from study.registry import Registry, hyperparameters
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Density = Annotated[float, Field(gt=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Refuses unknown keys, wrong types, and numbers that are none."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+class Section(Strict):
+    """A section of a trial. The fields named in ``plugin_points`` hold plug-ins' names.
+
+    The fields of the plug-ins chosen there are keys of the section too.
+    """
+
+    plugin_points: ClassVar[dict[str, Registry[Any]]] = {}
+
+    @classmethod
+    def choose(cls, raw: dict[str, Any]) -> dict[str, type]:
+        """Plug-in point → class, as ``raw`` or the defaults name them; unknown names are left out.
+
+        Raises nothing: :mod:`study.config.trial` says what is unknown.
+        """
+        chosen = {}
+        for point, registry in cls.plugin_points.items():
+            name = raw.get(point, cls.model_fields[point].default)
+            if isinstance(name, str) and name in registry:
+                chosen[point] = registry.get(name)
+        return chosen
+
+    def plugin(self, point: str) -> Any:
+        """The plug-in chosen at ``point``, with its settings from this section.
+
+        Raises:
+            ValueError: The plug-in refuses its settings.
+        """
+        cls = self.plugin_points[point].get(getattr(self, point))
+        return cls(**{name: getattr(self, name) for name in hyperparameters(cls)})
+
+
+class DataSection(Section):
+    """Which images, and how they are split. All splits are functions of ``seed`` alone."""
+
+    plugin_points = {"dataset": DATASETS}
+
+    dataset: str = "digits"
+    root: str | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    holdout_fraction: Fraction = 0.1
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    shots_per_class: Annotated[int, Field(ge=1)] | None = None
+
+
+class StreamSection(Section):
+    """How the data arrives, and which of what has arrived a megabatch trains on."""
+
+    plugin_points = {"replay": REPLAY_POLICIES}
+
+    num_megabatches: Annotated[int, Field(ge=1)] = 8
+    validation_fraction: Fraction = 0.1
+    replay: str = "full"
+
+
+class ModelSection(Section):
+    """The network."""
+
+    plugin_points = {"architecture": ARCHITECTURES}
+
+    architecture: str = "convnet"
+
+
+class PruningSection(Section):
+    """How much is pruned, when, by which score, and how it is spread over the layers."""
+
+    plugin_points = {"schedule": SCHEDULES, "criterion": CRITERIA, "allocation": ALLOCATIONS}
+
+    schedule: str = "app"
+    criterion: str = "snip"
+    allocation: str = "global"
+    final_density: Density | None = None
+    tau: Annotated[float, Field(gt=0)] | None = None
+    exclude: tuple[str, ...] = ()
+    control: Literal["none", "shuffle_within_layers", "reinitialised_scores"] = "none"
+    regrow: Fraction = 0.0
+    reference_compat: bool = False
+
+
+class SaliencySection(Section):
+    """The examples that scores are computed on."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    source: Literal["replayed", "newest"] = "replayed"
+    batch_size: Annotated[int, Field(ge=1)] = 100
+
+
+class TrainingSection(Section):
+    """SGD within a megabatch; the defaults are the paper's."""
+
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    total_samples: Annotated[int, Field(ge=2)] | None = None
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    lr: Annotated[float, Field(gt=0)] = 0.1
+    momentum: Fraction = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    nesterov: bool = False
+    lr_milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.4, 0.8)
+    lr_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    keep: Literal["best", "last"] = "best"
+    reset_optimizer: bool = False
+    augment: bool | None = None
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "data": DataSection,
+    "stream": StreamSection,
+    "model": ModelSection,
+    "pruning": PruningSection,
+    "saliency": SaliencySection,
+    "training": TrainingSection,
+}
+TARGETS = ("final_density", "tau")
+
+
+@functools.cache
+def section_model(section: type[Section], plugins: tuple[type, ...]) -> type[Section]:
+    """``section`` with the fields of the chosen plug-ins."""
+    extra: dict[str, Any] = {}
+    for plugin in plugins:
+        hints = typing.get_type_hints(plugin)
+        for name, field in hyperparameters(plugin).items():
+            default = ... if field.default is dataclasses.MISSING else field.default
+            extra[name] = (hints[name], default)
+    if not extra:
+        return section
+    made: type[Section] = pydantic.create_model(section.__name__, __base__=section, **extra)
+    return made
+
+
+def owners(section: type[Section], field: str) -> dict[str, list[str]]:
+    """Plug-in point → names of the plug-ins there that have ``field``; empty for base fields."""
+    if field in section.model_fields:
+        return {}
+    found = {point: registry.owners(field) for point, registry in section.plugin_points.items()}
+    return {point: names for point, names in found.items() if names}
+
+
+def field_annotations(section: type[Section], field: str) -> list[Any]:
+    """Every type that ``section.field`` may have, over all plug-ins; empty where unknown."""
+    if field in section.model_fields:
+        return [section.model_fields[field].annotation]
+    return [
+        typing.get_type_hints(section.plugin_points[point].get(name))[field]
+        for point, names in owners(section, field).items()
+        for name in names
+    ]

@@ -1,0 +1,1 @@
+"""The anytime loop: prune, train, serve, for each megabatch of the stream."""

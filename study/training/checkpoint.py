@@ -1,0 +1,82 @@
+"""Checkpoints of a trial on disk: written whole or not at all, checked when read."""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+logger = logging.getLogger(__name__)
+
+NUM_KEPT = 2
+_DIGEST_LENGTH = 16
+
+
+class CheckpointFolder:
+    """The newest checkpoints of one trial. A file's name holds its place in the trial and a digest.
+
+    Args:
+        folder: Made at the first save.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, state: dict[str, Any], *, position: int) -> Path:
+        """Write ``state`` (tensors and plain values) as the newest checkpoint.
+
+        Args:
+            state: What :meth:`load_latest` gives back.
+            position: Rises along the trial; of two checkpoints the higher is newer.
+
+        Raises:
+            OSError: The disk is full or cannot be written; the checkpoints before are untouched.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".writing-{os.getpid()}"
+        try:
+            with temporary.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            path = self.folder / f"{position:08d}-{_digest(temporary)}.pt"
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(self.folder)
+        for old in self._newest_first()[NUM_KEPT:]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def load_latest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that is whole, on the CPU; None where there is none.
+
+        A torn or altered file is passed over for the one before it, with a warning in the log.
+        """
+        for path in self._newest_first():
+            if _digest(path) != path.stem.rpartition("-")[2]:
+                logger.warning("checkpoint %s is damaged; going back to the one before", path)
+                continue
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return state
+        return None
+
+    def _newest_first(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(self.folder.glob("[0-9]*-*.pt"), reverse=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_LENGTH]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,168 @@
+"""How long a megabatch is trained, one pass over it, and evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from study.data.batches import ImagePool, num_minibatches
+from study.data.dataset import IndexArray
+from study.pruning.mask import Mask
+from study.results import TrialError
+from study.training.optimiser import OptimiserSpec
+from study.training.precision import autocast
+from study.training.seeding import global_seed, numpy_generator, torch_generator
+
+EVALUATION_BATCH_SIZE = 128  # larger ones are slower on CPU
+
+
+def megabatch_samples(sizes: Sequence[int], total_samples: int) -> list[int]:
+    """Examples through SGD in each megabatch, in proportion to what it trains on.
+
+    Every megabatch gets total / Σ n_k passes over its n_k examples; the parts add up to
+    ``total_samples`` exactly.
+
+    Raises:
+        ValueError: A megabatch would get fewer than two examples.
+    """
+    everything = sum(sizes)
+    until = 0
+    samples = []
+    arrived = 0
+    for size in sizes:
+        arrived += size
+        # Rounded to nearest in whole numbers, so that no example is lost to floating point.
+        upto = (2 * total_samples * arrived + everything) // (2 * everything)
+        samples.append(upto - until)
+        until = upto
+    if min(samples) < 2:
+        raise ValueError(
+            f"training.total_samples = {total_samples} leaves a megabatch with {min(samples)} "
+            f"examples to train on; at least {-(-2 * everything // min(sizes))} are needed for "
+            f"stream.num_megabatches = {len(sizes)}"
+        )
+    return samples
+
+
+def epoch_sizes(num_examples: int, num_samples: int) -> list[int]:
+    """Examples of each epoch when ``num_samples`` go through SGD out of ``num_examples``.
+
+    The last epoch is cut short where they do not divide. One that would hold a single example
+    gives it to the epoch before: batch normalisation cannot take it.
+    """
+    full, rest = divmod(num_samples, num_examples)
+    sizes = [num_examples] * full
+    if rest == 1 and full and num_examples > 1:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
+
+
+def epoch_order(pool: IndexArray, size: int, *, seed: int, position: tuple[int, int]) -> IndexArray:
+    """``size`` examples of ``pool`` in random order, each once before any comes twice."""
+    rng = numpy_generator(seed, "order", *position)
+    order = pool[rng.permutation(len(pool))]
+    while len(order) < size:
+        order = np.concatenate([order, pool[rng.permutation(len(pool))]])
+    return order[:size]
+
+
+@dataclass(frozen=True)
+class EpochTraining:
+    """What one epoch of a megabatch is trained with.
+
+    Attributes:
+        position: 0-based megabatch and epoch.
+        first_step, num_steps: Steps of the megabatch before this epoch, and in all.
+    """
+
+    optimiser: OptimiserSpec
+    batch_size: int
+    augment: bool
+    precision: Literal["fp32", "bf16"]
+    seed: int
+    position: tuple[int, int]
+    first_step: int
+    num_steps: int
+
+
+def train_epoch_(
+    model: nn.Module,
+    optimiser: torch.optim.SGD,
+    mask: Mask,
+    images: ImagePool,
+    order: IndexArray,
+    how: EpochTraining,
+) -> tuple[float, float]:
+    """Train ``model`` in place on ``images`` in the given order.
+
+    Returns:
+        Mean loss and accuracy over the epoch as trained.
+
+    Raises:
+        TrialError: The loss is not finite: training diverged.
+    """
+    device = next(model.parameters()).device
+    augmentation = torch_generator(how.seed, "augmentation", *how.position)
+    masked = _masked_parameters(model, mask)
+    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+    num_correct = torch.zeros((), dtype=torch.int64, device=device)
+    model.train()
+    step = how.first_step
+    with global_seed(device, how.seed, "dropout", *how.position):
+        for inputs, labels in images.minibatches(
+            order, batch_size=how.batch_size, augment=how.augment, generator=augmentation
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = how.optimiser.lr_at(step, num_steps=how.num_steps)
+            with autocast(how.precision, device):
+                logits = model(inputs)
+                loss = functional.cross_entropy(logits, labels)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            with torch.no_grad():
+                for parameter, kept in masked:
+                    parameter.mul_(kept)
+                loss_sum += loss.detach() * len(labels)
+                num_correct += (logits.detach().argmax(1) == labels).sum()
+            step += 1
+    mean_loss = float(loss_sum) / len(order)
+    if not np.isfinite(mean_loss):
+        megabatch, epoch = how.position
+        raise TrialError(
+            f"training diverged: loss is {mean_loss} in epoch {epoch} of megabatch {megabatch}; "
+            f"try a smaller training.lr"
+        )
+    return mean_loss, int(num_correct) / len(order)
+
+
+def num_steps(sizes: Sequence[int], batch_size: int) -> int:
+    """Steps of SGD in epochs of these sizes."""
+    return sum(num_minibatches(size, batch_size) for size in sizes)
+
+
+def _masked_parameters(model: nn.Module, mask: Mask) -> list[tuple[nn.Parameter, Tensor]]:
+    parameters = dict(model.named_parameters())
+    return [
+        (parameters[name], tensor.to(parameters[name].dtype))
+        for name, tensor in mask.tensors.items()
+        if mask.kept_counts[name] < mask.sizes[name]
+    ]
+
+
+def count_errors(model: nn.Module, images: ImagePool, order: IndexArray, *, precision: Literal["fp32", "bf16"]) -> int:
+    """Misclassified examples among ``order``, in evaluation mode, without augmentation."""
+    device = next(model.parameters()).device
+    model.eval()
+    num_wrong = torch.zeros((), dtype=torch.int64, device=device)
+    with torch.inference_mode():
+        for inputs, labels in images.minibatches(order, batch_size=EVALUATION_BATCH_SIZE):
+            with autocast(precision, device):
+                num_wrong += (model(inputs).argmax(1) != labels).sum()
+    return int(num_wrong)

@@ -1,0 +1,105 @@
+"""The numbers of a megabatch, and those of the trial at its end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from study import metrics as arithmetic
+from study.pruning.mask import Mask
+from study.results import EpochRecord, LayerDensity
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ServiceTerms:
+    """What turns error rates into service: T, the error of a guess, h, and the split sizes."""
+
+    num_megabatches: int
+    chance: float
+    service_after: float
+    split_sizes: Mapping[str, int]
+
+
+def accuracy_metrics(error_rates: Mapping[str, float], kept: EpochRecord) -> dict[str, float]:
+    """Error rate and accuracy of each split, and the gaps between them.
+
+    Args:
+        error_rates: By split; those of ``train`` without augmentation, in evaluation mode.
+        kept: The epoch that was kept, for the gap of the paper.
+    """
+    rates = dict(error_rates)
+    validation_accuracy = kept.metrics.get("validation_accuracy")
+    if validation_accuracy is not None:
+        rates["validation"] = 1.0 - validation_accuracy
+    made = {f"{split}_error_rate": rate for split, rate in rates.items()}
+    made |= {f"{split}_accuracy": 1.0 - rate for split, rate in rates.items()}
+    if validation_accuracy is not None:
+        made["generalization_gap"] = kept.metrics["train_accuracy"] - validation_accuracy
+    if "test" in rates:
+        made["test_generalization_gap"] = rates["test"] - rates["train"]
+    return made
+
+
+def density_metrics(
+    model: nn.Module, mask: Mask, layers: Sequence[LayerDensity]
+) -> dict[str, float]:
+    """Densities of the network in service; ``effective_density`` only where it can be told."""
+    num_parameters = sum(p.numel() for p in model.parameters())
+    num_pruned = mask.num_weights - mask.num_kept
+    shared = sum(layer.mask_overlap * layer.num_kept for layer in layers)
+    made = {
+        "density": mask.density,
+        "sparsity": mask.sparsity,
+        "model_density": (num_parameters - num_pruned) / num_parameters,
+        "mask_overlap": shared / mask.num_kept if mask.num_kept else 1.0,
+    }
+    effective = [layer.effective_density for layer in layers]
+    known = [e for e in effective if e is not None]
+    if layers and len(known) == len(layers):
+        alive = sum(e * layer.num_weights for e, layer in zip(known, layers, strict=True))
+        made["effective_density"] = alive / mask.num_weights
+    return made
+
+
+def service_metrics(
+    megabatches: Sequence[Metrics], terms: ServiceTerms
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The running metrics after these megabatches, and the trial's at the end of the stream.
+
+    Args:
+        megabatches: Metrics of megabatch 1 … k.
+        terms: See :class:`ServiceTerms`.
+
+    Returns:
+        Metrics of megabatch k, and those of the trial (empty while k < T).
+    """
+    running: dict[str, float] = {}
+    summary: dict[str, float] = {}
+    is_last = len(megabatches) == terms.num_megabatches
+    for prefix, split in (("", "holdout"), ("test_", "test")):
+        if not terms.split_sizes.get(split):
+            continue
+        errors = [m[f"{split}_error_rate"] for m in megabatches]
+        running[f"{prefix}projected_service_error"] = arithmetic.projected_service_error(
+            errors,
+            num_megabatches=terms.num_megabatches,
+            chance=terms.chance,
+            service_after=terms.service_after,
+        )
+        running[f"{prefix}mean_error"] = arithmetic.mean_error(errors)
+        running[f"{prefix}cumulative_errors"] = float(
+            sum(round(e * terms.split_sizes[split]) for e in errors)
+        )
+        if is_last:
+            summary[f"{prefix}anytime_error"] = arithmetic.anytime_error(
+                errors, chance=terms.chance
+            )
+            summary[f"{prefix}final_error"] = errors[-1]
+            summary[f"{prefix}service_error"] = arithmetic.service_error(
+                errors, chance=terms.chance, service_after=terms.service_after
+            )
+    if is_last:
+        summary["final_density"] = megabatches[-1]["density"]
+    return running, summary

@@ -1,0 +1,41 @@
+"""Device and number format of a trial."""
+
+import contextlib
+from typing import Literal
+
+import torch
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+Precision = Literal["fp32", "bf16", "auto"]
+
+
+def resolve_device(name: DeviceName) -> torch.device:
+    """The device called ``name``; ``auto`` is a GPU where one is visible.
+
+    Raises:
+        ValueError: ``cuda`` is asked for and torch sees none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "training.device is cuda, but torch sees no GPU here; set it to auto or cpu, or "
+            "resources.gpus_per_trial above 0 if the GPU is hidden from the trial"
+        )
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def resolve_precision(name: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """``auto`` is bf16 on GPUs that have it, else fp32."""
+    if name != "auto":
+        return name
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def autocast(
+    precision: Literal["fp32", "bf16"], device: torch.device
+) -> contextlib.AbstractContextManager[object]:
+    """The context of a forward pass. Scores and parameters stay fp32 in either."""
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)

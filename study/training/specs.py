@@ -1,0 +1,81 @@
+"""What a trial is made of, apart from its network: data, pruning, training."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from study.data.batches import ImagePool
+from study.data.dataset import IndexArray
+from study.data.replay import ReplayPolicy
+from study.data.stream import Megabatch
+from study.pruning.prune import PruningMethod
+from study.pruning.schedules import PruningSchedule
+from study.training.optimiser import OptimiserSpec
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The data of a trial: pools of images, and which of them arrive when.
+
+    ``holdout`` and the megabatches index ``train_images``; ``test`` indexes ``test_images``.
+    """
+
+    train_images: ImagePool
+    test_images: ImagePool
+    megabatches: tuple[Megabatch, ...]
+    holdout: IndexArray
+    test: IndexArray
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class PruningSpec:
+    """What is pruned at the opening of each megabatch.
+
+    Attributes:
+        target_density: Density at the end of the stream, for schedules that take one.
+        exclude: Patterns of layers to leave dense.
+        regrow: Fraction of the kept weights that is swapped at each event.
+        saliency_fraction: Part of the examples that scores are computed on.
+        saliency_source: ``replayed`` draws them from all that the megabatch trains on, ``newest``
+            from its own part alone.
+    """
+
+    schedule: PruningSchedule
+    target_density: float | None
+    method: PruningMethod
+    exclude: tuple[str, ...] = ()
+    regrow: float = 0.0
+    saliency_fraction: float = 0.2
+    saliency_source: Literal["replayed", "newest"] = "replayed"
+    saliency_batch_size: int = 100
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """How a megabatch is trained: exactly one of ``epochs`` and ``total_samples`` is given."""
+
+    optimiser: OptimiserSpec
+    epochs: int | None
+    total_samples: int | None
+    batch_size: int
+    keep: Literal["best", "last"]
+    reset_optimizer: bool
+    augment: bool
+    precision: Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class LearnerSpec:
+    """Everything about a trial but its data and its network.
+
+    ``identity`` names the trial in its checkpoints; ``service_after`` is the h of the service
+    error.
+    """
+
+    replay: ReplayPolicy
+    pruning: PruningSpec
+    training: TrainingSpec
+    seed: int
+    service_after: float
+    identity: str
