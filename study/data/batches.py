@@ -1,0 +1,132 @@
+"""Mini-batches of normalised images, cropped and flipped, on the device: the hot path."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - everybody's name for it
+from torch import Tensor
+
+from study.data.dataset import IndexArray, UInt8Array
+
+CROP_PADDING = 4
+
+
+def num_minibatches(num_examples: int, batch_size: int) -> int:
+    """SGD steps in one pass: ⌈n / batch size⌉, but a last mini-batch of one joins the one before.
+
+    Batch normalisation cannot train on a single example. A single example in all stays one.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    full, left = divmod(num_examples, batch_size)
+    if left == 1 and full > 0:
+        return full
+    return full + (left > 0)
+
+
+class ImagePool:
+    """Images of one split as mini-batches.
+
+    On a CPU the arrays stay where they are, shared with other processes and perhaps read-only:
+    a mini-batch is indexed with numpy (a copy) and only the copy becomes a tensor. On another
+    device the uint8 images are put there once.
+
+    Args:
+        images: ``uint8 [N, C, H, W]``, never written to.
+        labels: ``int64 [N]``.
+        mean, std: Per channel, of images scaled to [0, 1].
+        device: Where the mini-batches are wanted.
+        channels_last: Memory format of the mini-batches. Converting costs more than it gains
+            on a CPU; meant for half precision on CUDA.
+    """
+
+    def __init__(
+        self,
+        images: UInt8Array,
+        labels: IndexArray,
+        *,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device,
+        channels_last: bool = False,
+    ) -> None:
+        self._images, self._labels = images, labels
+        self._resident: tuple[Tensor, Tensor] | None = None
+        if device.type != "cpu":
+            self._resident = (
+                torch.tensor(images, device=device),
+                torch.tensor(labels, device=device),
+            )
+        self._device = device
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        # x/255 normalised = x · scale + shift: two passes in place over a mini-batch.
+        means = torch.tensor(mean, dtype=torch.float64)
+        stds = torch.tensor(std, dtype=torch.float64)
+        self._scale = _per_channel(1 / (255 * stds), device)
+        self._shift = _per_channel(-means / stds, device)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def minibatches(
+        self,
+        order: IndexArray,
+        *,
+        batch_size: int,
+        augment: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images ``float32 [B, C, H, W]`` and labels ``int64 [B]`` in the order given.
+
+        Args:
+            order: Indices of this pool's examples; may repeat or leave out some.
+            batch_size: B; the last mini-batch is smaller, or larger by one
+                (:func:`num_minibatches`).
+            augment: Random crop after padding with 4 black pixels, and mirrored with
+                probability ½, drawn for each image.
+            generator: CPU generator that augmentation draws from; needed for it.
+
+        Raises:
+            ValueError: Augmentation without a generator.
+        """
+        if augment and generator is None:
+            raise ValueError("augment needs a generator to draw crops and flips from")
+        num_steps = num_minibatches(len(order), batch_size)
+        for step in range(num_steps):
+            stop = len(order) if step == num_steps - 1 else (step + 1) * batch_size
+            images, labels = self._take(order[step * batch_size : stop])
+            if augment:
+                assert generator is not None
+                images = self._crop_and_flip(images, generator)
+            pixels = images.to(torch.float32, memory_format=self._memory_format)
+            yield pixels.mul_(self._scale).add_(self._shift), labels
+
+    def _take(self, chosen: IndexArray) -> tuple[Tensor, Tensor]:
+        if self._resident is not None:
+            images, labels = self._resident
+            index = torch.tensor(chosen, device=self._device)
+            return images[index], labels[index]
+        return (
+            torch.from_numpy(self._images.take(chosen, axis=0)),
+            torch.from_numpy(self._labels.take(chosen)),
+        )
+
+    def _crop_and_flip(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """One gather over the flat pixels of the padded images, still uint8."""
+        size, channels, height, width = images.shape
+        corners = torch.randint(2 * CROP_PADDING + 1, (2, size, 1), generator=generator)
+        mirrored = torch.randint(2, (size, 1), generator=generator).bool()
+        padded_width = width + 2 * CROP_PADDING
+        rows = corners[0] + torch.arange(height)
+        columns = corners[1] + torch.where(
+            mirrored, torch.arange(width - 1, -1, -1), torch.arange(width)
+        )
+        pixels = (rows * padded_width).unsqueeze(2) + columns.unsqueeze(1)
+        index = pixels.view(size, 1, height * width).to(self._device)
+        padded = F.pad(images, (CROP_PADDING,) * 4).flatten(2)
+        gathered = padded.gather(2, index.expand(-1, channels, -1))
+        return gathered.view(size, channels, height, width)
+
+
+def _per_channel(values: Tensor, device: torch.device) -> Tensor:
+    return values.to(torch.float32).view(1, -1, 1, 1).to(device)

@@ -1,0 +1,53 @@
+"""The stream cut into megabatches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.data.dataset import DataError, IndexArray
+from study.data.splits import floor_fraction
+
+
+@dataclass(frozen=True)
+class Megabatch:
+    """One arrival: disjoint indices into the training arrays, in order of arrival.
+
+    Attributes:
+        index: 0-based position in the stream.
+        train: Examples for SGD and saliency; never empty.
+        validation: Examples for choosing the best epoch; may be empty.
+    """
+
+    index: int
+    train: IndexArray
+    validation: IndexArray
+
+
+def cut_stream(
+    stream: IndexArray, num_megabatches: int, *, validation_fraction: float
+) -> tuple[Megabatch, ...]:
+    """Cut the stream into T parts in order, whose sizes differ by one at most.
+
+    Args:
+        stream: Indices in order of arrival.
+        num_megabatches: T, from 1 to the number of examples.
+        validation_fraction: Share of each part in [0, 1), rounded down: the last of it to arrive.
+
+    Raises:
+        DataError: A value out of range.
+    """
+    if not 0 <= validation_fraction < 1:
+        raise DataError(
+            f"stream.validation_fraction must be at least 0 and below 1, got {validation_fraction}"
+        )
+    if not 1 <= num_megabatches <= len(stream):
+        raise DataError(
+            f"stream.num_megabatches must be between 1 and the {len(stream)} examples of the "
+            f"stream, got {num_megabatches}"
+        )
+    megabatches = []
+    for index, part in enumerate(np.array_split(stream, num_megabatches)):
+        num_validation = min(floor_fraction(validation_fraction, len(part)), len(part) - 1)
+        num_train = len(part) - num_validation
+        megabatches.append(Megabatch(index, part[:num_train].copy(), part[num_train:].copy()))
+    return tuple(megabatches)

@@ -1,0 +1,313 @@
+"""The small classification data sets of torchvision, read from local files by its own classes."""
+
+import contextlib
+import gzip
+import pickle
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from study.data.dataset import (
+    DATASETS,
+    DataError,
+    DatasetSource,
+    ImageDataset,
+    IndexArray,
+    UInt8Array,
+)
+
+# What torchvision's readers raise on missing, cut or foreign files.
+_READ_ERRORS = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AssertionError,
+    pickle.UnpicklingError,
+    zlib.error,
+)
+_DIGITS = tuple(str(digit) for digit in range(10))
+_IDX_FILES = tuple(
+    f"{split}-{content}-ubyte"
+    for split in ("train", "t10k")
+    for content in ("images-idx3", "labels-idx1")
+)
+
+
+@dataclass(frozen=True)
+class TorchvisionSource(DatasetSource):
+    """One data set of torchvision. ``download: true`` fetches what is not there yet.
+
+    Class attributes of a member: ``loader``, its class in torchvision; ``folder``, where that
+    class looks, relative to ``data.root``; constants of normalisation as they are published.
+    """
+
+    loader: ClassVar[str]
+    folder: ClassVar[str]
+    by_split: ClassVar[bool] = False  # chooses with split="test" instead of train=False
+    mean: ClassVar[tuple[float, ...]]
+    std: ClassVar[tuple[float, ...]]
+    crop_and_flip: ClassVar[bool] = False
+
+    download: bool = False
+
+    def load(self, root: Path | None) -> ImageDataset:
+        """Read training and test split."""
+        if root is None:
+            raise DataError(
+                f"data.root is not set, and {self.loader} is read from files: set data.root or "
+                f"APP_STUDY_DATA to the folder that holds {self.folder}"
+            )
+        try:
+            with self._place(root) as place:
+                train = self._read(place, train=True)
+                test = self._read(place, train=False)
+                train_images, test_images = _images(train.data), _images(test.data)
+        except _READ_ERRORS as error:
+            raise DataError(self._complaint(root, error)) from error
+        names = tuple(str(name) for name in getattr(train, "classes", _DIGITS))
+        return ImageDataset(
+            train_images=train_images,
+            train_labels=_labels(train),
+            test_images=test_images,
+            test_labels=_labels(test),
+            class_names=names,
+            mean=self.mean,
+            std=self.std,
+            crop_and_flip=self.crop_and_flip,
+        )
+
+    def _place(self, root: Path) -> contextlib.AbstractContextManager[Path]:
+        """The folder to give to torchvision."""
+        return contextlib.nullcontext(root)
+
+    def _read(self, place: Path, *, train: bool) -> Any:
+        from torchvision import datasets  # takes a second
+
+        loader = getattr(datasets, self.loader)
+        if self.by_split:
+            chosen: dict[str, Any] = {"split": "train" if train else "test"}
+        else:
+            chosen = {"train": train}
+        return loader(place, download=self.download, **chosen, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        return {}
+
+    def _complaint(self, root: Path, error: BaseException) -> str:
+        if self.download:
+            return f"{self.loader} could not be downloaded to {root} or read from there: {error}"
+        why = "no such folder" if not (root / self.folder).exists() else str(error).split(".")[0]
+        return (
+            f"{self.loader} was not found, or is damaged: expected in {root / self.folder} "
+            f"({why}); set data.root or APP_STUDY_DATA to the folder that holds "
+            f"{self.folder}, or set data.download: true"
+        )
+
+
+@dataclass(frozen=True)
+class IdxSource(TorchvisionSource):
+    """A data set of the MNIST family: IDX files, plain or as the ``.gz`` they come in.
+
+    Besides torchvision's own place, NAME/raw, they may lie in NAME itself, whatever its case, and
+    ``data.root`` may be that folder.
+    """
+
+    def _files(self) -> tuple[str, ...]:
+        return _IDX_FILES
+
+    @contextlib.contextmanager
+    def _place(self, root: Path) -> Iterator[Path]:
+        found = self._found(root)
+        if found is None or self.download:
+            yield root
+            return
+        with tempfile.TemporaryDirectory(prefix="app-study-") as scratch:
+            raw = Path(scratch) / self.loader / "raw"
+            raw.mkdir(parents=True)
+            for name in self._files():
+                if (found / name).is_file():
+                    (raw / name).symlink_to((found / name).resolve())
+                else:
+                    with gzip.open(found / f"{name}.gz") as packed, (raw / name).open("wb") as out:
+                        shutil.copyfileobj(packed, out)
+            yield Path(scratch)
+
+    def _found(self, root: Path) -> Path | None:
+        """The first folder that holds all files."""
+        # Files of different members of the family have equal names: only the folder tells.
+        names = (self.loader, self.loader.lower())
+        folders = [root / name / sub for name in names for sub in ("raw", "")]
+        if root.name.lower() == self.loader.lower():
+            folders += [root / "raw", root]
+        for folder in folders:
+            if all(
+                (folder / name).is_file() or (folder / f"{name}.gz").is_file()
+                for name in self._files()
+            ):
+                return folder
+        return None
+
+
+@DATASETS.register("mnist")
+@dataclass(frozen=True)
+class MNIST(IdxSource):
+    """MNIST: 70,000 grey 28×28 handwritten digits."""
+
+    loader: ClassVar[str] = "MNIST"
+    folder: ClassVar[str] = "MNIST/raw"
+    mean: ClassVar[tuple[float, ...]] = (0.1307,)
+    std: ClassVar[tuple[float, ...]] = (0.3081,)
+
+
+@DATASETS.register("fashion_mnist")
+@dataclass(frozen=True)
+class FashionMNIST(IdxSource):
+    """FashionMNIST: 70,000 grey 28×28 pictures of clothes in 10 classes."""
+
+    loader: ClassVar[str] = "FashionMNIST"
+    folder: ClassVar[str] = "FashionMNIST/raw"
+    mean: ClassVar[tuple[float, ...]] = (0.2860,)
+    std: ClassVar[tuple[float, ...]] = (0.3530,)
+
+
+@DATASETS.register("kmnist")
+@dataclass(frozen=True)
+class KMNIST(IdxSource):
+    """KMNIST: 70,000 grey 28×28 cursive Japanese characters in 10 classes."""
+
+    loader: ClassVar[str] = "KMNIST"
+    folder: ClassVar[str] = "KMNIST/raw"
+    mean: ClassVar[tuple[float, ...]] = (0.1918,)
+    std: ClassVar[tuple[float, ...]] = (0.3483,)
+
+
+@DATASETS.register("qmnist")
+@dataclass(frozen=True)
+class QMNIST(IdxSource):
+    """QMNIST: MNIST with its full test split of 60,000."""
+
+    loader: ClassVar[str] = "QMNIST"
+    folder: ClassVar[str] = "QMNIST/raw"
+    mean: ClassVar[tuple[float, ...]] = (0.1307,)
+    std: ClassVar[tuple[float, ...]] = (0.3081,)
+
+    def _files(self) -> tuple[str, ...]:
+        contents = ("images-idx3-ubyte", "labels-idx2-int")
+        return tuple(f"qmnist-{split}-{c}" for split in ("train", "test") for c in contents)
+
+
+@DATASETS.register("emnist")
+@dataclass(frozen=True)
+class EMNIST(IdxSource):
+    """EMNIST: grey 28×28 handwritten characters, in torchvision's (transposed) orientation.
+
+    ``split`` is ``balanced`` (47 classes), ``byclass``, ``bymerge``, ``digits`` or ``mnist``.
+    """
+
+    loader: ClassVar[str] = "EMNIST"
+    folder: ClassVar[str] = "EMNIST/raw"
+    mean: ClassVar[tuple[float, ...]] = (0.1751,)
+    std: ClassVar[tuple[float, ...]] = (0.3332,)
+    # "letters" counts its labels from 1 and is left out.
+    splits: ClassVar[tuple[str, ...]] = ("balanced", "byclass", "bymerge", "digits", "mnist")
+
+    split: str = "balanced"
+
+    def __post_init__(self) -> None:
+        if self.split not in self.splits:
+            raise ValueError(f"split must be one of {', '.join(self.splits)}, got {self.split!r}")
+
+    def _files(self) -> tuple[str, ...]:
+        return tuple(
+            f"emnist-{self.split}-{half}-{content}-ubyte"
+            for half in ("train", "test")
+            for content in ("images-idx3", "labels-idx1")
+        )
+
+    def _options(self) -> dict[str, Any]:
+        return {"split": self.split}
+
+
+@DATASETS.register("cifar10")
+@dataclass(frozen=True)
+class CIFAR10(TorchvisionSource):
+    """CIFAR-10: 60,000 colour 32×32 photographs in 10 classes."""
+
+    loader: ClassVar[str] = "CIFAR10"
+    folder: ClassVar[str] = "cifar-10-batches-py"
+    mean: ClassVar[tuple[float, ...]] = (0.4914, 0.4822, 0.4465)
+    std: ClassVar[tuple[float, ...]] = (0.2470, 0.2435, 0.2616)
+    crop_and_flip: ClassVar[bool] = True
+
+
+@DATASETS.register("cifar100")
+@dataclass(frozen=True)
+class CIFAR100(TorchvisionSource):
+    """CIFAR-100: 60,000 colour 32×32 photographs in 100 classes."""
+
+    loader: ClassVar[str] = "CIFAR100"
+    folder: ClassVar[str] = "cifar-100-python"
+    mean: ClassVar[tuple[float, ...]] = (0.5071, 0.4865, 0.4409)
+    std: ClassVar[tuple[float, ...]] = (0.2673, 0.2564, 0.2762)
+    crop_and_flip: ClassVar[bool] = True
+
+
+@DATASETS.register("svhn")
+@dataclass(frozen=True)
+class SVHN(TorchvisionSource):
+    """SVHN: 99,289 colour 32×32 house numbers; digits are not mirrored, so not augmented."""
+
+    loader: ClassVar[str] = "SVHN"
+    folder: ClassVar[str] = "train_32x32.mat"
+    by_split: ClassVar[bool] = True
+    mean: ClassVar[tuple[float, ...]] = (0.4377, 0.4438, 0.4728)
+    std: ClassVar[tuple[float, ...]] = (0.1980, 0.2010, 0.1970)
+
+
+@DATASETS.register("stl10")
+@dataclass(frozen=True)
+class STL10(TorchvisionSource):
+    """STL-10: 13,000 colour 96×96 photographs in 10 classes."""
+
+    loader: ClassVar[str] = "STL10"
+    folder: ClassVar[str] = "stl10_binary"
+    by_split: ClassVar[bool] = True
+    mean: ClassVar[tuple[float, ...]] = (0.4467, 0.4398, 0.4066)
+    std: ClassVar[tuple[float, ...]] = (0.2603, 0.2566, 0.2713)
+    crop_and_flip: ClassVar[bool] = True
+
+
+@DATASETS.register("usps")
+@dataclass(frozen=True)
+class USPS(TorchvisionSource):
+    """USPS: 9,298 grey 16×16 handwritten digits of envelopes."""
+
+    loader: ClassVar[str] = "USPS"
+    folder: ClassVar[str] = "usps.bz2"
+    mean: ClassVar[tuple[float, ...]] = (0.2469,)
+    std: ClassVar[tuple[float, ...]] = (0.2989,)
+
+
+def _images(data: Any) -> UInt8Array:
+    """``[N, C, H, W]`` from what torchvision keeps: grey without channels, CIFAR channels last."""
+    images = np.asarray(data)
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.shape[1] != 3:
+        images = images.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(images, dtype=np.uint8)
+
+
+def _labels(split: Any) -> IndexArray:
+    labels = np.asarray(split.labels if hasattr(split, "labels") else split.targets)
+    # QMNIST keeps eight facts about each digit; the first is what it is.
+    return (labels if labels.ndim == 1 else labels[:, 0]).astype(np.int64)

@@ -1,0 +1,321 @@
+import logging
+import os
+from collections import Counter
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from study.data.class_map import load_class_map
+from study.data.dataset import DataError
+from study.data.decoding import CACHE_FOLDER, DecodeSettings, decode_image
+from study.data.image_folder import ImageFolder
+
+RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
+
+
+@pytest.fixture(autouse=True)
+def user_cache(tmp_path_factory, monkeypatch):
+    cache = tmp_path_factory.mktemp("user-cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    return cache
+
+
+def paint(path, colour=RED, size=(8, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, colour in (("red", RED), ("blue", BLUE)):
+        for number in range(3):
+            paint(tmp_path / "images" / name / f"{number}.png", colour)
+    return tmp_path / "images"
+
+
+def source(**settings):
+    return ImageFolder(image_size=4, **settings)
+
+
+def test_classes_are_the_sub_folders_in_order_of_name(folder):
+    dataset = source().load(folder)
+    assert dataset.class_names == ("blue", "red")
+    assert dataset.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert dataset.train_images.shape == (6, 3, 4, 4)
+    assert dataset.train_images[0, :, 0, 0].tolist() == list(BLUE)
+    assert dataset.test_images is None
+    assert dataset.crop_and_flip
+
+
+@pytest.mark.parametrize("name", ["test", "val", "validation"])
+def test_train_and_test_folders_are_the_two_splits(tmp_path, name):
+    for split, number in (("train", 2), (name, 1)):
+        for label in ("a", "b"):
+            for index in range(number):
+                paint(tmp_path / split / label / f"{index}.png", BLUE if label == "b" else RED)
+    dataset = source().load(tmp_path)
+    assert dataset.train_labels.tolist() == [0, 0, 1, 1]
+    assert dataset.test_labels.tolist() == [0, 1]
+    assert dataset.test_images[1, :, 0, 0].tolist() == list(BLUE)
+
+
+def test_test_is_preferred_to_val(tmp_path):
+    for split in ("train", "test", "val"):
+        for label in ("a", "b"):
+            paint(tmp_path / split / label / "0.png", GREEN if split == "val" else RED)
+    assert source().load(tmp_path).test_images[0, :, 0, 0].tolist() == list(RED)
+
+
+def test_the_path_is_relative_to_the_root(folder):
+    assert len(source(path="images").load(folder.parent).train_labels) == 6
+
+
+def test_hidden_files_and_other_files_are_not_images(folder):
+    paint(folder / "red" / ".hidden.png")
+    paint(folder / "red" / ".thumbnails" / "1.png")
+    paint(folder / ".git" / "1.png")
+    paint(folder / "__MACOSX" / "1.png")
+    (folder / "red" / "notes.txt").write_text("no image")
+    assert len(source().load(folder).train_labels) == 6
+
+
+def test_images_in_deeper_folders_belong_to_the_class(folder):
+    paint(folder / "red" / "more" / "deep.PNG")
+    assert source().load(folder).train_labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_grey_images_have_one_channel_and_are_not_augmented(folder):
+    dataset = source(grayscale=True).load(folder)
+    assert dataset.train_images.shape == (6, 1, 4, 4)
+    assert (len(dataset.mean), len(dataset.std), dataset.crop_and_flip) == (1, 1, False)
+
+
+def test_images_are_decoded_once(folder, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, logger="study.data.decoding")
+    first = source().load(folder)
+    assert "decoding 6 images" in caplog.text
+    assert len(list((folder / CACHE_FOLDER).glob("*.npy"))) == 1
+
+    def decoded_again(*_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("study.data.decoding.decode_image", decoded_again)
+    again = source().load(folder)
+    assert np.array_equal(first.train_images, again.train_images)
+
+
+def test_a_changed_image_and_another_setting_are_decoded_anew(folder):
+    source().load(folder)
+    paint(folder / "blue" / "0.png", GREEN, size=(9, 9))
+    assert source().load(folder).train_images[0, :, 0, 0].tolist() == list(GREEN)
+    assert ImageFolder(image_size=6).load(folder).train_images.shape == (6, 3, 6, 6)
+
+
+def test_an_image_replaced_by_one_of_equal_size_is_noticed_by_its_time(folder):
+    source().load(folder)
+    path = folder / "blue" / "0.png"
+    content = paint(folder / "other.png", GREEN).read_bytes()
+    path.write_bytes(content)
+    os.utime(path, ns=(10**18, 10**18))
+    assert source().load(folder).train_images[0, :, 0, 0].tolist() == list(GREEN)
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"\x93NUMPY cut"])
+def test_a_damaged_cache_is_made_anew_with_a_warning(folder, caplog, content):
+    first = source().load(folder)
+    cache = next((folder / CACHE_FOLDER).glob("*.npy"))
+    cache.write_bytes(content)
+    again = source().load(folder)
+    assert "made anew" in caplog.text
+    assert np.array_equal(first.train_images, again.train_images)
+    assert np.load(cache).shape == (6, 3, 4, 4)
+
+
+def test_the_cache_goes_to_the_user_where_the_folder_cannot_be_written(folder, user_cache):
+    (folder / CACHE_FOLDER).write_text("a file in the way")
+    source().load(folder)
+    assert len(list((user_cache / "app-study").glob("*.npy"))) == 1
+    assert (folder / CACHE_FOLDER).read_text() == "a file in the way"
+
+
+def test_without_any_place_for_the_cache_it_still_loads_and_says_so(folder, user_cache, caplog):
+    (folder / CACHE_FOLDER).write_text("in the way")
+    (user_cache / "app-study").write_text("in the way")
+    assert len(source().load(folder).train_labels) == 6
+    assert "decoded again next time" in caplog.text
+
+
+def test_broken_images_are_named_up_to_ten_of_them(folder):
+    for number in range(12):
+        (folder / "red" / f"broken{number:02}.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    with pytest.raises(DataError) as caught:
+        source().load(folder)
+    named = [line for line in str(caught.value).splitlines() if "broken" in line]
+    assert len(named) == 10
+    assert str(folder / "red" / "broken00.jpg") in named[0]
+    assert not (folder / CACHE_FOLDER).exists()
+
+
+def test_a_cut_image_is_broken(folder):
+    path = folder / "red" / "0.png"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(DataError, match=r"red/0\.png"):
+        source().load(folder)
+
+
+def test_an_empty_class_folder_is_named(folder):
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match="images/empty: this class folder holds no images"):
+        source().load(folder)
+
+
+def test_a_class_of_test_that_training_lacks_is_named(tmp_path):
+    for name in ("train/a", "train/b", "test/a", "test/stranger"):
+        paint(tmp_path / name / "0.png")
+    with pytest.raises(DataError, match="class 'stranger' is not in"):
+        source().load(tmp_path)
+
+
+def test_a_test_folder_without_classes_is_refused(tmp_path):
+    for name in ("train/a", "train/b"):
+        paint(tmp_path / name / "0.png")
+    paint(tmp_path / "test" / "0.png")
+    with pytest.raises(DataError, match="test holds no class folders"):
+        source().load(tmp_path)
+
+
+def test_a_folder_without_two_classes_is_refused(tmp_path):
+    paint(tmp_path / "0.png")
+    with pytest.raises(DataError, match="two class folders or more, found none"):
+        source().load(tmp_path)
+
+
+def test_an_image_size_too_small_is_refused_by_its_name():
+    with pytest.raises(ValueError, match=r"^image_size must be at least 4, got 2$"):
+        ImageFolder(image_size=2)
+
+
+COLOUR = DecodeSettings(image_size=4, grayscale=False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("L", 77, (77, 77, 77)),
+        ("1", 1, (255, 255, 255)),
+        ("LA", (77, 255), (77, 77, 77)),
+        ("RGBA", (10, 20, 30, 255), (10, 20, 30)),
+        ("RGBA", (10, 20, 30, 0), (255, 255, 255)),
+        ("I;16", 0x4D12, (0x4D, 0x4D, 0x4D)),
+    ],
+)
+def test_images_of_any_mode_become_eight_bit_colour(tmp_path, mode, colour, expected):
+    Image.new(mode, (8, 8), colour).save(tmp_path / "image.png")
+    pixels = decode_image(tmp_path / "image.png", COLOUR)
+    assert pixels.dtype == np.uint8
+    assert pixels[:, 1, 1].tolist() == list(expected)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_palette_images_take_the_colours_of_their_palette(tmp_path, transparent):
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, *GREEN])
+    settings = {"transparency": bytes([0, 255])} if transparent else {}
+    image.save(tmp_path / "image.png", **settings)
+    assert decode_image(tmp_path / "image.png", COLOUR)[:, 0, 0].tolist() == list(GREEN)
+
+
+def test_the_shorter_side_is_resized_and_the_centre_kept(tmp_path):
+    pixels = np.zeros((8, 24, 3), dtype=np.uint8)
+    pixels[:, 8:16] = 255
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    Image.fromarray(pixels.transpose(1, 0, 2)).save(tmp_path / "tall.png")
+    for name in ("wide.png", "tall.png"):
+        decoded = decode_image(tmp_path / name, COLOUR)
+        assert decoded.shape == (3, 4, 4)
+        assert decoded[:, 1:3, 1:3].min() > 240
+
+
+def test_an_image_of_the_right_size_is_left_as_it_is(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    assert np.array_equal(decode_image(tmp_path / "image.png", COLOUR), pixels.transpose(2, 0, 1))
+
+
+def test_a_camera_held_sideways_is_turned_upright(tmp_path):
+    pixels = np.zeros((8, 8, 3), dtype=np.uint8)
+    pixels[:4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(pixels).save(tmp_path / "image.png", exif=exif)
+    decoded = decode_image(tmp_path / "image.png", COLOUR)
+    assert decoded[:, 0].max() < 50
+    assert decoded[:, 3].min() > 200
+
+
+def write_map(folder, text):
+    (folder / "map.yaml").write_text(text)
+    return source(class_map="map.yaml")
+
+
+def test_a_class_map_joins_folders_leaves_out_others_and_orders_the_classes(folder):
+    paint(folder / "green" / "0.png", GREEN)
+    paint(folder / "black" / "0.png", (0, 0, 0))
+    dataset = write_map(folder, "red: warm\nblue: cold\ngreen: cold\n").load(folder)
+    assert dataset.class_names == ("warm", "cold")
+    assert dataset.train_labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("red: warm\nyellow: cold\n", "names the folder 'yellow', which is not there"),
+        ("red: warm\n1: cold\n", "reads 1 as int, not text; put it in quotes"),
+        ("red: warm\nblue: off\n", "reads False as bool"),
+        ("- red\n- blue\n", "must be lines of"),
+        ("", "must be lines of"),
+        ("red: [", "cannot be read"),
+        ("red: same\nblue: same\n", "two class folders or more, found same"),
+    ],
+)
+def test_a_class_map_that_does_not_fit_is_refused(folder, text, words):
+    with pytest.raises(DataError, match=words):
+        write_map(folder, text).load(folder)
+
+
+def test_a_class_map_that_is_not_there_is_refused_with_those_that_are(folder):
+    with pytest.raises(DataError, match=r"no map named 'imagenet9'.*restricted_imagenet"):
+        source(class_map="imagenet9").load(folder)
+    with pytest.raises(DataError, match=r"nothing\.yaml cannot be read"):
+        source(class_map="nothing.yaml").load(folder)
+
+
+def test_restricted_imagenet_has_14_super_classes_of_five_but_for_four_kinds_of_monkey(tmp_path):
+    mapping = load_class_map("restricted_imagenet", tmp_path)
+    sizes = Counter(mapping.values())
+    assert len(sizes) == 14
+    assert sizes.pop("monkey") == 4
+    assert set(sizes.values()) == {5}
+    assert all(len(name) == 9 and name[0] == "n" and name[1:].isdigit() for name in mapping)
+
+
+def test_an_imagenet_folder_becomes_restricted_imagenet(tmp_path):
+    mapping = load_class_map("restricted_imagenet", tmp_path)
+    for split in ("train", "val"):
+        for name in [*mapping, "n09999999"]:
+            paint(tmp_path / split / name / "0.jpeg")
+    dataset = source(class_map="restricted_imagenet").load(tmp_path)
+    assert dataset.num_classes == 14
+    assert dataset.class_names[:2] == ("bird", "turtle")
+    assert len(dataset.train_labels) == len(dataset.test_labels) == len(mapping) == 69
+
+
+def test_the_shipped_map_is_sorted_like_the_folders_of_imagenet(tmp_path):
+    names = list(load_class_map("restricted_imagenet", tmp_path))
+    assert names == sorted(names)
+    assert yaml.safe_load(yaml.safe_dump(names)) == names
