@@ -1,5 +1,6 @@
-"""Pruning schedules: the density after each pruning event."""
+"""The pruning schedule plug-in point: the density after each pruning event."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,6 +30,22 @@ class PruningEvent:
     samples_arrived: int = 0
     validation_errors: tuple[float, ...] = ()
 
+    @property
+    def target(self) -> float:
+        """The target density, for schedules that take one."""
+        assert self.target_density is not None, "a schedule with a target was given none"
+        return self.target_density
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the last megabatch opens."""
+        return self.k == self.num_megabatches
+
+    @property
+    def progress(self) -> float:
+        """K / T, in (0, 1]."""
+        return self.k / self.num_megabatches
+
 
 @dataclass(frozen=True)
 class PruningSchedule(ABC):
@@ -41,7 +58,22 @@ class PruningSchedule(ABC):
 
     @abstractmethod
     def density(self, event: PruningEvent) -> float:
-        """Density in (0, 1] after the pruning event, never above ``previous_density``."""
+        """Density in (0, 1] after the pruning event, never above that of the event before."""
+
+    def final_density(self, num_megabatches: int, target: float | None) -> float | None:  # noqa: ARG002  # others end where T says
+        """The density that a stream of ``num_megabatches`` is known to end on; else None.
+
+        Args:
+            num_megabatches: T.
+            target: Density asked for; None for a schedule without target.
+        """
+        return target if self.takes_target and self.ends_on_target else None
 
 
 SCHEDULES: Registry[PruningSchedule] = Registry("pruning schedule")
+
+
+def tau_of(density: float) -> float:
+    """The paper's sparsity level τ of ``density`` in (0, 1]: ln(density) / ln(0.8), at least 0."""
+    # math.log(1.0) / negative is -0.0, which would print as such.
+    return abs(math.log(density) / math.log(SPARSITY_BASE))

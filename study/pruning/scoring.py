@@ -25,7 +25,9 @@ class ScoringContext:
             unaugmented, on the model's device) and labels ``[B]``. The same order each time.
         image_shape: Channels, height, width, for criteria without data.
         num_classes: Number of logits.
-        generator: CPU generator for criteria that draw.
+        generator: CPU generator for criteria that draw, and for networks that do (dropout).
+        fresh_model: Makes a newly initialised network of the same architecture on the same
+            device; needed by the control ``reinitialised_scores`` and by ``reference_compat``.
     """
 
     model: nn.Module
@@ -34,6 +36,7 @@ class ScoringContext:
     image_shape: tuple[int, int, int]
     num_classes: int
     generator: torch.Generator
+    fresh_model: Callable[[], nn.Module] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""Criteria that look after the flow of gradients or of signal through the network."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from study.pruning.gradients import (
+    Loss,
+    class_balanced,
+    gradients_of,
+    scoring_copy,
+    summed,
+)
+from study.pruning.mask import named_weights
+from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
+
+
+@CRITERIA.register("grasp")
+@dataclass(frozen=True)
+class Grasp(Criterion):
+    """w · (Hg): keep what the norm of the gradient lives on (Wang et al., arXiv 2002.07376).
+
+    g and H are gradient and Hessian of the loss of logits / ``temperature``, summed over the
+    mini-batches of a class-balanced part of the saliency set, with respect to the weights that
+    are still there; training mode. The paper removes the highest −w · (Hg).
+
+    Attributes:
+        temperature: Divides the logits, above 0; the paper's is 200.
+    """
+
+    temperature: float = 200.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < float("inf"):
+            raise ValueError(
+                f"temperature must be a number above 0, got {self.temperature}; 200 is usual"
+            )
+
+    def scores(self, context: ScoringContext) -> dict[str, Tensor]:
+        """W · (Hg)."""
+        loss = self._loss()
+        with scoring_copy(context, training=True) as network:
+            weights = named_weights(network, context.mask.tensors)
+            gradient = summed(
+                gradients_of(loss(network, images, labels), weights)
+                for images, labels in class_balanced(context.minibatches)
+            )
+            # A pruned weight is no parameter any more: its gradient takes no part.
+            gradient = {n: g * context.mask.tensors[n] for n, g in gradient.items()}
+            products = []
+            for images, labels in class_balanced(context.minibatches):
+                slopes = gradients_of(loss(network, images, labels), weights, create_graph=True)
+                along = torch.stack([(slopes[n] * g).sum() for n, g in gradient.items()]).sum()
+                # H·g of this mini-batch: the derivative of its g_b·g.
+                products.append(gradients_of(along, weights))
+            hessian_gradient = summed(products)
+            return {n: w.detach() * hessian_gradient[n] for n, w in weights.items()}
+
+    def _loss(self) -> Loss:
+        def loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+            return nn.functional.cross_entropy(network(images) / self.temperature, labels)
+
+        return loss
+
+
+@CRITERIA.register("synflow")
+@dataclass(frozen=True)
+class SynFlow(Criterion):
+    """|w · ∂R/∂w|, R the summed output of the network with |w| (Tanaka et al., arXiv 2006.05467).
+
+    Needs no data: the input is one image of ones. Every parameter is replaced by its absolute
+    value, fp64, in evaluation mode with the running means of batch normalisation at 0, as in a
+    network that has seen nothing: subtracting a mean would cut paths that exist.
+
+    Attributes:
+        rounds: Rounds of scoring and pruning in one event, densities falling geometrically; the
+            paper's 100 keep layers from being cut off.
+    """
+
+    needs_data: ClassVar[bool] = False
+
+    rounds: int = 100
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
+
+    @property
+    def num_rounds(self) -> int:
+        """``rounds``."""
+        return self.rounds
+
+    def scores(self, context: ScoringContext) -> dict[str, Tensor]:
+        """|w · ∂R/∂w|."""
+        with scoring_copy(context, training=False) as network:
+            network.double()
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.abs_()
+                for module in network.modules():
+                    if isinstance(module, _BatchNorm) and module.running_mean is not None:
+                        module.running_mean.zero_()
+            weights = named_weights(network, context.mask.tensors)
+            device = next(iter(weights.values())).device
+            ones = torch.ones((1, *context.image_shape), dtype=torch.float64, device=device)
+            gradients = gradients_of(network(ones).sum(), weights)
+            return {name: (w.detach() * gradients[name]).abs() for name, w in weights.items()}

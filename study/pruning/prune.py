@@ -1,0 +1,180 @@
+"""One pruning event: scores, counts, and the mask that they make."""
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from study.pruning.allocation import Allocation, AllocationContext
+from study.pruning.gradients import isolated_rng
+from study.pruning.mask import Mask, named_weights
+from study.pruning.scoring import Criterion, ScoringContext
+from study.pruning.selection import largest
+from study.results import TrialError
+
+Control = Literal["none", "shuffle_within_layers", "reinitialised_scores"]
+
+
+@dataclass(frozen=True)
+class PruningMethod:
+    """How weights are chosen.
+
+    Attributes:
+        criterion: What a weight is worth.
+        allocation: How many weights a layer keeps.
+        control: ``shuffle_within_layers`` keeps the criterion's counts by layer and draws the
+            weights among the survivors; ``reinitialised_scores`` scores a newly initialised
+            network under the current mask (Frankle et al. 2021, arXiv 2009.08576).
+        reference_compat: Prune as the public reference code was measured to: from the second
+            event on, scores of fresh weights rank all weights, and the masks are intersected.
+            Density then falls below what was asked for.
+    """
+
+    criterion: Criterion
+    allocation: Allocation
+    control: Control = "none"
+    reference_compat: bool = False
+
+    def __post_init__(self) -> None:
+        if self.control not in get_args(Control):
+            raise ValueError(
+                f"control must be one of {', '.join(get_args(Control))}, got {self.control!r}"
+            )
+
+
+@dataclass(frozen=True)
+class PruningDecision:
+    """The mask of an event, and the density that the allocation meant each layer to have."""
+
+    mask: Mask
+    intended_density: Mapping[str, float]
+
+
+def num_kept(density: float, num_weights: int) -> int:
+    """K = ⌊d·N + ½⌋, how many of N weights a density d in [0, 1] keeps."""
+    return math.floor(density * num_weights + 0.5)
+
+
+def prune(context: ScoringContext, *, method: PruningMethod, density: float) -> PruningDecision:
+    """Choose the weights that stay, exactly K of them and all among those still there.
+
+    Nothing of the context changes but its generator. Where K is the number of weights still
+    there, nothing is scored.
+
+    Args:
+        context: The network and what to score it on.
+        method: How to choose.
+        density: d in (0, 1], of all prunable weights.
+
+    Raises:
+        TrialError: Scores are not finite, or more weights are asked for than are left.
+        ValueError: The criterion does not apply to the network.
+    """
+    mask = context.mask
+    total = num_kept(density, mask.num_weights)
+    if total == mask.num_kept:
+        return PruningDecision(mask, mask.layer_densities)
+    if method.reference_compat and not mask.is_dense:
+        everything = replace(context, mask=Mask.dense(mask.tensors), model=_fresh_model(context))
+        ranked = _chosen(everything, method, density, everything.model)
+        return PruningDecision(ranked & mask, ranked.layer_densities)
+    if total > mask.num_kept:
+        raise TrialError(
+            f"a density of {density:g} means {total} weights, but {mask.num_kept} are left; a "
+            "pruning schedule must not rise"
+        )
+    scored = context
+    if method.control == "reinitialised_scores":
+        scored = replace(context, model=_fresh_model(context))
+        mask.apply_(scored.model)
+    chosen = _chosen(scored, method, density, context.model)
+    return PruningDecision(chosen, chosen.layer_densities)
+
+
+def _fresh_model(context: ScoringContext) -> nn.Module:
+    if context.fresh_model is None:
+        raise ValueError(
+            "control: scores of a newly initialised network were asked for (reinitialised_scores "
+            "or reference_compat), but the scoring context has no fresh_model"
+        )
+    device = next(iter(context.mask.tensors.values())).device
+    with isolated_rng(device, context.generator):
+        return context.fresh_model()
+
+
+def _chosen(
+    context: ScoringContext, method: PruningMethod, density: float, weighed: nn.Module
+) -> Mask:
+    """The mask of K survivors of ``context.mask``, in as many rounds as the criterion takes.
+
+    Args:
+        context: What is scored.
+        method: How to choose.
+        density: d after the last round.
+        weighed: The network whose weights the allocation sees.
+    """
+    criterion, mask = method.criterion, context.mask
+    is_iterated = criterion.num_rounds > 1
+    network = copy.deepcopy(context.model) if is_iterated else context.model
+    weights = {n: w.detach() for n, w in named_weights(weighed, mask.tensors).items()}
+    for round_density in _round_densities(mask.density, density, criterion.num_rounds):
+        total = num_kept(round_density, mask.num_weights)
+        if total == mask.num_kept:
+            continue
+        if is_iterated:
+            mask.apply_(network)
+        scores = _ranked(criterion.scores(replace(context, model=network, mask=mask)), mask)
+        counts = method.allocation.counts(
+            AllocationContext(scores, mask, total, round_density, weights)
+        )
+        mask = Mask({n: largest(scores[n], kept, counts[n]) for n, kept in mask.tensors.items()})
+    if method.control == "shuffle_within_layers":
+        return _shuffled(mask, context.mask, context.generator)
+    return mask
+
+
+def _round_densities(start: float, end: float, num_rounds: int) -> Iterator[float]:
+    """Densities that fall geometrically from ``start`` (not among them) to exactly ``end``."""
+    for round_number in range(1, num_rounds):
+        yield start * (end / start) ** (round_number / num_rounds)
+    yield end
+
+
+def _ranked(scores: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
+    """The scores in a type that ranks exactly, checked on the survivors.
+
+    Raises:
+        TrialError: A survivor's score is not finite.
+    """
+    for name, kept in mask.tensors.items():
+        num_broken = int((kept & ~scores[name].isfinite()).sum())
+        if num_broken:
+            raise TrialError(
+                f"layer {name}: {num_broken} of {mask.kept_counts[name]} scores are not finite; "
+                "the training has diverged (lower optimiser.lr) or the criterion overflows on "
+                "this network"
+            )
+    # Half precision fits into fp32 without loss, and its ties stay ties.
+    return {
+        name: score if score.dtype in (torch.float32, torch.float64) else score.float()
+        for name, score in scores.items()
+    }
+
+
+def _shuffled(mask: Mask, survivors: Mask, generator: torch.Generator) -> Mask:
+    """As many weights of each layer as ``mask`` keeps, drawn from its ``survivors``.
+
+    To permute a layer's scores over its survivors and keep the highest is to permute the mask.
+    """
+    shuffled = {}
+    for name, kept in mask.tensors.items():
+        places = survivors.tensors[name]
+        order = torch.randperm(survivors.kept_counts[name], generator=generator)
+        tensor = torch.zeros_like(kept)
+        tensor[places] = kept[places][order.to(kept.device)]
+        shuffled[name] = tensor
+    return Mask(shuffled)
