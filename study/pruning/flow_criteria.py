@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from study.pruning.gradients import (
     Loss,
+    NamedTensors,
     class_balanced,
     gradients_of,
     scoring_copy,
@@ -52,10 +53,8 @@ class Grasp(Criterion):
             gradient = {n: g * context.mask.tensors[n] for n, g in gradient.items()}
             products = []
             for images, labels in class_balanced(context.minibatches):
-                slopes = gradients_of(loss(network, images, labels), weights, create_graph=True)
-                along = torch.stack([(slopes[n] * g).sum() for n, g in gradient.items()]).sum()
-                # H·g of this mini-batch: the derivative of its g_b·g.
-                products.append(gradients_of(along, weights))
+                value = loss(network, images, labels)
+                products.append(_hessian_product(value, weights, gradient))
             hessian_gradient = summed(products)
             return {n: w.detach() * hessian_gradient[n] for n, w in weights.items()}
 
@@ -64,6 +63,27 @@ class Grasp(Criterion):
             return nn.functional.cross_entropy(network(images) / self.temperature, labels)
 
         return loss
+
+
+def _hessian_product(
+    value: Tensor, weights: dict[str, nn.Parameter], direction: NamedTensors
+) -> NamedTensors:
+    """H·v of ``value``: the derivative of the inner product of its gradient with v.
+
+    Raises:
+        ValueError: An operation of the network has no second derivative in torch.
+    """
+    try:
+        slopes = gradients_of(value, weights, create_graph=True)
+        along = torch.stack([(slopes[n] * v).sum() for n, v in direction.items()]).sum()
+        return gradients_of(along, weights)
+    except RuntimeError as error:
+        if "derivative for" not in str(error):
+            raise
+        raise ValueError(
+            f"criterion grasp needs second derivatives, and this network has none: {error}; "
+            "choose another pruning.criterion"
+        ) from error
 
 
 @CRITERIA.register("synflow")

@@ -1,5 +1,6 @@
 """Criteria from first-order gradients of mini-batches or of single examples."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -91,7 +92,10 @@ class Fisher(Criterion):
             num_weights = sum(weight.numel() for weight in weights.values())
             chunk = max(1, _MAX_GRADIENT_NUMBERS // num_weights)
             values = {name: weight.detach() for name, weight in weights.items()}
-            squares = summed(_squared_gradients(network, values, context.minibatches, chunk))
+            with warnings.catch_warnings():
+                # Some operations (permuted layouts) are taken one example at a time: no matter.
+                warnings.filterwarnings("ignore", message="There is a performance drop")
+                squares = summed(_squared_gradients(network, values, context.minibatches, chunk))
             num_examples = sum(len(labels) for _, labels in context.minibatches())
             return {
                 name: 0.5 * values[name].square() * square / num_examples

@@ -71,7 +71,7 @@ def prune(context: ScoringContext, *, method: PruningMethod, density: float) -> 
         density: d in (0, 1], of all prunable weights.
 
     Raises:
-        TrialError: Scores are not finite, or more weights are asked for than are left.
+        TrialError: Scores are not finite or all 0, or more weights are asked for than are left.
         ValueError: The criterion does not apply to the network.
     """
     mask = context.mask
@@ -148,7 +148,7 @@ def _ranked(scores: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
     """The scores in a type that ranks exactly, checked on the survivors.
 
     Raises:
-        TrialError: A survivor's score is not finite.
+        TrialError: A survivor's score is not finite, or all are 0 before anything was pruned.
     """
     for name, kept in mask.tensors.items():
         num_broken = int((kept & ~scores[name].isfinite()).sum())
@@ -158,6 +158,12 @@ def _ranked(scores: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
                 "the training has diverged (lower optimiser.lr) or the criterion overflows on "
                 "this network"
             )
+    if mask.is_dense and not any(bool(score.any()) for score in scores.values()):
+        raise TrialError(
+            "every weight has score 0, so the criterion says nothing of this network as it was "
+            "initialised (a classifier of zeros passes no gradient on); choose another "
+            "pruning.criterion, or magnitude"
+        )
     # Half precision fits into fp32 without loss, and its ties stay ties.
     return {
         name: score if score.dtype in (torch.float32, torch.float64) else score.float()

@@ -13,7 +13,7 @@ from study.pruning.gradients import class_balanced
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.scoring import ScoringContext
-from tests.pruning_networks import IMAGE_SHAPE
+from tests.pruning_networks import IMAGE_SHAPE, context_of
 from tests.pruning_scores import assert_same_scores, exact_context
 
 
@@ -175,3 +175,9 @@ def test_synflow_stays_finite_and_ranks_on_a_deep_network() -> None:
     for score in SynFlow().scores(context).values():
         assert bool(score.isfinite().all())
         assert len(score.unique()) > score.numel() * 0.9
+
+
+def test_grasp_says_which_operation_has_no_second_derivative() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(108, 5), nn.Hardsigmoid(), nn.Linear(5, 4))
+    with pytest.raises(ValueError, match=r"grasp needs second derivatives.*hardsigmoid"):
+        Grasp().scores(context_of(model))

@@ -161,3 +161,11 @@ def test_iterated_synflow_cuts_off_no_layer_where_a_single_round_does() -> None:
     )
     assert min(once.values()) == 0
     assert min(often.values()) > 0
+
+
+def test_scores_that_are_all_zero_on_an_unpruned_network_fail_the_trial() -> None:
+    model = build("mlp")
+    with torch.no_grad():
+        model[-1].weight.zero_()
+    with pytest.raises(TrialError, match="every weight has score 0"):
+        prune(context_of(model), method=PruningMethod(Snip(), Global()), density=0.5)
