@@ -1,0 +1,199 @@
+"""The study's answer, in plain sentences."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from analysis import frames, summary
+from analysis.baseline import (
+    DENSE,
+    Match,
+    Measure,
+    matches,
+    measure,
+    num_megabatches,
+)
+from analysis.comparison import SIZES, by_model, comparison, kept, who
+from analysis.wording import bounds, count, label, listing, percent, size
+from study.metrics import METRICS
+
+if TYPE_CHECKING:
+    from analysis.runs import Runs
+
+_MAX_GROUPS = 6
+_DENSITIES = frozenset({"final_density", "density", "model_density", "effective_density"})
+_FRACTIONS = ("error", "error_rate", "accuracy", "density", "gap", "sparsity")
+
+_OUTCOMES = (
+    (frames.COMPLETE, "finished"),
+    (frames.EARLY_STOPPED, "stopped early"),
+    (frames.ERROR, "failed"),
+    (frames.INTERRUPTED, "interrupted"),
+    (frames.RUNNING, "still running or cut off"),
+)
+
+
+def answer(runs: "Runs") -> tuple[str, ...]:
+    """What the study says, most useful first; always at least one sentence.
+
+    The smallest network as good as dense at equal T (both its service error and its final error
+    not above the binomial interval of dense's), the best at a third and a tenth of the size, the
+    winner of a search for one objective or the means of a study without search, and how many
+    trials that rests on. The interval takes the n holdout examples as all there is behind a
+    service error; being a mean of error rates of those same examples it is known a little
+    better than that, so the interval is conservative.
+    """
+    if runs.complete.empty:
+        return (_unfinished(runs), *_failures(runs))
+    by = measure(runs)
+    found = matches(runs, by)
+    sentences = [*_winner(runs, by), *_means(runs, by)]
+    for model, group in by_model(found).items():
+        sentences += [model + sentence for sentence in comparison(group, by)]
+    if not sentences:
+        sentences += _best_served(runs, by)
+    sentences += _without_baseline(runs, found, by)
+    return (*sentences, _counts(runs), *_failures(runs), *_caution(runs, by))
+
+
+def _unfinished(runs: "Runs") -> str:
+    if runs.trials.empty:
+        return f"The study has no trial yet, so there is no answer yet.{_so_far(runs)}"
+    return f"No trial has finished, so there is no answer yet: {_tally(runs)}.{_so_far(runs)}"
+
+
+def _tally(runs: "Runs") -> str:
+    tally = Counter(runs.trials["outcome"])
+    known = [f"{tally.pop(name)} {words}" for name, words in _OUTCOMES if name in tally]
+    return listing([*known, *(f"{number} {name}" for name, number in tally.items())])
+
+
+def _counts(runs: "Runs") -> str:
+    return f"{count(len(runs.trials), 'trial')}: {_tally(runs)}.{_so_far(runs)}"
+
+
+def _so_far(runs: "Runs") -> str:
+    if runs.study.outcome == frames.COMPLETE:
+        return ""
+    return (
+        f" The study is not over; this is what there is so far (app-study resume "
+        f"{runs.study.name} continues it where it was cut off)."
+    )
+
+
+def _failures(runs: "Runs") -> list[str]:
+    failed = runs.trials[(runs.trials["outcome"] == frames.ERROR) & (runs.trials["reason"] != "")]
+    if failed.empty:
+        return []
+    reason, times = Counter(failed["reason"]).most_common(1)[0]
+    often = f" ({times} times)" if times > 1 else ""
+    return [f"Most common failure{often}: {reason.strip().splitlines()[0]}"]
+
+
+def _caution(runs: "Runs", by: Measure) -> list[str]:
+    said = []
+    if by.num_examples is not None:
+        said.append(
+            f"Errors are measured on {by.num_examples:,} {by.split} examples; intervals in "
+            f"brackets are 95 % binomial ones for that many."
+        )
+    else:
+        said.append(
+            f"The size of the {by.split} split was not recorded, so no interval can be given and "
+            f"nothing is called as good as dense."
+        )
+    if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
+        said.append(
+            "Warning: this study selected on the test set, so its test errors are no longer an "
+            "honest estimate of anything."
+        )
+    if runs.study.objectives:
+        said.append(
+            "The winner of a search is optimistic: it was chosen for its error on the same "
+            "examples that the error is quoted on. Confirm it with other seeds."
+        )
+    return said
+
+
+def _winner(runs: "Runs", by: Measure) -> list[str]:
+    """The best trial of a search for a single objective."""
+    if len(runs.study.objectives) != 1:
+        return []
+    name = runs.study.objectives[0]
+    if name not in METRICS or name not in runs.trials:
+        return [f"The objective {name} is no metric that this report knows."]
+    best = summary.best(runs.complete, name, direction=METRICS[name].direction)
+    if best is None:
+        return [f"No finished trial has a {label(name)}."]
+    extreme = "lowest" if METRICS[name].direction == "minimize" else "highest"
+    value = _quantity(name, best[name])
+    interval = by.interval(best[name]) if name in (by.service, by.final) else None
+    value += f" {bounds(interval)}" if interval else ""
+    return [f"The {extreme} {label(name)}: {value}, with {kept(best)} ({who(best)})."]
+
+
+def _means(runs: "Runs", by: Measure) -> list[str]:
+    """A study without search compares what it was told to: means over seeds."""
+    complete = runs.complete[runs.complete[by.service].notna()]
+    if runs.study.objectives or complete.empty:
+        return []
+    groups = [
+        (group[by.service].mean(), group)
+        for _, group in complete.groupby(summary.configurations(complete))
+    ]
+    said = []
+    for mean, group in sorted(groups, key=lambda pair: pair[0])[:_MAX_GROUPS]:
+        interval = summary.mean_interval(group[by.service].tolist())
+        seeds = (
+            f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
+            if interval
+            else " (one seed)"
+        )
+        first = group.iloc[0]
+        said.append(
+            f"{who(first, seed=False)}, {kept(first)}: {label(by.service)} {percent(mean)}{seeds}."
+        )
+    if len(groups) > _MAX_GROUPS:
+        said.append(f"{len(groups) - _MAX_GROUPS} more configurations are in the tables.")
+    return said
+
+
+def _without_baseline(runs: "Runs", found: list[Match], by: Measure) -> list[str]:
+    if by.num_examples is None:
+        return []
+    matched = {match.trial["trial_key"] for match in found}
+    pruned = runs.complete[runs.complete["method"] != DENSE]
+    alone = pruned[~pruned["trial_key"].isin(list(matched))]
+    if alone.empty:
+        return []
+    missing = sorted({num_megabatches(trial) for _, trial in alone.iterrows()})
+    return [
+        f"{count(len(alone), 'finished pruned trial')} could not be compared: no dense trial "
+        f"has finished with the same model, data and number of examples at "
+        f"T = {listing([str(t) for t in missing])}."
+    ]
+
+
+def _best_served(runs: "Runs", by: Measure) -> list[str]:
+    best = summary.best(runs.complete, by.service)
+    if best is None:
+        return ["No finished trial has a service error."]
+    said = [
+        f"The lowest service error: {percent(best[by.service])}, with {kept(best)} ({who(best)})."
+    ]
+    for limit, words in SIZES:
+        limits = {"final_density": limit * (1 + summary.SIZE_TOLERANCE)}
+        small = summary.best(runs.complete, by.service, at_most=limits)
+        if small is not None:
+            said.append(
+                f"The best with at most {words} of the weights: service error "
+                f"{percent(small[by.service])}, with {kept(small)} ({who(small)})."
+            )
+    return said
+
+
+def _quantity(name: str, value: float) -> str:
+    if name in _DENSITIES:
+        return size(value)
+    if name.endswith(_FRACTIONS):
+        return percent(value)
+    return f"{value:.3g}"

@@ -1,0 +1,124 @@
+"""app-report: reports on a study, in the terminal and as a page."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from analysis.errors import ReportError
+from analysis.render import Format, safe, show
+from analysis.report import REPORTS, Report, load_reports
+
+app = typer.Typer(
+    name="app-report",
+    help="Reports on a study of Anytime Progressive Pruning, read from MLflow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Study = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
+_Uri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="Where MLflow keeps the study.  [default: $MLFLOW_TRACKING_URI or "
+        "sqlite:///mlflow.db]",
+    ),
+]
+_Format = Annotated[Format, typer.Option("--format", help="How to print it.")]
+
+
+def main() -> None:
+    """Run the command line; what cannot be reported is said in a line, with exit code 2."""
+    from rich.console import Console
+    from rich.text import Text
+
+    try:
+        app()
+    except ReportError as error:
+        Console(stderr=True, soft_wrap=True).print(Text(f"error: {safe(str(error))}"))
+        raise SystemExit(2) from None
+
+
+@app.command()
+def html(
+    study: _Study,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to.  [default: reports/NAME]")
+    ] = None,
+    tracking_uri: _Uri = None,
+) -> None:
+    """Write the whole report as one self-contained page, and print where it is."""
+    from analysis.page import write_report
+    from analysis.store import default_uri
+
+    # A study's name is the user's, and need not be a folder's.
+    folder = re.sub(r"[^\w.-]+", "_", study).strip(".") or "study"
+    written = write_report(
+        study,
+        tracking_uri=tracking_uri or default_uri(),
+        out=out or Path("reports") / folder,
+    )
+    typer.echo(str(written.page))
+
+
+def _command(cls: type[Report]) -> Callable[..., None]:
+    """The sub-command of a report: NAME, --format, --tracking-uri, and its fields as options."""
+
+    def command(study: str, fmt: Format, tracking_uri: str | None, **options: Any) -> None:
+        from rich.console import Console
+
+        from analysis.runs import load
+        from analysis.store import default_uri
+
+        given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+        runs = load(study, tracking_uri=tracking_uri or default_uri())
+        section = cls(**given).build(runs)
+        show(section, fmt, notes=runs.notes, console=Console())
+        if fmt is Format.CSV:
+            for note in runs.notes:
+                typer.echo(f"Note: {safe(note)}", err=True)
+
+    parameters = [
+        _parameter("study", _Study),
+        _parameter("fmt", _Format, default=Format.TABLE),
+        _parameter("tracking_uri", _Uri, default=None),
+        *_options(cls),
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = inspect.getdoc(cls)
+    return command
+
+
+def _options(cls: type[Report]) -> list[inspect.Parameter]:
+    hints = get_type_hints(cls)
+    made = []
+    for field in dataclasses.fields(cls):
+        flag = f"--{field.name.replace('_', '-')}"
+        many = isinstance(field.default, tuple)
+        kind = list[str] if many else hints[field.name]
+        option = typer.Option(
+            flag, help=field.metadata.get("help", ""), show_default=field.default not in ((), "")
+        )
+        default = list(field.default) if many else field.default  # type: ignore[arg-type]  # a tuple
+        made.append(_parameter(field.name, Annotated[kind, option], default=default))
+    return made
+
+
+def _parameter(
+    name: str, annotation: Any, *, default: Any = inspect.Parameter.empty
+) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+load_reports()
+for _name in REPORTS:
+    app.command(_name)(_command(REPORTS.get(_name)))

@@ -1,0 +1,18 @@
+"""What a report cannot be made of, said to its reader."""
+
+from collections.abc import Iterable
+
+from study.registry import nearest
+
+
+class ReportError(ValueError):
+    """A report that cannot be made; the message says what, where, and what to do."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], *, place: str = "") -> ReportError:
+    """The error for a ``name`` that is none of ``known``, with the nearest match and the list."""
+    names = list(known)
+    guess = nearest(name, names)
+    hint = f"; did you mean {guess!r}?" if guess else ""
+    listed = ", ".join(names) if names else "none"
+    return ReportError(f"there is no {kind} {name!r}{place}{hint} (there are: {listed})")

@@ -1,0 +1,108 @@
+"""The page: one self-contained HTML file with the answer and every report."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import render
+from analysis.errors import ReportError
+from analysis.report import REPORTS, ReportSection, load_reports
+from analysis.wording import label
+from study.metrics import METRICS
+
+if TYPE_CHECKING:
+    from analysis.runs import Runs
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_EXPLAINED = (
+    "service_error",
+    "final_error",
+    "anytime_error",
+    "final_density",
+    "generalization_gap",
+    "samples_seen",
+)
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report on disk, and what it says in short."""
+
+    page: Path
+    sentences: tuple[str, ...]
+
+
+def write_report(study: str, *, tracking_uri: str, out: Path) -> WrittenReport:
+    """Write the page of ``study`` to ``out``/index.html, creating the folder.
+
+    Raises:
+        ReportError: The study cannot be read, or the page not be written.
+    """
+    from analysis.answer import answer
+    from analysis.runs import load
+
+    runs = load(study, tracking_uri=tracking_uri)
+    sentences = answer(runs)
+    text = page(runs, sentences, sections(runs))
+    target = out / "index.html"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Whoever reads the old page while the new one is written sees a whole one.
+        part = target.with_suffix(f".{os.getpid()}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise ReportError(
+            f"the report cannot be written to {target}: {error.strerror}; choose another folder "
+            f"with --out"
+        ) from error
+    return WrittenReport(target, sentences)
+
+
+def sections(runs: "Runs") -> dict[str, ReportSection]:
+    """Every registered report with its defaults, in the page's order."""
+    load_reports()
+    ordered = sorted(REPORTS, key=lambda name: (REPORTS.get(name).position, name))
+    return {name: REPORTS.get(name)().build(runs) for name in ordered}
+
+
+def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection]) -> str:
+    """The whole page as HTML that asks nothing of the network."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = render.shown
+    figures = [figure for section in made.values() for figure in section.figures]
+    return environment.get_template("page.html.j2").render(
+        study=runs.study,
+        num_trials=len(runs.trials),
+        objectives=[label(name) for name in runs.study.objectives],
+        sentences=sentences,
+        sections=made,
+        drawings={figure.name: _drawings(figure) for figure in figures},
+        notes=runs.notes,
+        explained={label(name): METRICS[name].description for name in _EXPLAINED},
+        is_numeric=render.is_numeric,
+        style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        script=(_TEMPLATES / "page.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs() if figures else "",
+    )
+
+
+def _drawings(figure: Any) -> dict[str, Any]:
+    from analysis.drawing import DARK, LIGHT, draw
+
+    return {
+        name: json.loads(draw(figure, theme).to_json())
+        for name, theme in (("light", LIGHT), ("dark", DARK))
+    }

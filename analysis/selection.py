@@ -1,0 +1,86 @@
+"""Filtering and sorting trials by any dotted name."""
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import ReportError, unknown
+from study.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CONDITION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*")
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def require(trials: "pd.DataFrame", name: str) -> str:
+    """``name``, which is a column of ``trials``.
+
+    Raises:
+        ReportError: It is not; with the nearest match.
+    """
+    if name not in trials.columns:
+        raise unknown("column", name, [str(known) for known in trials.columns])
+    return name
+
+
+def where(trials: "pd.DataFrame", conditions: Sequence[str]) -> "pd.DataFrame":
+    """The trials that meet every condition, e.g. ``pruning.schedule=app``, ``final_density<0.2``.
+
+    Raises:
+        ReportError: A condition cannot be read, or names no column.
+    """
+    for condition in conditions:
+        match = _CONDITION.fullmatch(condition)
+        if match is None:
+            raise ReportError(
+                f"--where {condition!r} is no condition; write NAME=VALUE, or !=, <, <=, >, >= "
+                f"in place of =, in quotes"
+            )
+        name, symbol, value = match.groups()
+        trials = trials[_holds(trials[require(trials, name)], symbol, value)]
+    return trials
+
+
+def _holds(column: "pd.Series", symbol: str, value: str) -> "pd.Series":
+    from pandas.api import types
+
+    if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
+        try:
+            number = float(value)
+        except ValueError:
+            raise ReportError(f"--where: {column.name} holds numbers, {value!r} is none") from None
+        return _OPERATORS[symbol](column, number) & column.notna()  # type: ignore[no-any-return]  # of a Series
+    if symbol not in ("=", "==", "!="):
+        raise ReportError(f"--where: {column.name} holds no numbers; only = and != apply to it")
+    texts = column.map(lambda item: str(item).casefold())
+    return _OPERATORS[symbol](texts, value.casefold())  # type: ignore[no-any-return]  # of a Series
+
+
+def ordered(trials: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """Trials sorted by ``names``: metrics from the best, others ascending, missing ones last.
+
+    A ``-`` in front of a name turns its order around.
+
+    Raises:
+        ReportError: A name is no column.
+    """
+    # Sorted by the least important first, with a stable sort: columns may mix types.
+    for given in reversed(names):
+        name = require(trials, given.removeprefix("-"))
+        metric = METRICS.get(name)
+        ascending = metric is None or metric.direction == "minimize"
+        trials = trials.sort_values(
+            name, ascending=ascending != given.startswith("-"), kind="stable", na_position="last"
+        )
+    return trials

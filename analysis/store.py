@@ -1,0 +1,150 @@
+"""MLflow, read only: runs by their tags, and the histories that they left."""
+
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from analysis.errors import ReportError
+from study.tracking import names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import Run
+
+_DEFAULT_URI = "sqlite:///mlflow.db"
+_PAGE = 1000
+
+
+def default_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, or else the file mlflow.db in the working directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_URI
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What reports need of one MLflow run. Times in milliseconds since 1970; metrics are last."""
+
+    run_id: str
+    running: bool
+    start_time: int
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+class Store:
+    """Runs and artifacts of one tracking URI; nothing in it is ever written.
+
+    Raises:
+        ReportError: There is no MLflow database at ``tracking_uri``.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        _check_database(tracking_uri)
+        self.address = re.sub(r"//[^/@]*@", "//", tracking_uri)  # without a password
+        # Read by MLflow when it is imported: a report asks nothing but its user's store.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        with self._readable():
+            from mlflow import MlflowClient
+
+            self._client = MlflowClient(tracking_uri=tracking_uri)
+            self._experiments = [
+                found.experiment_id for found in self._client.search_experiments()
+            ]
+
+    def studies(self) -> list[RunRecord]:
+        """The parent runs of all studies, newest first."""
+        return self._search(f"tags.`{names.TAG_KIND}` = '{names.KIND_STUDY}'")
+
+    def trials(self, study: str) -> list[RunRecord]:
+        """The runs of all trials of ``study``, newest first."""
+        quote = '"' if "'" in study else "'"
+        return self._search(
+            f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}' "
+            f"and tags.`{names.TAG_STUDY}` = {quote}{study}{quote}"
+        )
+
+    def table(self, run_id: str, artifact: str) -> "pd.DataFrame | None":
+        """The Parquet ``artifact`` of a run, or None where it has none that can be read."""
+        import pandas as pd
+        from mlflow.exceptions import MlflowException
+
+        folder = artifact.rpartition("/")[0]
+        try:
+            if artifact not in {f.path for f in self._client.list_artifacts(run_id, folder)}:
+                return None
+            with tempfile.TemporaryDirectory() as here:
+                return pd.read_parquet(self._client.download_artifacts(run_id, artifact, here))
+        except (MlflowException, OSError, ValueError):  # gone, or no Parquet
+            return None
+
+    def metric_history(self, run_id: str, metric: str) -> dict[int, float]:
+        """Step → value, the last one logged of each step."""
+        with self._readable():
+            history = self._client.get_metric_history(run_id, metric)
+        return {
+            point.step: point.value for point in sorted(history, key=lambda point: point.timestamp)
+        }
+
+    def _search(self, condition: str) -> list[RunRecord]:
+        found: list[RunRecord] = []
+        token: str | None = None
+        while self._experiments:
+            with self._readable():
+                page = self._client.search_runs(
+                    self._experiments, condition, max_results=_PAGE, page_token=token
+                )
+            found += [_record(run) for run in page]
+            token = page.token
+            if not token:
+                break
+        return found
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ReportError(
+                f"MLflow at {self.address} cannot be read: {reason}; check --tracking-uri "
+                f"or MLFLOW_TRACKING_URI"
+            ) from error
+
+
+def _record(run: "Run") -> RunRecord:
+    return RunRecord(
+        run_id=run.info.run_id,
+        running=run.info.status == "RUNNING",
+        start_time=run.info.start_time or 0,
+        tags=dict(run.data.tags),
+        params=dict(run.data.params),
+        metrics=dict(run.data.metrics),
+    )
+
+
+def _check_database(tracking_uri: str) -> None:
+    """Refuse a SQLite file that is missing or no MLflow database: MLflow would create one."""
+    scheme, separator, rest = tracking_uri.partition(":///")
+    if not separator or not scheme.startswith("sqlite"):
+        return
+    path = Path(unquote(rest.partition("?")[0]))
+    remedy = "give the study's database with --tracking-uri sqlite:///PATH or MLFLOW_TRACKING_URI"
+    if not path.is_file():
+        raise ReportError(f"there is no MLflow database {path.absolute()}; {remedy}")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            tables = {row[0] for row in file.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.DatabaseError as error:
+        raise ReportError(f"{path.absolute()} is no database ({error}); {remedy}") from error
+    if "experiments" not in tables:
+        raise ReportError(f"{path.absolute()} holds no MLflow experiments; {remedy}")

@@ -1,0 +1,159 @@
+"""Pure statistics over trials: intervals, Pareto front, best under a constraint, replicates."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.frames import COMPLETE
+from study.metrics import Direction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What tells replicates of one configuration apart.
+SEEDS = ("seed", "data.seed")
+
+# A density of a tenth is met by ⌊0.1·N + ½⌋ of N weights, which may be a little more.
+SIZE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A closed interval of numbers."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def wilson_interval(rate: float, n: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval of an error rate in [0, 1] measured on ``n`` examples.
+
+    ``rate`` need not be a whole number of examples. For a mean of several error rates of the same
+    examples, such as the service error, the interval of ``n`` examples is conservative: it takes
+    the errors of the models as one and the same, and averaging can only make it narrower.
+
+    Raises:
+        ValueError: ``n`` is below 1 or ``rate`` no fraction.
+    """
+    from scipy.stats import norm
+
+    if n < 1 or not 0 <= rate <= 1:
+        raise ValueError(f"a rate in [0, 1] of at least one example is needed, got {rate} of {n}")
+    z = float(norm.ppf(0.5 + confidence / 2))
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # Where the rate is 0 or 1 the bound is exact, rounding apart.
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Interval(0.0 if rate == 0 else low, 1.0 if rate == 1 else high)
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
+    """Student's t interval of the mean over seeds; None for fewer than two values."""
+    from scipy.stats import t
+
+    n = len(values)
+    if n < 2:
+        return None
+    mean = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(t.ppf(0.5 + confidence / 2, n - 1)) * deviation / math.sqrt(n)
+    return Interval(mean - half, mean + half)
+
+
+def bootstrap_interval(
+    values: Sequence[float], *, confidence: float = 0.95, seed: int = 0
+) -> Interval | None:
+    """Bias-corrected bootstrap interval of the mean over seeds.
+
+    None for fewer than two values, and for values that are all alike: there is nothing to draw.
+    """
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    if len(set(values)) < 2:
+        return None
+    found = bootstrap(
+        (list(values),),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=2000,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(float(found.low), float(found.high))
+
+
+def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) -> "pd.Series":
+    """Whether each trial is on the front: complete, measured, and dominated by none that is.
+
+    A trial dominates another that it is no worse than in any metric and better in one; equal
+    trials are on the front together. Stopped and failed trials neither win nor dominate.
+
+    Args:
+        trials: One row a trial, with ``outcome`` and the metrics.
+        directions: Metric → which way is better.
+    """
+    import numpy as np
+    import pandas as pd
+
+    names = list(directions)
+    eligible = (trials["outcome"] == COMPLETE) & trials[names].notna().all(axis=1)
+    signs = np.array([1.0 if directions[name] == "minimize" else -1.0 for name in names])
+    costs = trials.loc[eligible, names].to_numpy(dtype=float) * signs
+    dominated = [
+        bool(((costs <= cost).all(axis=1) & (costs < cost).any(axis=1)).any()) for cost in costs
+    ]
+    front = pd.Series(False, index=trials.index)
+    front[eligible] = ~np.array(dominated, dtype=bool)
+    return front
+
+
+def best(
+    trials: "pd.DataFrame",
+    metric: str,
+    *,
+    direction: Direction = "minimize",
+    at_most: Mapping[str, float] | None = None,
+) -> "pd.Series | None":
+    """The complete trial with the best ``metric`` that stays within every limit of ``at_most``.
+
+    The earliest of equals; None where no trial qualifies.
+    """
+    eligible = (trials["outcome"] == COMPLETE) & trials[metric].notna()
+    for name, limit in (at_most or {}).items():
+        eligible &= trials[name] <= limit
+    ranked = trials[eligible].sort_values(
+        [metric, "number"], ascending=[direction == "minimize", True], kind="stable"
+    )
+    return None if ranked.empty else ranked.iloc[0]
+
+
+def params_of(trials: "pd.DataFrame") -> list[str]:
+    """The columns that hold params, by their dotted names (and ``seed``)."""
+    return [name for name in trials.columns if "." in name or name == "seed"]
+
+
+def varying(trials: "pd.DataFrame") -> list[str]:
+    """The params in which the trials differ, seeds apart."""
+    return [
+        name
+        for name in params_of(trials)
+        if name not in SEEDS and trials[name].map(str).nunique() > 1
+    ]
+
+
+def configurations(trials: "pd.DataFrame") -> "pd.Series":
+    """A number for each trial's configuration: replicates, which differ in seeds alone, share it.
+
+    Configurations are numbered from 0 by their first trial.
+    """
+    import pandas as pd
+
+    settings = [name for name in params_of(trials) if name not in SEEDS]
+    if trials.empty or not settings:
+        return pd.Series(range(len(trials)), index=trials.index, dtype="int64")
+    text = trials[["method", "architecture", "dataset", *settings]].map(str)
+    return text.groupby(list(text.columns), sort=False).ngroup()

@@ -1,0 +1,60 @@
+"""Frames as report tables: which format a column has, and plain values for its cells."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.report import Column, Format, ReportTable, Value
+from analysis.wording import label
+from study.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PERCENT_PARAMS = ("pruning.final_density", "pruning.rate")
+
+
+def column(name: str, frame: "pd.DataFrame") -> Column:
+    """The column ``name`` of ``frame``, formatted by what it is."""
+    return Column(name, label(name), _format(name, frame))
+
+
+def _format(name: str, frame: "pd.DataFrame") -> Format:
+    from pandas.api import types
+
+    metric = METRICS.get(name)
+    if name in _PERCENT_PARAMS or (metric is not None and metric.high == 1):
+        return "percent"
+    if types.is_bool_dtype(frame[name]) or not types.is_numeric_dtype(frame[name]):
+        return "text"
+    values = frame[name].dropna()
+    return "integer" if (values == values.round()).all() else "number"
+
+
+def cell(value: object) -> Value:
+    """A plain Python value; None for anything missing."""
+    import pandas as pd
+
+    if value is None or value is pd.NA or value != value:
+        return None
+    plain = value.item() if hasattr(value, "item") else value
+    return plain if isinstance(plain, str | int | float | bool) else str(plain)
+
+
+def table(title: str, frame: "pd.DataFrame", names: Sequence[str]) -> ReportTable:
+    """The named columns of ``frame``, row by row."""
+    columns = tuple(column(name, frame) for name in names)
+    values = [[cell(value) for value in frame[name]] for name in names]
+    rows = tuple(zip(*values, strict=True))
+    # A whole number that pandas made a float because another is missing.
+    whole = [c.format == "integer" for c in columns]
+    return ReportTable(
+        title,
+        columns,
+        tuple(
+            tuple(
+                int(v) if is_whole and isinstance(v, float) else v
+                for v, is_whole in zip(row, whole, strict=True)
+            )
+            for row in rows
+        ),
+    )

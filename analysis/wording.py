@@ -1,0 +1,59 @@
+"""Numbers as people read them, without more digits than they carry."""
+
+from analysis.summary import Interval
+
+
+def percent(fraction: float) -> str:
+    """``0.081`` → ``8.1 %``; whole percents from 100, two significant digits below 1 %."""
+    value = 100 * fraction
+    if value != value:
+        return "unknown"
+    if value == 0 or value >= 99.95:
+        return f"{value:.0f} %"
+    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
+
+
+def size(density: float) -> str:
+    """A density as a share of the weights: ``0.1234`` → ``12 %``, ``0.034`` → ``3.4 %``."""
+    value = 100 * density
+    if value != value:
+        return "unknown"
+    return f"{value:.0f} %" if value >= 9.95 else f"{value:.2g} %"
+
+
+def bounds(interval: Interval) -> str:
+    """``[5.5, 11.2]``, in percent."""
+    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listing(parts: list[str]) -> str:
+    """``a, b and c``."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+LABELS = {
+    "service_error": "service error",
+    "final_error": "final error",
+    "anytime_error": "anytime error",
+    "mean_error": "mean error",
+    "final_density": "weights kept",
+    "density": "weights kept",
+    "stream.num_megabatches": "T",
+    "samples_seen": "examples trained on",
+}
+
+
+def label(name: str) -> str:
+    """A metric's or param's name for people; a dotted name stays as it is, to be found again."""
+    if name in LABELS:
+        return LABELS[name]
+    if name.startswith("test_") and name[5:] in LABELS:
+        return f"test {LABELS[name[5:]]}"
+    return name if "." in name else name.replace("_", " ")
