@@ -1,0 +1,1 @@
+"""Studies: proposals from Optuna, trials on Ray actors, one record that is the truth."""

@@ -1,0 +1,31 @@
+"""From Ray Tune's events to the session."""
+
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+from study.results import Outcome, TrialHistory
+from study.tune.session import StudySession
+
+
+class StudyCallback(tune.Callback):
+    """Tells the session what trials do. Called by the driver, between two of Tune's events."""
+
+    def __init__(self, session: StudySession) -> None:
+        self._session = session
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any  # noqa: ARG002  # Tune's signature
+    ) -> None:
+        """An actor begins a trial."""
+        self._session.start(trial.config["trial_key"])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any  # noqa: ARG002, E501, PLR0913  # Tune's signature
+    ) -> None:
+        """A trial reports; its last report says how it ended."""
+        key = result["trial_key"]
+        self._session.report(key, TrialHistory.from_json(result["history"]))
+        if result["outcome"]:
+            self._session.settle(key, Outcome(result["outcome"]), result["reason"])

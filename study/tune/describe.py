@@ -1,0 +1,172 @@
+"""What trackers and people are told of a study and its trials."""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from study import __version__
+from study.assembly import dataset_key, facts, target_density
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig, flatten
+from study.config.yaml_io import write_yaml
+from study.data.dataset import ImageDataset
+from study.pruning.schedules import SPARSITY_BASE
+from study.results import StudyInfo, TrialInfo
+from study.tracking import names
+
+Scalar = str | int | float | bool
+NOT_APPLICABLE = "none"
+
+# Hyper-parameters that are logged as numbers even where the study does not vary them.
+_ALWAYS_NUMERIC = ("seed", "stream.num_megabatches")
+
+
+def title(trial: TrialConfig) -> str:
+    """What a trial is, for people: ``app d=0.20 T=8 resnet20 seed=1``."""
+    pruning = trial.pruning
+    target = target_density(trial)
+    rate = getattr(pruning, "rate", None)
+    parts = [pruning.schedule]
+    if target is not None:
+        parts.append(f"d={target:.2g}")
+    elif rate is not None:
+        parts.append(f"rate={rate:.2g}")
+    parts += [f"T={trial.stream.num_megabatches}", trial.model.architecture, f"seed={trial.seed}"]
+    return " ".join(parts)
+
+
+def method(trial: TrialConfig) -> str:
+    """The method's name in comparisons."""
+    compat = "+reference_compat" if trial.pruning.reference_compat else ""
+    return trial.pruning.schedule + compat
+
+
+def trial_yaml(study: StudyConfig, trial: TrialConfig) -> str:
+    """A study file of this one trial, which ``app-study run`` accepts."""
+    nested = trial.to_dict()
+    for section, values in nested.items():
+        if isinstance(values, dict):
+            nested[section] = {k: v for k, v in values.items() if v is not None}
+    return write_yaml(
+        {
+            "name": study.name,
+            "description": f"Trial {trial.key()} of the study {study.name}: {title(trial)}",
+            "fixed": nested,
+            "objective": study.objective.model_dump(),
+            "plugins": study.plugins,
+        }
+    )
+
+
+class TrialDescriber:
+    """Makes :class:`TrialInfo`, with the same keys for every trial of the study."""
+
+    def __init__(self, study: StudyConfig, datasets: Mapping[Any, ImageDataset]) -> None:
+        self._study = study
+        self._datasets = datasets
+        paths = {path for trial in study.corners() for path in trial.flat()}
+        self._paths = sorted(paths - {"data.root"})
+        self._facts = functools.cache(self._make_facts)
+
+    def describe(self, trial: TrialConfig, *, number: int) -> TrialInfo:
+        """Everything a tracker is told of a trial."""
+        flat = trial.flat()
+        params: dict[str, Scalar] = {path: _scalar(flat.get(path)) for path in self._paths}
+        params |= self._facts_of(trial)
+        return TrialInfo(
+            key=trial.key(),
+            number=number,
+            title=title(trial),
+            params=params,
+            hyperparameters=self._hyperparameters(trial, flat),
+            tags={
+                names.TAG_METHOD: method(trial),
+                names.TAG_ARCHITECTURE: trial.model.architecture,
+                names.TAG_DATASET: trial.data.dataset,
+                names.TAG_FINGERPRINT: trial.fingerprint(),
+                names.TAG_VERSION: __version__,
+            },
+            config_yaml=trial_yaml(self._study, trial),
+        )
+
+    def _facts_of(self, trial: TrialConfig) -> Mapping[str, Scalar]:
+        # Sizes depend on data, architecture and what is excluded; the trial that came first with
+        # these stands for all.
+        return self._facts(_Sizes(trial))
+
+    def _make_facts(self, sizes: "_Sizes") -> Mapping[str, Scalar]:
+        dataset = self._datasets[dataset_key(sizes.trial.data)]
+        return facts(sizes.trial, dataset)
+
+    def _hyperparameters(self, trial: TrialConfig, flat: Mapping[str, Any]) -> dict[str, float]:
+        made = {
+            path: _number(flat.get(path))
+            for path in (*_ALWAYS_NUMERIC, *self._study.varied)
+            if _is_numeric_somewhere(path, flat)
+        }
+        return made | _equivalents(trial)
+
+
+class _Sizes:
+    """A trial, compared by what its sizes depend on."""
+
+    def __init__(self, trial: TrialConfig) -> None:
+        self.trial = trial
+        self._mark = (
+            trial.data.model_dump_json(),
+            trial.model.model_dump_json(),
+            trial.pruning.exclude,
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._mark)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sizes) and self._mark == other._mark
+
+
+def _equivalents(trial: TrialConfig) -> dict[str, float]:
+    """Density, τ and rate of any method, each as if it had been set: comparable by all three."""
+    num = trial.stream.num_megabatches
+    density = trial.pruning.plugin("schedule").final_density(num, target_density(trial))
+    if density is None:
+        return {}
+    return {
+        "pruning.final_density": density,
+        "pruning.tau": math.log(density) / math.log(SPARSITY_BASE),
+        "pruning.rate": 1.0 - density ** (1.0 / num),
+    }
+
+
+def _is_numeric_somewhere(path: str, flat: Mapping[str, Any]) -> bool:
+    value = flat.get(path)
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _number(value: Any) -> float:
+    return 0.0 if value is None else float(value)
+
+
+def _scalar(value: Any) -> Scalar:
+    if value is None:
+        return NOT_APPLICABLE
+    if isinstance(value, str | int | float | bool):
+        return value
+    return ",".join(str(part) for part in value) or NOT_APPLICABLE
+
+
+def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
+    """Everything a tracker is told of a study."""
+    params = {path: _scalar(value) for path, value in flatten(study.fixed).items()}
+    params |= {f"search.space.{d.path}": str(d.domain) for d in study.space.dimensions}
+    params |= {f"axes.{path}": _scalar(values) for path, values in study.axes.items()}
+    params["num_trials"] = num_trials
+    return StudyInfo(
+        name=study.name,
+        description=study.description,
+        config_yaml=write_yaml(study.to_dict()),
+        objectives=study.objective.metrics if study.search else (),
+        params={k: v for k, v in params.items() if k != "data.root"},
+        fingerprint=study.fingerprint(),
+    )

@@ -1,0 +1,190 @@
+"""The study's own record: append-only, one JSON object a line, the only truth about it.
+
+Everything else (Optuna's knowledge, what MLflow shows, which trials are to be continued) is made
+from it. A line is on disk before anybody else hears of it.
+"""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from study.results import Outcome, TrialHistory
+
+Source = Literal["point", "search"]
+
+
+@dataclass
+class RecordedTrial:
+    """What is known of one trial.
+
+    Attributes:
+        chosen: Dotted path → value, for what the study varies.
+        config: The resolved configuration, nested.
+        outcome: None while it is running or was cut off.
+    """
+
+    key: str
+    number: int
+    source: Source
+    chosen: Mapping[str, Any]
+    config: Mapping[str, Any]
+    history: TrialHistory = field(default_factory=TrialHistory)
+    outcome: Outcome | None = None
+    reason: str = ""
+
+    def values(self, metrics: tuple[str, ...]) -> tuple[float, ...] | None:
+        """Final values of ``metrics``; None unless the trial is complete."""
+        if self.outcome is not Outcome.COMPLETE:
+            return None
+        last = self.history.megabatches[-1]
+        known = {**last.metrics, **last.summary}
+        return tuple(known.get(name, float("nan")) for name in metrics)
+
+
+class Record:
+    """The record of one study, in memory and on disk.
+
+    Use :meth:`open` to go on writing and :meth:`read` to look.
+    """
+
+    def __init__(self) -> None:
+        self.trials: dict[str, RecordedTrial] = {}
+        self.repeats: list[tuple[str, Mapping[str, Any]]] = []
+        self.is_finished = False
+        self._file: Any = None
+
+    @classmethod
+    def read(cls, path: Path) -> "Record":
+        """The record at ``path`` as it is now; an unfinished last line is left out."""
+        record = cls()
+        for line in _whole_lines(path):
+            record._take(json.loads(line))
+        return record
+
+    @classmethod
+    def open(cls, path: Path) -> "Record":
+        """The record at ``path``, made if need be, to go on with.
+
+        A last line torn by a crash is cut off.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = _whole_lines(path)
+        record = cls()
+        for line in lines:
+            record._take(json.loads(line))
+        record._file = path.open("ab")
+        record._file.truncate(sum(len(line) for line in lines))
+        return record
+
+    def close(self) -> None:
+        """Close the file; the record can still be looked at."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def begin_session(self, *, version: str) -> None:
+        """A process begins, or goes on with, the study."""
+        self._append({"event": "session", "version": version})
+
+    def add_trial(
+        self, key: str, *, source: Source, chosen: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> RecordedTrial:
+        """A new configuration is going to be tried."""
+        self._append(
+            {
+                "event": "trial",
+                "key": key,
+                "number": len(self.trials),
+                "source": source,
+                "chosen": dict(chosen),
+                "config": config,
+            }
+        )
+        return self.trials[key]
+
+    def add_repeat(self, key: str, chosen: Mapping[str, Any]) -> None:
+        """The sampler proposed once more what has a result; it is answered from here."""
+        self._append({"event": "repeat", "key": key, "chosen": dict(chosen)})
+
+    def add_history(self, key: str, reported: TrialHistory) -> bool:
+        """What a trial reports; records that are known already are left out.
+
+        Returns:
+            Whether anything was new.
+        """
+        known = self.trials[key].history
+        new = TrialHistory(
+            tuple(e for e in reported.epochs if e.step >= len(known.epochs)),
+            tuple(
+                m for m in reported.megabatches if m.megabatch_index >= len(known.megabatches)
+            ),
+        )
+        if not new.epochs and not new.megabatches:
+            return False
+        self._append({"event": "history", "key": key, "history": dataclasses.asdict(new)})
+        return True
+
+    def add_outcome(self, key: str, outcome: Outcome, reason: str = "") -> None:
+        """How a trial ended."""
+        self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": reason})
+
+    def finish(self) -> None:
+        """The study has come to its end."""
+        self._append({"event": "finished"})
+
+    def reopen(self) -> None:
+        """A finished study is to go on."""
+        self._append({"event": "reopened"})
+
+    def _append(self, event: dict[str, Any]) -> None:
+        assert self._file is not None, "the record was opened to be looked at"
+        line = json.dumps({**event, "time": round(time.time(), 3)}, separators=(",", ":"))
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._take(json.loads(line))
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "trial":
+            self.trials[event["key"]] = RecordedTrial(
+                key=event["key"],
+                number=event["number"],
+                source=event["source"],
+                chosen=_tuples(event["chosen"]),
+                config=event["config"],
+            )
+        elif kind == "repeat":
+            self.repeats.append((event["key"], _tuples(event["chosen"])))
+        elif kind == "history":
+            trial = self.trials[event["key"]]
+            new = TrialHistory.from_json(json.dumps(event["history"]))
+            trial.history = TrialHistory(
+                trial.history.epochs + new.epochs, trial.history.megabatches + new.megabatches
+            )
+        elif kind == "outcome":
+            self.trials[event["key"]].outcome = Outcome(event["outcome"])
+            self.trials[event["key"]].reason = event["reason"]
+        elif kind in ("finished", "reopened"):
+            self.is_finished = kind == "finished"
+
+    def unfinished(self) -> list[RecordedTrial]:
+        """Trials that were cut off, in order of proposal."""
+        return [t for t in self.trials.values() if t.outcome is None]
+
+
+def _tuples(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: tuple(v) if isinstance(v, list) else v for path, v in chosen.items()}
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]

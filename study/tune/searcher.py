@@ -1,0 +1,140 @@
+"""The searcher that Ray Tune asks: cut trials first, then given points, then Optuna."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from study.config.trial import TrialConfig
+from study.metrics import METRICS
+from study.results import Outcome
+from study.tune.proposals import Proposals
+from study.tune.record import RecordedTrial
+from study.tune.session import StudySession
+
+# So many proposals in a row that have a result already: the space has been searched through.
+MAX_REPEATS_IN_A_ROW = 100
+
+
+class StudySearch(OptunaSearch):
+    """Proposes the trials of a study and tells Optuna what became of them.
+
+    What Tune's own searcher gets wrong is put right here: a trial stopped early is *pruned* to
+    Optuna and not complete, one without a finite value is failed, the same configuration is never
+    trained twice, and nothing is restored from a pickle: all is made anew from the record.
+    """
+
+    def __init__(self, session: StudySession) -> None:
+        study = session.study
+        names = list(study.objective.metrics)
+        short = {"minimize": "min", "maximize": "max"}
+        super().__init__(
+            space=None, metric=names, mode=[short[METRICS[n].direction] for n in names]
+        )
+        self._session = session
+        self._proposals = Proposals(study, session.record) if study.search else None
+        if self._proposals:
+            self._ot_study = self._proposals.optuna_study
+        self._to_continue = deque(session.record.unfinished())
+        self._points = deque(study.points)
+        self._keys: dict[str, str] = {}
+        self._waiting: dict[str, list[optuna.Trial]] = {}
+
+    def set_search_properties(
+        self, metric: Any, mode: Any, config: Mapping[str, Any], **spec: Any  # noqa: ARG002  # Tune's signature
+    ) -> bool:
+        """Nothing to set: the study says it all."""
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial's configuration, ``FINISHED``, or None for "ask again later"."""
+        if self._waiting:
+            return None
+        recorded = self._next()
+        if recorded is None:
+            return None if self._waiting else str(Searcher.FINISHED)
+        self._keys[trial_id] = recorded.key
+        return {"trial_key": recorded.key, "trial": dict(recorded.config)}
+
+    def _next(self) -> RecordedTrial | None:
+        if self._to_continue:
+            recorded = self._to_continue.popleft()
+            self._enqueue(recorded)
+            return recorded
+        for trial, chosen in self._remaining_points():
+            recorded = self._session.propose(trial, source="point", chosen=chosen)
+            self._enqueue(recorded)
+            return recorded
+        return self._search() if self._proposals else None
+
+    def _remaining_points(self) -> Iterator[tuple[TrialConfig, Mapping[str, Any]]]:
+        while self._points:
+            chosen = self._points.popleft()
+            trial = self._session.study.compose(chosen)
+            if trial.key() not in self._session.record.trials:
+                yield trial, chosen
+
+    def _enqueue(self, recorded: RecordedTrial) -> None:
+        if self._proposals:
+            optuna_trial = self._proposals.enqueue(recorded.chosen)
+            if optuna_trial is not None:
+                self._ot_trials[recorded.key] = optuna_trial
+
+    def _search(self) -> RecordedTrial | None:
+        assert self._proposals is not None
+        record = self._session.record
+        proposed = sum(t.source == "search" for t in record.trials.values())
+        if proposed >= self._session.study.num_proposals:
+            return None
+        for _ in range(MAX_REPEATS_IN_A_ROW):
+            optuna_trial, chosen = self._proposals.ask()
+            trial = self._session.study.compose(chosen)
+            known = record.trials.get(trial.key())
+            if known is None:
+                self._ot_trials[trial.key()] = optuna_trial
+                return self._session.propose(trial, source="search", chosen=chosen)
+            record.add_repeat(known.key, chosen)
+            if known.outcome is None:
+                self._waiting.setdefault(known.key, []).append(optuna_trial)
+                return None
+            self._proposals.tell(optuna_trial, known)
+        self._session.display.notice(
+            f"the search ends after {proposed} of {self._session.study.num_proposals} proposals: "
+            f"{MAX_REPEATS_IN_A_ROW} in a row had been tried already; the space is exhausted"
+        )
+        return None
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: the session records results, and Optuna is told at the end."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A trial has left its actor: settle it if it has not settled itself, and tell Optuna."""
+        key = self._keys.pop(trial_id, None)
+        if key is None:
+            return
+        if error:
+            self._session.settle(
+                key, Outcome.ERROR, "the worker process died and died again after each restart"
+            )
+        elif result is not None:
+            self._session.settle(key, Outcome.EARLY_STOPPED)
+        recorded = self._session.record.trials[key]
+        waiting = self._waiting.pop(key, [])
+        own = self._ot_trials.pop(key, None)
+        if self._proposals:
+            for optuna_trial in [*([own] if own else []), *waiting]:
+                self._proposals.tell(optuna_trial, recorded)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the study's record holds all."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: a resumed study is a new search made from the record."""
+        raise RuntimeError("a study is resumed from its record, with app-study resume")
+
+

@@ -1,0 +1,91 @@
+"""One process's part in a study: what is recorded, tracked and shown, in this order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig, parse_trial
+from study.results import Outcome, TrialHistory, TrialInfo
+from study.tracking.tracker import Tracker
+from study.tune.describe import TrialDescriber
+from study.tune.record import Record, RecordedTrial, Source
+
+
+class Display(Protocol):
+    """What the person at the terminal sees."""
+
+    def started(self, info: TrialInfo) -> None:
+        """A trial has started, or goes on."""
+
+    def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
+        """A trial has reported."""
+
+    def ended(self, info: TrialInfo, trial: RecordedTrial) -> None:
+        """A trial has an outcome."""
+
+    def notice(self, text: str) -> None:
+        """Something the person should know."""
+
+
+@dataclass(frozen=True)
+class StudySession:
+    """Takes what trials report to the record, the tracker and the display."""
+
+    study: StudyConfig
+    record: Record
+    tracker: Tracker
+    describer: TrialDescriber
+    display: Display
+
+    def propose(
+        self, trial: TrialConfig, *, source: Source, chosen: Mapping[str, Any]
+    ) -> RecordedTrial:
+        """Record a configuration that is going to be tried."""
+        return self.record.add_trial(
+            trial.key(), source=source, chosen=chosen, config=trial.to_dict()
+        )
+
+    def info(self, key: str) -> TrialInfo:
+        """What trackers and people are told of a recorded trial."""
+        recorded = self.record.trials[key]
+        return self.describer.describe(parse_trial(recorded.config), number=recorded.number)
+
+    def start(self, key: str) -> None:
+        """A trial runs on an actor, for the first time or again."""
+        info = self.info(key)
+        self.tracker.start_trial(info)
+        self.display.started(info)
+
+    def report(self, key: str, reported: TrialHistory) -> None:
+        """A trial has reported records, some of which may be known already."""
+        if self.record.trials[key].outcome is None and self.record.add_history(key, reported):
+            history = self.record.trials[key].history
+            self.tracker.log_history(key, history)
+            self.display.progressed(self.info(key), history)
+
+    def settle(self, key: str, outcome: Outcome, reason: str = "") -> None:
+        """A trial has ended; only the first word on it counts."""
+        recorded = self.record.trials[key]
+        if recorded.outcome is not None:
+            return
+        self.record.add_outcome(key, outcome, reason)
+        self.tracker.finish_trial(key, recorded.history, outcome, reason)
+        self.display.ended(self.info(key), recorded)
+
+    def repair(self) -> None:
+        """Bring the tracker up to the record, after a process that died in between."""
+        for key, recorded in self.record.trials.items():
+            if recorded.outcome is not None:
+                self.tracker.start_trial(self.info(key))
+                self.tracker.finish_trial(
+                    key, recorded.history, recorded.outcome, recorded.reason
+                )
+
+    def end(self, *, is_finished: bool) -> None:
+        """The process's part is over; the study's too if ``is_finished``."""
+        if is_finished:
+            self.record.finish()
+        histories = {key: trial.history for key, trial in self.record.trials.items()}
+        outcome = Outcome.COMPLETE if is_finished else Outcome.INTERRUPTED
+        self.tracker.finish_study(histories, outcome)

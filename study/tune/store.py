@@ -1,0 +1,125 @@
+"""Where studies live on disk: one folder a study, one process at a time in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from study.config.study import NAME, StudyConfig, parse_study
+from study.config.yaml_io import read_yaml_file, write_yaml
+from study.registry import nearest
+from study.tune.record import Record
+
+DEFAULT_STORE = Path("app-studies")
+
+
+class StudyError(RuntimeError):
+    """Something about a study that its user can mend; the message says how."""
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The folder of one study.
+
+    ``study.yaml`` is the study as it was launched, ``record.jsonl`` what became of it, and
+    ``trials/KEY`` holds a trial's checkpoints.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether a study was ever launched here."""
+        return self.record_path.is_file()
+
+    @property
+    def record_path(self) -> Path:
+        """The append-only record."""
+        return self.path / "record.jsonl"
+
+    @property
+    def config_path(self) -> Path:
+        """The study file, overrides included."""
+        return self.path / "study.yaml"
+
+    @property
+    def ray_path(self) -> Path:
+        """What Ray Tune writes for itself; nothing is ever read from it."""
+        return self.path / "ray"
+
+    def trial_path(self, trial_key: str) -> Path:
+        """The folder of a trial."""
+        return self.path / "trials" / trial_key
+
+    def is_finished(self) -> bool:
+        """Whether the study has come to its end."""
+        return Record.read(self.record_path).is_finished
+
+    def write_config(self, study: StudyConfig) -> None:
+        """Keep the study as launched."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.config_path.write_text(write_yaml(study.to_dict()), encoding="utf-8")
+
+    def read_config(self) -> StudyConfig:
+        """The study as launched; its plug-ins must have been imported."""
+        return parse_study(read_yaml_file(self.config_path))
+
+    def lock(self) -> filelock.BaseFileLock:
+        """A lock that a dead process does not hold; entering it twice fails at once.
+
+        Raises:
+            StudyError: Another process runs the study.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise StudyError(
+                f"the study {self.name!r} is running in another process; wait for it, or stop it"
+            ) from None
+        return lock
+
+
+class StudyStore:
+    """A folder of studies."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+
+    def folder(self, name: str) -> StudyFolder:
+        """The folder of the study called ``name``, which need not exist.
+
+        Raises:
+            StudyError: No study can have that name.
+        """
+        if not NAME.fullmatch(name):
+            raise StudyError(
+                f"no study can be called {name!r}: up to 80 letters, digits, '-', '_' and '.', the "
+                f"first a letter or digit"
+            )
+        return StudyFolder(self.root / name)
+
+    def existing(self, name: str) -> StudyFolder:
+        """The folder of a study that was launched.
+
+        Raises:
+            StudyError: There is none, with the names there are.
+        """
+        folder = self.folder(name)
+        if folder.exists:
+            return folder
+        names = self.names()
+        guess = nearest(name, names)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        known = f" (there are: {', '.join(names)})" if names else ""
+        raise StudyError(f"no study {name!r} in {self.root}{hint}{known}")
+
+    def names(self) -> list[str]:
+        """The studies there are, sorted."""
+        return sorted(p.parent.name for p in self.root.glob("*/record.jsonl"))

@@ -1,0 +1,142 @@
+"""The Ray Tune trainable: one trial on an actor, which the next trial may reuse."""
+
+import os
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+
+from study.assembly import assemble
+from study.config.trial import parse_trial
+from study.data.dataset import ImageDataset
+from study.plugins import load_builtin_plugins, load_user_plugins
+from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
+from study.training.anytime import AnytimeLearner
+from study.training.checkpoint import CheckpointFolder
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What every trial of a study shares.
+
+    Attributes:
+        datasets: Where each data set lies in Ray's object store, by the label in a trial's config.
+        trials_path: Folder of the trials' folders, absolute.
+        cpus: Threads of a trial.
+        hide_gpus: Whether trials must not see the machine's GPUs.
+    """
+
+    datasets: Mapping[str, "ray.ObjectRef[ImageDataset]"]
+    trials_path: Path
+    plugins: tuple[str, ...]
+    service_after: float
+    checkpoint_every_s: float
+    cpus: int
+    hide_gpus: bool
+
+
+class StudyTrainable(tune.Trainable):
+    """Trains one trial; a step ends with a megabatch, or sooner at an epoch once time is up."""
+
+    def setup(self, config: dict[str, Any], context: WorkerContext | None = None) -> None:
+        """Prepare the process, once an actor, and the first trial."""
+        assert context is not None, "made by the launcher with tune.with_parameters"
+        self._context = context
+        if context.hide_gpus:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        torch.set_num_threads(context.cpus)
+        load_builtin_plugins()
+        load_user_plugins(context.plugins)
+        self._datasets: dict[str, ImageDataset] = {}
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Another trial on the same actor: nothing of the one before is left."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._learner: AnytimeLearner | None = None
+        self._run: Iterator[EpochRecord | MegabatchRecord] = iter(())
+        self._reported = TrialHistory()
+
+    def _prepare(self) -> AnytimeLearner:
+        """The learner, at its newest checkpoint. Here and not in setup, so that errors are told."""
+        label = self._config["dataset"]
+        if label not in self._datasets:
+            # Shared memory of the node, read-only: no copy.
+            self._datasets[label] = ray.get(self._context.datasets[label])
+        learner = assemble(
+            parse_trial(self._config["trial"]),
+            self._datasets[label],
+            service_after=self._context.service_after,
+        )
+        self._checkpoints = CheckpointFolder(self._folder / "checkpoints")
+        state = self._checkpoints.load_latest()
+        if state is not None:
+            learner.load_state_dict(state)
+        self._run = learner.run()
+        return learner
+
+    @property
+    def _folder(self) -> Path:
+        return self._context.trials_path / str(self._config["trial_key"])
+
+    def step(self) -> dict[str, Any]:
+        """Train until there is something to report."""
+        try:
+            if self._learner is None:
+                self._learner = self._prepare()
+            self._advance(self._learner)
+        except Exception as error:  # the study goes on, whatever a trial runs into
+            return self._failure(error)
+        history = self._learner.history
+        news = TrialHistory(
+            history.epochs[len(self._reported.epochs) :],
+            history.megabatches[len(self._reported.megabatches) :],
+        )
+        self._reported = history
+        done = bool(history.megabatches) and history.megabatches[-1].is_last
+        last = history.megabatches[-1] if history.megabatches else None
+        return {
+            "trial_key": self._config["trial_key"],
+            "history": news.to_json(),
+            "stream_fraction": last.stream_fraction if last else 0.0,
+            "outcome": Outcome.COMPLETE.value if done else "",
+            "reason": "",
+            tune.result.DONE: done,
+        }
+
+    def _advance(self, learner: AnytimeLearner) -> None:
+        started = time.monotonic()
+        for record in self._run:
+            is_megabatch = isinstance(record, MegabatchRecord)
+            if is_megabatch or time.monotonic() - started >= self._context.checkpoint_every_s:
+                self._checkpoints.save(learner.state_dict(), position=learner.position)
+                return
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        reason = str(error) if isinstance(error, TrialError | ValueError) else repr(error)
+        return {
+            "trial_key": self._config["trial_key"],
+            "history": TrialHistory().to_json(),
+            "stream_fraction": 0.0,
+            "outcome": Outcome.ERROR.value,
+            "reason": reason,
+            tune.result.DONE: True,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:  # noqa: ARG002  # Tune's signature
+        """Nothing: a trial's checkpoints are its own, found by its key."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:  # noqa: ARG002  # Tune's signature
+        """Nothing: see :meth:`save_checkpoint`."""
