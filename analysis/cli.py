@@ -26,8 +26,8 @@ _Uri = Annotated[
     str | None,
     typer.Option(
         "--tracking-uri",
-        help="Where MLflow keeps the study.  [default: $MLFLOW_TRACKING_URI or "
-        "sqlite:///mlflow.db]",
+        help="Where MLflow keeps the study; by default $MLFLOW_TRACKING_URI, or else "
+        "sqlite:///mlflow.db.",
     ),
 ]
 _Format = Annotated[Format, typer.Option("--format", help="How to print it.")]
@@ -49,7 +49,7 @@ def main() -> None:
 def html(
     study: _Study,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to.  [default: reports/NAME]")
+        Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")
     ] = None,
     tracking_uri: _Uri = None,
 ) -> None:

@@ -202,7 +202,7 @@ def _layout(figure: Figure, theme: Theme) -> dict[str, Any]:
         "paper_bgcolor": theme.ground,
         "plot_bgcolor": theme.ground,
         "font": {"color": theme.ink, "size": 13, "family": "system-ui, sans-serif"},
-        "legend": {"orientation": "h", "y": -0.16 if panels == 1 else -0.13, "x": 0},
+        "legend": {"orientation": "h", "y": -0.2 if panels == 1 else -0.13, "x": 0},
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
         "xaxis": {**_axis(figure.x, theme), "anchor": _axis_name("y", panels)},

@@ -26,8 +26,7 @@ class StudyFacts:
         name: The study's name.
         description: The user's own words, may be empty.
         objectives: Metrics that the search optimises; empty where nothing is searched.
-        outcome: ``running`` also where it was cut off without a word; ``interrupted`` where the
-            user stopped it. Both can be resumed.
+        outcome: ``running`` also where it was cut off; ``interrupted`` where it was stopped.
         schema_version: Of the names under which it was written.
         params: The parent run's params, as text.
     """
@@ -132,7 +131,9 @@ def _facts(parent: RunRecord) -> StudyFacts:
 def _outcome(parent: RunRecord) -> str:
     if parent.running:
         return frames.RUNNING
-    return parent.tags.get(names.TAG_OUTCOME, frames.COMPLETE)
+    outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
+    # Ended by somebody else, who did not say how.
+    return frames.INTERRUPTED if outcome == frames.RUNNING else outcome
 
 
 def _one_per_key(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:

@@ -49,8 +49,10 @@ class Store:
     def __init__(self, tracking_uri: str) -> None:
         _check_database(tracking_uri)
         self.address = re.sub(r"//[^/@]*@", "//", tracking_uri)  # without a password
-        # Read by MLflow when it is imported: a report asks nothing but its user's store.
+        # Read by MLflow when it is imported: a report asks nothing but its user's store, and has
+        # no progress bar for each small file.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with self._readable():
             from mlflow import MlflowClient
 

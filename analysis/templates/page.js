@@ -6,6 +6,9 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const options = {
   responsive: true,
   displaylogo: false,
+  // Plotly's own default is a button that uploads the figure's data to its makers.
+  showSendToCloud: false,
+  plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
 

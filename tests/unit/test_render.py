@@ -142,6 +142,8 @@ def test_the_page_escapes_names_and_asks_nothing_of_the_network() -> None:
     assert evil not in html
     assert "<img" not in html.replace(page_script(html), "")
     assert "default-src 'none'" in html
+    # Plotly would else show a button that uploads the data.
+    assert "showSendToCloud: false" in html
     for attribute in ('src="', "src='", '<link rel="stylesheet"', "@import"):
         assert attribute not in html.replace(page_script(html), "")
 

@@ -1,0 +1,315 @@
+"""Reports on studies that the real tracker wrote to a real MLflow database."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+import analysis
+from analysis import cli
+from analysis.answer import answer
+from analysis.errors import ReportError
+from analysis.page import write_report
+from analysis.runs import load
+from study.results import Outcome, TrialHistory
+from study.tracking import names
+from study.tracking.mlflow_tracker import MlflowTracker
+from tests.fake_study import SERVICE_AND_SIZE, FakeTrial, runs_of, study_info, usual
+
+
+def _write(tracker: MlflowTracker, name: str, trials: Sequence[FakeTrial], *, end: bool) -> None:
+    tracker.start_study(study_info(name, SERVICE_AND_SIZE))
+    for trial in trials:
+        tracker.start_trial(trial.info())
+        if trial.outcome is None:
+            tracker.log_history(trial.key, trial.history())
+        else:
+            tracker.finish_trial(trial.key, trial.history(), trial.outcome, trial.reason)
+    if end:
+        tracker.finish_study({t.key: t.history() for t in trials}, Outcome.COMPLETE)
+
+
+@pytest.fixture(scope="session")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One database with every kind of study, and a stranger's runs."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    tracker = MlflowTracker(uri, experiment="app-study")
+    _write(tracker, "usual", usual((4, 8)), end=True)
+    _write(tracker, "empty", [], end=True)
+    _write(tracker, "one", [FakeTrial(0)], end=True)
+    failed = [FakeTrial(i, outcome=Outcome.ERROR, megabatches=0, reason="boom") for i in range(2)]
+    _write(tracker, "failed", failed, end=True)
+    now = [
+        FakeTrial(0, "dense", 4, 1.0),
+        FakeTrial(1, "app", 4, 0.3),
+        FakeTrial(2, outcome=None, megabatches=2),
+        FakeTrial(3, outcome=None, megabatches=0),
+    ]
+    _write(tracker, "running", now, end=False)
+    _resume(tracker)
+    client = MlflowClient(uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "app-study"]
+    client.create_run(experiment.experiment_id, run_name="a stranger's")
+    return uri
+
+
+def _resume(tracker: MlflowTracker) -> None:
+    """A study that was stopped with a trial at 2 of 4, and goes on: the trial is at 3 now."""
+    stopped = FakeTrial(0, outcome=Outcome.INTERRUPTED, megabatches=2)
+    tracker.start_study(study_info("resumed", SERVICE_AND_SIZE))
+    tracker.start_trial(stopped.info())
+    tracker.finish_trial(stopped.key, stopped.history(), Outcome.INTERRUPTED, "")
+    tracker.finish_study({stopped.key: stopped.history()}, Outcome.INTERRUPTED)
+    again = FakeTrial(0, outcome=None, megabatches=3)
+    tracker.start_study(study_info("resumed", SERVICE_AND_SIZE))
+    tracker.start_trial(again.info())
+    tracker.log_history(again.key, again.history())
+
+
+def test_what_is_read_from_mlflow_is_what_the_trials_reported(uri: str) -> None:
+    expected = runs_of(usual((4, 8)))
+    runs = load("usual", tracking_uri=uri)
+    assert runs.notes == ()
+    assert runs.study.objectives == SERVICE_AND_SIZE
+    assert runs.study.outcome == "complete"
+    assert runs.study.description == "A study that nobody ran."
+    for name in expected.trials.columns.drop("run_id"):
+        pd.testing.assert_series_equal(runs.trials[name], expected.trials[name], check_dtype=False)
+    shared = ["trial_key", "megabatch_index", "holdout_error_rate", "density", "stream_fraction"]
+    pd.testing.assert_frame_equal(
+        runs.megabatches[shared], expected.megabatches[shared], check_dtype=False
+    )
+    assert len(runs.layers) == 2 * len(runs.megabatches)
+    assert set(runs.layers["layer"]) == {"conv1.weight", "conv2.weight"}
+    assert answer(runs) == answer(expected)
+
+
+def test_a_notebook_loads_a_study_by_its_name(uri: str) -> None:
+    assert len(analysis.load("one", tracking_uri=uri).trials) == 1
+
+
+def test_a_running_study_is_read_from_files_and_metrics_and_says_so(uri: str) -> None:
+    runs = load("running", tracking_uri=uri)
+    assert runs.study.running
+    assert runs.trials["outcome"].tolist() == ["complete", "complete", "running", "running"]
+    steps = runs.megabatches.groupby("trial_key").size()
+    assert steps.to_dict() == {"key000": 4, "key001": 4, "key002": 2}
+    live = runs.megabatches[runs.megabatches["trial_key"] == "key002"]
+    assert live["holdout_error_rate"].tolist() == FakeTrial(2).errors[:2]
+    assert live["stream_fraction"].tolist() == [0.25, 0.5]
+    assert any("read from MLflow's metrics" in note for note in runs.notes)
+
+
+def test_a_resumed_trial_is_read_as_far_as_it_has_come_since(uri: str) -> None:
+    runs = load("resumed", tracking_uri=uri)
+    assert runs.trials["outcome"].tolist() == ["running"]
+    assert runs.megabatches["megabatch_index"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["usual", "empty", "one", "failed", "running", "resumed"])
+def test_the_page_of_any_study_is_whole_and_tells_the_answer(
+    uri: str, name: str, tmp_path: Path
+) -> None:
+    written = write_report(name, tracking_uri=uri, out=tmp_path / "new" / "folder")
+    assert written.page == tmp_path / "new" / "folder" / "index.html"
+    html = written.page.read_text(encoding="utf-8")
+    for section in ("answer", "tradeoff", "curves", "best", "runs", "notes", "reading"):
+        assert f'<section id="{section}"' in html
+    assert written.sentences[0] in html
+    assert [path.name for path in written.page.parent.iterdir()] == ["index.html"]
+
+
+def test_two_runs_of_one_trial_count_once_and_a_missing_history_is_told(
+    uri: str, tmp_path: Path
+) -> None:
+    tracker = MlflowTracker(uri, experiment="odd")
+    _write(tracker, "odd", [FakeTrial(0), FakeTrial(1, "dense", 4, 1.0)], end=False)
+    client = MlflowClient(uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "odd"]
+    tags = {names.TAG_KIND: names.KIND_TRIAL, names.TAG_STUDY: "odd"}
+    client.create_run(experiment.experiment_id, tags={**tags, names.TAG_TRIAL_KEY: "key000"})
+    client.create_run(experiment.experiment_id, tags={**tags, names.TAG_OUTCOME: "complete"})
+    runs = load("odd", tracking_uri=uri)
+    assert sorted(runs.trials["outcome"]) == ["complete"] * 3
+    text = " ".join(runs.notes)
+    assert "1 run(s) repeat the trial of another" in text
+    assert "1 run(s) have no trial key" in text
+    assert "1 finished trial(s) have no history" in text
+    assert "1 trial(s) have no stream.num_megabatches" in text
+    assert write_report("odd", tracking_uri=uri, out=tmp_path).page.is_file()
+
+
+def test_an_older_record_and_a_trial_left_running_are_told(uri: str) -> None:
+    tracker = MlflowTracker(uri, experiment="old")
+    _write(tracker, "old", [FakeTrial(0, outcome=None, megabatches=1)], end=False)
+    client = MlflowClient(uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "old"]
+    (parent,) = client.search_runs(
+        [experiment.experiment_id], f"tags.`{names.TAG_KIND}` = '{names.KIND_STUDY}'"
+    )
+    client.set_tag(parent.info.run_id, names.TAG_SCHEMA, "0")
+    client.set_terminated(parent.info.run_id)
+    runs = load("old", tracking_uri=uri)
+    assert runs.trials["outcome"].tolist() == ["interrupted"]
+    text = " ".join(runs.notes)
+    assert "schema version 0" in text
+    assert "counted as interrupted" in text
+    assert runs.megabatches["megabatch_index"].tolist() == [0]
+
+
+def test_histories_that_are_gone_are_replaced_by_the_metrics(uri: str) -> None:
+    tracker = MlflowTracker(uri, experiment="gone")
+    trial = FakeTrial(0)
+    _write(tracker, "gone", [trial], end=False)
+    tracker.finish_study({trial.key: TrialHistory()}, Outcome.COMPLETE)
+    client = MlflowClient(uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "gone"]
+    for run in client.search_runs([experiment.experiment_id]):
+        for file in Path(str(run.info.artifact_uri).removeprefix("file://")).rglob("*.parquet"):
+            file.write_bytes(b"no parquet")
+    runs = load("gone", tracking_uri=uri)
+    assert runs.megabatches["holdout_error_rate"].tolist() == trial.errors
+    assert any("MLflow's metrics" in note for note in runs.notes)
+
+
+def test_an_unknown_study_is_answered_with_those_there_are(uri: str) -> None:
+    with pytest.raises(ReportError, match=r"did you mean 'usual'.*empty.*one"):
+        load("usaul", tracking_uri=uri)
+
+
+def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    with pytest.raises(ReportError, match="there is no MLflow database"):
+        load("usual", tracking_uri=f"sqlite:///{path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database, whatever its name says" * 10])
+def test_a_file_that_is_no_mlflow_database_is_an_error_and_stays_as_it_is(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(content)
+    with pytest.raises(ReportError, match="--tracking-uri"):
+        load("usual", tracking_uri=f"sqlite:///{path}")
+    assert path.read_bytes() == content
+
+
+def _report(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["app-report", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capfd.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+def test_the_command_line_prints_the_formats_and_takes_the_environments_uri(
+    uri: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    code, out, err = _report(
+        capfd,
+        monkeypatch,
+        *("runs", "usual", "--sort", "service_error", "--where", "pruning.schedule=app"),
+        *("--format", "json"),
+    )
+    assert (code, err) == (0, "")
+    rows = json.loads(out)["tables"][0]["rows"]
+    assert [row["number"] for row in rows][:2] == [7, 8]
+    code, out, err = _report(capfd, monkeypatch, "runs", "usual", "--format", "csv")
+    assert (code, err) == (0, "")
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 13
+    code, out, err = _report(capfd, monkeypatch, "runs", "usual")
+    assert (code, err) == (0, "")
+    assert "out of memory" in out
+
+
+def test_the_command_line_writes_the_page_and_prints_where(
+    uri: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = _report(capfd, monkeypatch, "html", "usual", "--tracking-uri", uri)
+    assert code == 0
+    assert (tmp_path / out.strip()).is_file()
+    assert out.strip() == os.fspath(Path("reports") / "usual" / "index.html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("runs", "usaul"), "did you mean 'usual'"),
+        (("runs", "usual", "--where", "shedule=app"), "there is no column 'shedule'"),
+        (("runs", "usual", "--sort", "servce_error"), "did you mean 'service_error'"),
+        (("html", "nosuch"), "there is no study 'nosuch'"),
+    ],
+)
+def test_what_cannot_be_reported_is_said_in_a_line_with_exit_code_2(
+    uri: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    code, out, err = _report(capfd, monkeypatch, *arguments, "--tracking-uri", uri)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_every_table_of_the_page_has_the_rows_of_its_report_in_json(
+    uri: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
+    for name in ("tradeoff", "curves", "best", "runs"):
+        _, out, _ = _report(
+            capfd, monkeypatch, name, "usual", "--format", "json", "--tracking-uri", uri
+        )
+        tables = json.loads(out)["tables"]
+        section = html.split(f'<section id="{name}"')[1].split("</section>")[0]
+        bodies = re.findall(r"<tbody>(.*?)</tbody>", section, re.DOTALL)
+        assert [body.count("<tr>") for body in bodies] == [len(t["rows"]) for t in tables]
+        for table, body in zip(tables, bodies, strict=True):
+            cells = [float(value) for value in re.findall(r'data-value="([^"]+)"', body)]
+            numbers = [
+                float(value[0] if isinstance(value, list) else value)
+                for row in table["rows"]
+                for value in row.values()
+                if isinstance(value, int | float | list)
+            ]
+            assert cells == numbers
+
+
+def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_study(
+    uri: str,
+) -> None:
+    code = (
+        "import importlib, pkgutil, sys, analysis\n"
+        "for module in pkgutil.walk_packages(analysis.__path__, 'analysis.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "from analysis.page import page, sections\n"
+        f"runs = analysis.load('usual', tracking_uri={uri!r})\n"
+        "page(runs, ('a',), sections(runs)); runs.layers\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'ray'}))\n"
+        "print(sorted(name for name in sys.modules if name.startswith('study.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    allowed = ["study.metrics", "study.registry", "study.tracking", "study.tracking.names"]
+    assert done.stdout.splitlines() == ["[]", str(allowed)]
+    assert done.stderr == ""
