@@ -39,8 +39,9 @@ class ConfigError(ValueError):
         where = f"{self.source}: " if self.source else ""
         lines = [f"{where}{count} problem{'s' if count > 1 else ''}"]
         for problem in self.problems[:MAX_SHOWN]:
-            lines.append(f"  {problem.path}: {problem.message}" if problem.path else
-                         f"  {problem.message}")
+            lines.append(
+                f"  {problem.path}: {problem.message}" if problem.path else f"  {problem.message}"
+            )
         if count > MAX_SHOWN:
             lines.append(f"  … and {count - MAX_SHOWN} more")
         return "\n".join(lines)

@@ -104,9 +104,7 @@ class Space:
     def _product(
         self, fixed: Mapping[str, Any], joint: Mapping[str, tuple[()]], first: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
-        ends = [
-            d.domain.ends() if d.path in joint else (first[d.path],) for d in self.dimensions
-        ]
+        ends = [d.domain.ends() if d.path in joint else (first[d.path],) for d in self.dimensions]
         seen = set()
         for values in itertools.islice(itertools.product(*ends), 4 * MAX_CORNERS):
             chosen: dict[str, Any] = {}
@@ -185,9 +183,7 @@ def path_problem(path: str, *, where: str) -> Problem | None:
             known |= set(registry.get(plugin).__dataclass_fields__)
     guess = nearest(name, sorted(known))
     hint = f"; did you mean '{section_name}.{guess}'?" if guess else ""
-    return Problem(
-        f"{where}.{path}", f"unknown path{hint} (known: {', '.join(sorted(known))})"
-    )
+    return Problem(f"{where}.{path}", f"unknown path{hint} (known: {', '.join(sorted(known))})")
 
 
 def parse_space(raw: Mapping[str, Any], problems: list[Problem]) -> Space:
@@ -213,11 +209,18 @@ def _dimension(path: str, value: Any) -> Dimension:
         value = {"choices": value}
     if not isinstance(value, Mapping):
         raise ConfigError(
-            [Problem(where, f"must be a list of choices or a mapping with low and high, got "
-                            f"{shown(value)}; a value that does not vary belongs under fixed")]
+            [
+                Problem(
+                    where,
+                    f"must be a list of choices or a mapping with low and high, got "
+                    f"{shown(value)}; a value that does not vary belongs under fixed",
+                )
+            ]
         )
     keys = _CHOICES_KEYS if "choices" in value else _RANGE_KEYS
-    unknown = [Problem(f"{where}.{key}", unknown_key(key, keys)) for key in value if key not in keys]
+    unknown = [
+        Problem(f"{where}.{key}", unknown_key(key, keys)) for key in value if key not in keys
+    ]
     if unknown:
         raise ConfigError(unknown)
     when = _when(where, value.get("when", {}))

@@ -324,7 +324,7 @@ def _unique(
     cells: Iterator[dict[str, Any]], fixed: Mapping[str, Any]
 ) -> tuple[dict[str, Any], ...]:
     """Cells without the paths that have no meaning in them, each once."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for cell in cells:
         flat = {**fixed, **cell}
         kept = {p: v for p, v in cell.items() if is_active(p, flat)}

@@ -17,7 +17,7 @@ _INT = re.compile(r"^[-+]?\d[\d_]*$")
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which ``1e-3`` is a number, ``off`` and ``no`` are text, and keys are unique."""
+    """Safe YAML: ``1e-3`` is a number, ``off`` and ``no`` are text, and keys are unique."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
         first: [

@@ -1,9 +1,13 @@
 """What a study says of itself while it runs, and two trackers that need no server."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from study.results import Outcome, StudyInfo, TrialHistory, TrialInfo
+
+
+class TrackingError(RuntimeError):
+    """A store that cannot be opened or does not know what it is asked for; says the remedy."""
 
 
 class Tracker(Protocol):
@@ -12,6 +16,9 @@ class Tracker(Protocol):
     A trial's history is passed whole each time; a tracker writes what it has not yet written, so
     that a call lost in a crash is made up for by the next one and none is written twice.
     """
+
+    def has_study(self, name: str) -> bool:
+        """Whether a study of this name was ever started here."""
 
     def start_study(self, study: StudyInfo) -> None:
         """Open the study's record, or continue the one of that name."""
@@ -29,3 +36,71 @@ class Tracker(Protocol):
 
     def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
         """Close the study's record; ``histories`` holds every trial's by key."""
+
+
+class NullTracker:
+    """Records nothing, for studies that are not tracked."""
+
+    def has_study(self, name: str) -> bool:  # noqa: ARG002  # the protocol's
+        """Never."""
+        return False
+
+    def start_study(self, study: StudyInfo) -> None:
+        """Do nothing."""
+
+    def start_trial(self, trial: TrialInfo) -> None:
+        """Do nothing."""
+
+    def log_history(self, trial_key: str, history: TrialHistory) -> None:
+        """Do nothing."""
+
+    def finish_trial(
+        self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
+    ) -> None:
+        """Do nothing."""
+
+    def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
+        """Do nothing."""
+
+
+class RecordingTracker:
+    """Keeps its calls in memory, for tests.
+
+    Attributes:
+        calls: Method name and arguments of every call, in order.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[object, ...]]] = []
+
+    def has_study(self, name: str) -> bool:
+        """Whether one of the calls started it."""
+        started = [args[0] for method, args in self.calls if method == "start_study"]
+        return any(isinstance(info, StudyInfo) and info.name == name for info in started)
+
+    def start_study(self, study: StudyInfo) -> None:
+        """Keep the call."""
+        self.calls.append(("start_study", (study,)))
+
+    def start_trial(self, trial: TrialInfo) -> None:
+        """Keep the call."""
+        self.calls.append(("start_trial", (trial,)))
+
+    def log_history(self, trial_key: str, history: TrialHistory) -> None:
+        """Keep the call."""
+        self.calls.append(("log_history", (trial_key, history)))
+
+    def finish_trial(
+        self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
+    ) -> None:
+        """Keep the call."""
+        self.calls.append(("finish_trial", (trial_key, history, outcome, reason)))
+
+    def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
+        """Keep the call, with ``histories`` as they are now."""
+        self.calls.append(("finish_study", (dict(histories), outcome)))
+
+
+if TYPE_CHECKING:
+    _null: Tracker = NullTracker()
+    _recording: Tracker = RecordingTracker()

@@ -148,9 +148,7 @@ class AnytimeLearner:
         k = self._megabatch_index
         how = self.spec.pruning
         newest = self.data.megabatches[k].train
-        saliency = saliency_order(
-            how, train, newest, seed=self.spec.seed, megabatch_index=k
-        )
+        saliency = saliency_order(how, train, newest, seed=self.spec.seed, megabatch_index=k)
         images = self.data.train_images
         context = ScoringContext(
             model=self.model,
@@ -243,9 +241,7 @@ class AnytimeLearner:
                 "optimizer": copy.deepcopy(self._optimiser.state_dict()),
             }
 
-    def _close(
-        self, train: IndexArray, *, started: float
-    ) -> MegabatchRecord:
+    def _close(self, train: IndexArray, *, started: float) -> MegabatchRecord:
         """Go back to the best epoch, evaluate it, and say what is in service now."""
         done = self.history.epochs[len(self.history.epochs) - self._epoch_index :]
         kept = done[-1]

@@ -15,7 +15,7 @@ _DIGEST_LENGTH = 16
 
 
 class CheckpointFolder:
-    """The newest checkpoints of one trial. A file's name holds its place in the trial and a digest.
+    """The newest checkpoints of one trial; a file's name holds its place there and a digest.
 
     Args:
         folder: Made at the first save.

@@ -63,7 +63,9 @@ def epoch_sizes(num_examples: int, num_samples: int) -> list[int]:
     return sizes
 
 
-def epoch_order(pool: IndexArray, size: int, *, seed: int, position: tuple[int, int]) -> IndexArray:
+def epoch_order(
+    pool: IndexArray, size: int, *, seed: int, position: tuple[int, int]
+) -> IndexArray:
     """``size`` examples of ``pool`` in random order, each once before any comes twice."""
     rng = numpy_generator(seed, "order", *position)
     order = pool[rng.permutation(len(pool))]
@@ -124,7 +126,7 @@ def train_epoch_(
                 logits = model(inputs)
                 loss = functional.cross_entropy(logits, labels)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's
             optimiser.step()
             with torch.no_grad():
                 for parameter, kept in masked:
@@ -156,7 +158,9 @@ def _masked_parameters(model: nn.Module, mask: Mask) -> list[tuple[nn.Parameter,
     ]
 
 
-def count_errors(model: nn.Module, images: ImagePool, order: IndexArray, *, precision: Literal["fp32", "bf16"]) -> int:
+def count_errors(
+    model: nn.Module, images: ImagePool, order: IndexArray, *, precision: Literal["fp32", "bf16"]
+) -> int:
     """Misclassified examples among ``order``, in evaluation mode, without augmentation."""
     device = next(model.parameters()).device
     model.eval()

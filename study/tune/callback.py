@@ -15,14 +15,27 @@ class StudyCallback(tune.Callback):
     def __init__(self, session: StudySession) -> None:
         self._session = session
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles it for a restore that a study never uses."""
+        return {}
+
     def on_trial_start(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any  # noqa: ARG002  # Tune's signature
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        **info: Any,
     ) -> None:
         """An actor begins a trial."""
         self._session.start(trial.config["trial_key"])
 
     def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any  # noqa: ARG002, E501, PLR0913  # Tune's signature
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
     ) -> None:
         """A trial reports; its last report says how it ended."""
         key = result["trial_key"]

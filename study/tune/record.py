@@ -87,6 +87,12 @@ class Record:
             self._file.close()
             self._file = None
 
+    def __enter__(self) -> "Record":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def begin_session(self, *, version: str) -> None:
         """A process begins, or goes on with, the study."""
         self._append({"event": "session", "version": version})
@@ -120,9 +126,7 @@ class Record:
         known = self.trials[key].history
         new = TrialHistory(
             tuple(e for e in reported.epochs if e.step >= len(known.epochs)),
-            tuple(
-                m for m in reported.megabatches if m.megabatch_index >= len(known.megabatches)
-            ),
+            tuple(m for m in reported.megabatches if m.megabatch_index >= len(known.megabatches)),
         )
         if not new.epochs and not new.megabatches:
             return False

@@ -1,4 +1,4 @@
-"""What trials may use, checked before they start: Tune would wait in silence for what never comes."""
+"""What trials may use, checked before they start: Tune waits in silence for what never comes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,7 @@ class TrialResources:
         return {"cpu": self.cpus, "gpu": self.gpus}
 
 
-def trial_resources(
-    asked: ResourcesSection, nodes: list[Mapping[str, float]]
-) -> TrialResources:
+def trial_resources(asked: ResourcesSection, nodes: list[Mapping[str, float]]) -> TrialResources:
     """How many trials fit on these nodes.
 
     Args:

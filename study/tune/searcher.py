@@ -1,7 +1,7 @@
 """The searcher that Ray Tune asks: cut trials first, then given points, then Optuna."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import optuna
@@ -27,37 +27,66 @@ class StudySearch(OptunaSearch):
     trained twice, and nothing is restored from a pickle: all is made anew from the record.
     """
 
-    def __init__(self, session: StudySession) -> None:
+    def __init__(
+        self, session: StudySession, *, dataset_of: Callable[[Mapping[str, Any]], str]
+    ) -> None:
         study = session.study
         names = list(study.objective.metrics)
         short = {"minimize": "min", "maximize": "max"}
         super().__init__(
             space=None, metric=names, mode=[short[METRICS[n].direction] for n in names]
         )
+        self.is_over = False
         self._session = session
+        self._dataset_of = dataset_of
         self._proposals = Proposals(study, session.record) if study.search else None
-        if self._proposals:
-            self._ot_study = self._proposals.optuna_study
         self._to_continue = deque(session.record.unfinished())
         self._points = deque(study.points)
         self._keys: dict[str, str] = {}
         self._waiting: dict[str, list[optuna.Trial]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles it for a restore that a study never uses."""
+        return {}
+
     def set_search_properties(
-        self, metric: Any, mode: Any, config: Mapping[str, Any], **spec: Any  # noqa: ARG002  # Tune's signature
+        self,
+        metric: Any,
+        mode: Any,
+        config: Mapping[str, Any],
+        **spec: Any,
     ) -> bool:
         """Nothing to set: the study says it all."""
         return True
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration, ``FINISHED``, or None for "ask again later"."""
         if self._waiting:
             return None
         recorded = self._next()
         if recorded is None:
-            return None if self._waiting else str(Searcher.FINISHED)
+            self.is_over = not self._waiting
+            return Searcher.FINISHED if self.is_over else None
         self._keys[trial_id] = recorded.key
-        return {"trial_key": recorded.key, "trial": dict(recorded.config)}
+        return {
+            "trial_key": recorded.key,
+            "trial": dict(recorded.config),
+            "dataset": self._dataset_of(recorded.config),
+        }
+
+    def is_exhausted(self) -> bool:
+        """Whether nothing at all is left to try, so that Tune need not start."""
+        study, record = self._session.study, self._session.record
+        points = {study.compose(chosen).key() for chosen in self._points}
+        return (
+            not self._to_continue
+            and points <= set(record.trials)
+            and self._num_proposed() >= study.num_proposals
+        )
+
+    def _num_proposed(self) -> int:
+        trials = self._session.record.trials.values()
+        return sum(trial.source == "search" for trial in trials)
 
     def _next(self) -> RecordedTrial | None:
         if self._to_continue:
@@ -86,7 +115,7 @@ class StudySearch(OptunaSearch):
     def _search(self) -> RecordedTrial | None:
         assert self._proposals is not None
         record = self._session.record
-        proposed = sum(t.source == "search" for t in record.trials.values())
+        proposed = self._num_proposed()
         if proposed >= self._session.study.num_proposals:
             return None
         for _ in range(MAX_REPEATS_IN_A_ROW):
@@ -136,5 +165,3 @@ class StudySearch(OptunaSearch):
     def restore(self, checkpoint_path: str) -> None:
         """Never called: a resumed study is a new search made from the record."""
         raise RuntimeError("a study is resumed from its record, with app-study resume")
-
-

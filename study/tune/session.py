@@ -78,9 +78,7 @@ class StudySession:
         for key, recorded in self.record.trials.items():
             if recorded.outcome is not None:
                 self.tracker.start_trial(self.info(key))
-                self.tracker.finish_trial(
-                    key, recorded.history, recorded.outcome, recorded.reason
-                )
+                self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
 
     def end(self, *, is_finished: bool) -> None:
         """The process's part is over; the study's too if ``is_finished``."""

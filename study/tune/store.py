@@ -100,8 +100,8 @@ class StudyStore:
         """
         if not NAME.fullmatch(name):
             raise StudyError(
-                f"no study can be called {name!r}: up to 80 letters, digits, '-', '_' and '.', the "
-                f"first a letter or digit"
+                f"no study can be called {name!r}: up to 80 letters, digits, '-', '_' and '.', "
+                f"the first a letter or digit"
             )
         return StudyFolder(self.root / name)
 

@@ -68,7 +68,7 @@ class StudyTrainable(tune.Trainable):
         self._reported = TrialHistory()
 
     def _prepare(self) -> AnytimeLearner:
-        """The learner, at its newest checkpoint. Here and not in setup, so that errors are told."""
+        """The learner at its newest checkpoint; made in the first step, whose errors are told."""
         label = self._config["dataset"]
         if label not in self._datasets:
             # Shared memory of the node, read-only: no copy.
@@ -135,8 +135,8 @@ class StudyTrainable(tune.Trainable):
             tune.result.DONE: True,
         }
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:  # noqa: ARG002  # Tune's signature
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a trial's checkpoints are its own, found by its key."""
 
-    def load_checkpoint(self, checkpoint: Any) -> None:  # noqa: ARG002  # Tune's signature
+    def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: see :meth:`save_checkpoint`."""

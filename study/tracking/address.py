@@ -1,0 +1,74 @@
+"""Where a tracking store is, and how to speak of it without its password."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from study.tracking.tracker import TrackingError
+
+ARTIFACT_FOLDER = "mlartifacts"
+
+_SQLITE = re.compile(r"(?P<scheme>sqlite(\+\w+)?:///)(?P<path>[^?]+)(?P<query>\?.*)?", re.DOTALL)
+# The second form is a password with a raw slash, which databases take; host:port/path is none.
+_USER_INFO = re.compile(
+    r"(?P<scheme>[A-Za-z][\w+.-]*://)"
+    r"(?:[^\s/?#'\"]*|[^\s:/?#@'\"]+:(?!\d+[/?#])[^\s@'\"]*)@"
+)
+_SECRET_QUERY = re.compile(
+    r"(?P<name>[?&](?:user|password|passwd|pwd|token|access_token|secret)=)[^&\s'\"]*",
+    re.IGNORECASE,
+)
+_REDACTED = "***"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The absolute path of a SQLite store's file; None for any other store."""
+    match = _SQLITE.fullmatch(uri)
+    if match is None or match["path"] == ":memory:":
+        return None
+    return Path(match["path"]).absolute()
+
+
+def absolute_uri(uri: str) -> str:
+    """``uri`` with a relative SQLite path made absolute, so that it holds in any directory."""
+    path, match = sqlite_path(uri), _SQLITE.fullmatch(uri)
+    if path is None or match is None:
+        return uri
+    return f"{match['scheme']}{path}{match['query'] or ''}"
+
+
+def artifact_location(uri: str) -> str | None:
+    """Where a new experiment puts its files; None leaves it to the store or its server.
+
+    Beside a SQLite database, absolute: MLflow's own default, ``mlruns`` in the directory that the
+    study happened to start from, separates the two.
+    """
+    path = sqlite_path(uri)
+    return None if path is None else (path.parent / ARTIFACT_FOLDER).as_uri()
+
+
+def check_sqlite(path: Path) -> None:
+    """Make sure of a SQLite file that can be written to, made with its folder where it is not.
+
+    MLflow itself tries ten times over 100 seconds before it says that it cannot.
+
+    Raises:
+        TrackingError: No such file can be made, or it is something else.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=30)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(
+            f"the tracking database {path} cannot be used ({error}); "
+            "choose another file with tracking.uri, e.g. sqlite:////absolute/path/mlflow.db"
+        ) from error
+
+
+def without_credentials(text: str) -> str:
+    """``text`` with user, password and tokens of every address in it replaced by ``***``."""
+    hidden = _USER_INFO.sub(rf"\g<scheme>{_REDACTED}@", text)
+    return _SECRET_QUERY.sub(rf"\g<name>{_REDACTED}", hidden)

@@ -1,0 +1,233 @@
+"""Studies in MLflow, by its client alone: no active run, no process-wide tracking address.
+
+Infinite metric values are NaN in MLflow and themselves in the Parquet histories.
+"""
+
+import logging
+import math
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+# Before the import, which reads them. A study reports to nobody but its user's store, and on
+# closing a run MLflow would print its address, password included. Either can be set to false.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from study.tracking.address import (
+    absolute_uri,
+    artifact_location,
+    check_sqlite,
+    sqlite_path,
+    without_credentials,
+)
+from study.tracking.points import MetricPoint
+from study.tracking.run_store import StoredRun
+from study.tracking.run_tracker import RUNNING, RunTracker
+from study.tracking.tracker import Tracker, TrackingError
+
+# A new database is announced by both at level INFO, one line per migration.
+for _noisy in ("mlflow", "alembic"):
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
+
+# MLflow's limits, in entries of a request and in characters.
+MAX_METRICS_PER_REQUEST: Final = 1000
+MAX_PARAM_LENGTH: Final = 6000
+MAX_TAG_LENGTH: Final = 8000
+MAX_TITLE_LENGTH: Final = 250
+
+_PAGE_SIZE: Final = 1000
+_UNQUOTABLE: Final = frozenset("'\"`\\")
+_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class MlflowTracker(RunTracker):
+    """Writes a study to an MLflow store. May be made in one thread and used in another.
+
+    Args:
+        tracking_uri: ``sqlite:///PATH``, another database's address, or a server's http address.
+            Beside a SQLite database made here, ``mlartifacts`` holds the files.
+        experiment: The MLflow experiment that holds the runs; made where it does not exist.
+        extra_tags: Put on every run; the study's own go before them.
+
+    Raises:
+        TrackingError: The store cannot be opened, or its experiment was deleted.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        *,
+        experiment: str = "app-study",
+        extra_tags: Mapping[str, str] = _NO_TAGS,
+    ) -> None:
+        super().__init__(MlflowStore(tracking_uri, experiment), extra_tags)
+
+
+class MlflowStore:
+    """The runs of one MLflow experiment.
+
+    Raises:
+        TrackingError: As :class:`MlflowTracker` says.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str) -> None:
+        uri = absolute_uri(tracking_uri)
+        self._address = without_credentials(uri)
+        path = sqlite_path(uri)
+        if path is not None:
+            check_sqlite(path)
+        # MLflow's models use what SQLAlchemy deprecates. Not undone: restoring the filters, as
+        # catch_warnings does, would disturb those of other threads.
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
+        try:
+            self._client = MlflowClient(tracking_uri=uri)
+            self._experiment_id = self._open_experiment(experiment, artifact_location(uri))
+        except MlflowException as error:
+            raise TrackingError(
+                f"the tracking store {self._address} cannot be used: "
+                f"{without_credentials(str(error))}; check tracking.uri, which is "
+                "sqlite:///PATH, the address of another database, or of an MLflow server"
+            ) from error
+
+    @property
+    def address(self) -> str:
+        """Where it is, without credentials."""
+        return self._address
+
+    def find(self, tags: Mapping[str, str], status: str | None = None) -> Iterator[StoredRun]:
+        """Runs with all these tags, and in this status, oldest first."""
+        query = " AND ".join(f"tags.`{tag}` = '{_quotable(text)}'" for tag, text in tags.items())
+        if status is not None:
+            query += f" AND attributes.status = '{status}'"
+        for run in self._search(query):
+            # Some databases compare text without regard to case.
+            if tags.items() <= run.data.tags.items():
+                yield _stored(run)
+
+    def create(self, title: str, tags: Mapping[str, str]) -> StoredRun:
+        """A new run that is running."""
+        cut = {tag: text[:MAX_TAG_LENGTH] for tag, text in tags.items()}
+        name = title[:MAX_TITLE_LENGTH]
+        return _stored(self._client.create_run(self._experiment_id, tags=cut, run_name=name))
+
+    def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
+        """Set a run's tags and set it running again."""
+        self._set_tags(run.run_id, tags)
+        if run.status != RUNNING:
+            self._client.update_run(run.run_id, status=RUNNING)
+
+    def remove_tag(self, run_id: str, tag: str) -> None:
+        """Take a tag away."""
+        self._client.delete_tag(run_id, tag)
+
+    def add_facts(
+        self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
+    ) -> None:
+        """Params, cut to MLflow's length, and metrics that the run has not got."""
+        texts = [Param(key, str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
+        self._client.log_batch(run_id, _metrics(metrics), texts, synchronous=True)
+
+    def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
+        """Values of metrics that the run has not got, each request whole or not at all."""
+        metrics = _metrics(points)
+        for start in range(0, len(metrics), MAX_METRICS_PER_REQUEST):
+            request = metrics[start : start + MAX_METRICS_PER_REQUEST]
+            self._client.log_batch(run_id, request, synchronous=True)
+
+    def metric_names(self, run_id: str) -> frozenset[str]:
+        """Which metrics the run has."""
+        return frozenset(self._client.get_run(run_id).data.metrics)
+
+    def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
+        """Which (metric, step) the run has, of these metrics."""
+        return frozenset(
+            (point.key, point.step)
+            for name in metric_names
+            for point in self._client.get_metric_history(run_id, name)
+        )
+
+    def leave_text(self, run_id: str, text: str, artifact: str) -> None:
+        """Write one text file, over an earlier one."""
+        self._client.log_text(run_id, text, artifact)
+
+    def leave_folder(self, run_id: str, folder: Path) -> None:
+        """Write the files of a folder, over earlier ones."""
+        self._client.log_artifacts(run_id, str(folder))
+
+    def close(self, run_id: str, tags: Mapping[str, str], status: str) -> None:
+        """Set tags, then the final status."""
+        self._set_tags(run_id, tags)
+        self._client.set_terminated(run_id, status=status)
+
+    def _open_experiment(self, name: str, location: str | None) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            return self._client.create_experiment(name, artifact_location=location)
+        if found.lifecycle_stage != "active":
+            raise TrackingError(
+                f"the experiment {name!r} was deleted in {self._address}; choose another "
+                "tracking.experiment, or bring it back with "
+                f"mlflow experiments restore -x {found.experiment_id}"
+            )
+        return str(found.experiment_id)
+
+    def _search(self, query: str) -> Iterator[Run]:
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id],
+                query,
+                max_results=_PAGE_SIZE,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        run_tags = [RunTag(tag, text[:MAX_TAG_LENGTH]) for tag, text in tags.items()]
+        self._client.log_batch(run_id, tags=run_tags, synchronous=True)
+
+
+def _quotable(text: str) -> str:
+    if not text or _UNQUOTABLE & set(text) or not text.isprintable():
+        raise ValueError(
+            f"{text!r} cannot name a study or a trial in MLflow: it must not be empty nor hold "
+            "quotes, backslashes or control characters; choose another name"
+        )
+    return text
+
+
+def _metrics(points: Iterable[MetricPoint]) -> list[Metric]:
+    now_ms = int(time.time() * 1000)
+    return [Metric(p.name, _drawable(p.value), now_ms, p.step) for p in points]
+
+
+def _drawable(value: float) -> float:
+    # MLflow's databases turn infinity into 1.8e308, which no axis survives.
+    return math.nan if math.isinf(value) else value
+
+
+def _stored(run: Run) -> StoredRun:
+    return StoredRun(
+        run_id=run.info.run_id,
+        status=run.info.status,
+        tags=run.data.tags,
+        param_names=frozenset(run.data.params),
+        metric_names=frozenset(run.data.metrics),
+    )
+
+
+if TYPE_CHECKING:
+    _mlflow: Tracker = MlflowTracker("")

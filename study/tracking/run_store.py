@@ -1,0 +1,66 @@
+"""What a tracker asks of a store of runs such as MLflow's."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from study.tracking.points import MetricPoint
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the store has it; only the names of its params and metrics matter."""
+
+    run_id: str
+    status: str
+    tags: Mapping[str, str]
+    param_names: frozenset[str]
+    metric_names: frozenset[str]
+
+
+class RunStore(Protocol):
+    """What is needed of a store of runs; each method is one step that may fail."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, without credentials."""
+
+    def find(self, tags: Mapping[str, str], status: str | None = None) -> Iterable[StoredRun]:
+        """Runs with all these tags, and in this status, oldest first.
+
+        Raises:
+            ValueError: A tag's text holds a quote or a backslash.
+        """
+
+    def create(self, title: str, tags: Mapping[str, str]) -> StoredRun:
+        """A new run that is running."""
+
+    def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
+        """Set a run's tags and set it running again."""
+
+    def remove_tag(self, run_id: str, tag: str) -> None:
+        """Take a tag away."""
+
+    def add_facts(
+        self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
+    ) -> None:
+        """Params and metrics that the run has not got."""
+
+    def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
+        """Values of metrics, of which the run has none."""
+
+    def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
+        """Which (metric, step) the run has."""
+
+    def metric_names(self, run_id: str) -> frozenset[str]:
+        """Which metrics the run has."""
+
+    def leave_text(self, run_id: str, text: str, artifact: str) -> None:
+        """Write one text file, over an earlier one."""
+
+    def leave_folder(self, run_id: str, folder: Path) -> None:
+        """Write the files of a folder, over earlier ones."""
+
+    def close(self, run_id: str, tags: Mapping[str, str], status: str) -> None:
+        """Set tags, then the final status."""
