@@ -75,8 +75,11 @@ def _fix(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     made = dict(raw)
     fixed = made.get("fixed") or {}
     made["fixed"] = {**(flatten(fixed) if isinstance(fixed, Mapping) else {}), path: value}
-    if isinstance(made.get("axes"), Mapping):
-        made["axes"] = _without(flatten(made["axes"]), path)
+    axes = made.get("axes")
+    if isinstance(axes, Mapping):
+        made["axes"] = _without(flatten(axes), path)
+    elif isinstance(axes, list | tuple):
+        made["axes"] = [_without(flatten(g), path) if isinstance(g, Mapping) else g for g in axes]
     search = made.get("search")
     if isinstance(search, Mapping):
         search = dict(search)

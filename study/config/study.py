@@ -92,6 +92,7 @@ class StudyConfig:
         fixed: Dotted path → value, the same for every trial.
         space: The searched paths; empty where nothing is searched.
         points: Chosen values of the trials that come first: points of a search, cells of axes.
+        axes: Groups of path → values; the trials are every combination within each group.
     """
 
     name: str
@@ -100,7 +101,7 @@ class StudyConfig:
     space: Space
     points: tuple[Mapping[str, Any], ...]
     search: SearchSection | None
-    axes: Mapping[str, tuple[Any, ...]]
+    axes: tuple[Mapping[str, tuple[Any, ...]], ...]
     objective: ObjectiveSection
     budget: BudgetSection
     resources: ResourcesSection
@@ -115,7 +116,8 @@ class StudyConfig:
     @property
     def varied(self) -> tuple[str, ...]:
         """Every path that differs between trials."""
-        return tuple(dict.fromkeys([*self.space.paths, *self.axes]))
+        on_axes = [path for group in self.axes for path in group]
+        return tuple(dict.fromkeys([*self.space.paths, *on_axes]))
 
     def compose(self, chosen: Mapping[str, Any]) -> TrialConfig:
         """The trial with these values for what varies."""
@@ -136,7 +138,7 @@ class StudyConfig:
         if self.search:
             made["search"] = self.search.model_dump()
         if self.axes:
-            made["axes"] = dict(self.axes)
+            made["axes"] = [dict(group) for group in self.axes]
         for name in ("objective", "budget", "resources", "tracking"):
             made[name] = getattr(self, name).model_dump()
         made["plugins"] = self.plugins
@@ -162,7 +164,7 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     sections = _parse_sections(raw, problems)
     search = sections["search"]
     fixed = _flat_paths(raw.get("fixed", {}), "fixed", problems)
-    axes = _axes(raw.get("axes", {}), problems)
+    axes = _axes(raw.get("axes", ()), problems)
     space = parse_space(search.space, problems) if search else Space()
     points = _points(search, fixed, space, axes, problems)
     study = StudyConfig(
@@ -261,34 +263,41 @@ def _flat_paths(raw: Any, where: str, problems: list[Problem]) -> dict[str, Any]
     return flat
 
 
-def _axes(raw: Any, problems: list[Problem]) -> dict[str, tuple[Any, ...]]:
-    flat = _flat_paths(raw, "axes", problems)
-    for path, values in flat.items():
-        if not isinstance(values, tuple) or not values:
-            problems.append(
-                Problem(f"axes.{path}", f"must be a list of values, got {shown(values)}")
-            )
-        elif len({repr(v) for v in values}) < len(values):
-            problems.append(Problem(f"axes.{path}", "a value is given twice"))
-    return {
-        path: tuple(tuple(v) if isinstance(v, list) else v for v in values)
-        for path, values in flat.items()
-        if isinstance(values, tuple)
-    }
+def _axes(raw: Any, problems: list[Problem]) -> tuple[dict[str, tuple[Any, ...]], ...]:
+    """The groups under ``axes``: one mapping, or a list of them. A single value is a list of one."""
+    groups = raw if isinstance(raw, list | tuple) else [raw] if raw else []
+    made = []
+    for index, group in enumerate(groups):
+        where = f"axes.{index}" if isinstance(raw, list | tuple) else "axes"
+        flat = _flat_paths(group, where, problems)
+        axes = {p: v if isinstance(v, tuple) else (v,) for p, v in flat.items()}
+        for path, values in axes.items():
+            if not values:
+                problems.append(Problem(f"{where}.{path}", "needs at least one value"))
+            elif len({repr(v) for v in values}) < len(values):
+                problems.append(Problem(f"{where}.{path}", "a value is given twice"))
+        if _num_cells(axes) > MAX_CELLS:
+            problems.append(Problem(where, f"{_num_cells(axes):,} trials; at most {MAX_CELLS:,}"))
+            continue
+        made.append(
+            {
+                path: tuple(tuple(v) if isinstance(v, list) else v for v in values)
+                for path, values in axes.items()
+            }
+        )
+    return tuple(made)
 
 
 def _points(
     search: SearchSection | None,
     fixed: Mapping[str, Any],
     space: Space,
-    axes: Mapping[str, tuple[Any, ...]],
+    axes: Sequence[Mapping[str, tuple[Any, ...]]],
     problems: list[Problem],
 ) -> tuple[Mapping[str, Any], ...]:
     if search is None:
-        if axes and _num_cells(axes) > MAX_CELLS:
-            problems.append(Problem("axes", f"{_num_cells(axes):,} trials; at most {MAX_CELLS:,}"))
-            return ()
-        return _unique(_cells(axes), fixed)
+        # No axes at all are one trial: what is fixed.
+        return _unique((cell for group in axes or ({},) for cell in _cells(group)), fixed)
     points: list[Mapping[str, Any]] = []
     for index, raw in enumerate(search.points):
         where = f"search.points.{index}"
@@ -361,8 +370,8 @@ def _study_problems(study: StudyConfig, raw: Mapping[str, Any]) -> list[Problem]
                 )
     problems += [
         Problem(f"axes.{path}", "is fixed as well; keep one of them")
-        for path in study.axes
-        if path in study.fixed
+        for path in study.varied
+        if path in study.fixed and path not in study.space.paths
     ]
     return problems + objective_problems(study)
 
@@ -396,6 +405,6 @@ def _corner_problems(study: StudyConfig) -> list[Problem]:
 def _located(study: StudyConfig, path: str) -> str:
     if path in study.space.paths:
         return f"search.space.{path}"
-    if path in study.axes:
+    if path in study.varied:
         return f"axes.{path}"
     return f"fixed.{path}" if path in study.fixed else path

@@ -160,7 +160,8 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
     """Everything a tracker is told of a study."""
     params = {path: _scalar(value) for path, value in flatten(study.fixed).items()}
     params |= {f"search.space.{d.path}": str(d.domain) for d in study.space.dimensions}
-    params |= {f"axes.{path}": _scalar(values) for path, values in study.axes.items()}
+    for index, group in enumerate(study.axes):
+        params |= {f"axes.{index}.{path}": _scalar(values) for path, values in group.items()}
     params["num_trials"] = num_trials
     return StudyInfo(
         name=study.name,
