@@ -4,6 +4,7 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import unquote
 
 from study.tracking.tracker import TrackingError
 
@@ -27,7 +28,7 @@ def sqlite_path(uri: str) -> Path | None:
     match = _SQLITE.fullmatch(uri)
     if match is None or match["path"] == ":memory:":
         return None
-    return Path(match["path"]).absolute()
+    return Path(unquote(match["path"])).absolute()
 
 
 def absolute_uri(uri: str) -> str:
@@ -35,7 +36,8 @@ def absolute_uri(uri: str) -> str:
     path, match = sqlite_path(uri), _SQLITE.fullmatch(uri)
     if path is None or match is None:
         return uri
-    return f"{match['scheme']}{path}{match['query'] or ''}"
+    quoted = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"{match['scheme']}{quoted}{match['query'] or ''}"
 
 
 def artifact_location(uri: str) -> str | None:

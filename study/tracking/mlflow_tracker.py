@@ -3,15 +3,16 @@
 Infinite metric values are NaN in MLflow and themselves in the Parquet histories.
 """
 
+import functools
 import logging
 import math
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 # Before the import, which reads them. A study reports to nobody but its user's store, and on
 # closing a run MLflow would print its address, password included. Either can be set to false.
@@ -21,6 +22,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from study.tracking.address import (
     absolute_uri,
@@ -48,6 +50,25 @@ _PAGE_SIZE: Final = 1000
 _UNQUOTABLE: Final = frozenset("'\"`\\")
 _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _without_secrets(method: Callable[P, R]) -> Callable[P, R]:
+    """Raise MLflow's errors as our own, since their texts hold the address, password included."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except (MlflowException, SQLAlchemyError, ImportError) as error:
+            raise TrackingError(
+                f"MLflow: {without_credentials(str(error))} (tracking.uri is sqlite:///PATH, the "
+                "address of another database with its driver installed, or of an MLflow server)"
+            ) from None
+
+    return call
+
 
 class MlflowTracker(RunTracker):
     """Writes a study to an MLflow store. May be made in one thread and used in another.
@@ -59,7 +80,8 @@ class MlflowTracker(RunTracker):
         extra_tags: Put on every run; the study's own go before them.
 
     Raises:
-        TrackingError: The store cannot be opened, or its experiment was deleted.
+        TrackingError: The store cannot be opened, or its experiment was deleted; by any method,
+            the store fails.
     """
 
     def __init__(
@@ -79,6 +101,7 @@ class MlflowStore:
         TrackingError: As :class:`MlflowTracker` says.
     """
 
+    @_without_secrets
     def __init__(self, tracking_uri: str, experiment: str) -> None:
         uri = absolute_uri(tracking_uri)
         self._address = without_credentials(uri)
@@ -88,47 +111,43 @@ class MlflowStore:
         # MLflow's models use what SQLAlchemy deprecates. Not undone: restoring the filters, as
         # catch_warnings does, would disturb those of other threads.
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
-        try:
-            self._client = MlflowClient(tracking_uri=uri)
-            self._experiment_id = self._open_experiment(experiment, artifact_location(uri))
-        except MlflowException as error:
-            raise TrackingError(
-                f"the tracking store {self._address} cannot be used: "
-                f"{without_credentials(str(error))}; check tracking.uri, which is "
-                "sqlite:///PATH, the address of another database, or of an MLflow server"
-            ) from error
+        self._client = MlflowClient(tracking_uri=uri)
+        self._experiment_id = self._open_experiment(experiment, artifact_location(uri))
 
     @property
     def address(self) -> str:
         """Where it is, without credentials."""
         return self._address
 
-    def find(self, tags: Mapping[str, str], status: str | None = None) -> Iterator[StoredRun]:
+    @_without_secrets
+    def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
         """Runs with all these tags, and in this status, oldest first."""
         query = " AND ".join(f"tags.`{tag}` = '{_quotable(text)}'" for tag, text in tags.items())
         if status is not None:
             query += f" AND attributes.status = '{status}'"
-        for run in self._search(query):
-            # Some databases compare text without regard to case.
-            if tags.items() <= run.data.tags.items():
-                yield _stored(run)
+        # Some databases compare text without regard to case.
+        return [_stored(r) for r in self._search(query) if tags.items() <= r.data.tags.items()]
 
+    @_without_secrets
     def create(self, title: str, tags: Mapping[str, str]) -> StoredRun:
         """A new run that is running."""
         cut = {tag: text[:MAX_TAG_LENGTH] for tag, text in tags.items()}
         name = title[:MAX_TITLE_LENGTH]
         return _stored(self._client.create_run(self._experiment_id, tags=cut, run_name=name))
 
+    @_without_secrets
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
         self._set_tags(run.run_id, tags)
         if run.status != RUNNING:
             self._client.update_run(run.run_id, status=RUNNING)
 
+    @_without_secrets
     def remove_tag(self, run_id: str, tag: str) -> None:
         """Take a tag away."""
         self._client.delete_tag(run_id, tag)
 
+    @_without_secrets
     def add_facts(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
@@ -136,6 +155,7 @@ class MlflowStore:
         texts = [Param(key, str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
         self._client.log_batch(run_id, _metrics(metrics), texts, synchronous=True)
 
+    @_without_secrets
     def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """Values of metrics that the run has not got, each request whole or not at all."""
         metrics = _metrics(points)
@@ -143,10 +163,12 @@ class MlflowStore:
             request = metrics[start : start + MAX_METRICS_PER_REQUEST]
             self._client.log_batch(run_id, request, synchronous=True)
 
+    @_without_secrets
     def metric_names(self, run_id: str) -> frozenset[str]:
         """Which metrics the run has."""
         return frozenset(self._client.get_run(run_id).data.metrics)
 
+    @_without_secrets
     def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
         """Which (metric, step) the run has, of these metrics."""
         return frozenset(
@@ -155,14 +177,17 @@ class MlflowStore:
             for point in self._client.get_metric_history(run_id, name)
         )
 
+    @_without_secrets
     def leave_text(self, run_id: str, text: str, artifact: str) -> None:
         """Write one text file, over an earlier one."""
         self._client.log_text(run_id, text, artifact)
 
+    @_without_secrets
     def leave_folder(self, run_id: str, folder: Path) -> None:
         """Write the files of a folder, over earlier ones."""
         self._client.log_artifacts(run_id, str(folder))
 
+    @_without_secrets
     def close(self, run_id: str, tags: Mapping[str, str], status: str) -> None:
         """Set tags, then the final status."""
         self._set_tags(run_id, tags)

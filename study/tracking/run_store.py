@@ -20,13 +20,13 @@ class StoredRun:
 
 
 class RunStore(Protocol):
-    """What is needed of a store of runs; each method is one step that may fail."""
+    """What is needed of a store of runs; each method is a step that may raise TrackingError."""
 
     @property
     def address(self) -> str:
         """Where it is, without credentials."""
 
-    def find(self, tags: Mapping[str, str], status: str | None = None) -> Iterable[StoredRun]:
+    def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
         """Runs with all these tags, and in this status, oldest first.
 
         Raises:

@@ -153,7 +153,7 @@ class RunTracker:
         """
         study = self._current_study()
         wanted = {names.TAG_KIND: names.KIND_TRIAL, names.TAG_STUDY: study.name}
-        for run in list(self._store.find(wanted, RUNNING)):
+        for run in self._store.find(wanted, RUNNING):
             key, tag = run.tags[names.TAG_TRIAL_KEY], run.tags.get(names.TAG_OUTCOME)
             ended = Outcome(tag) if tag in set(Outcome) else Outcome.INTERRUPTED
             reason = run.tags.get(names.TAG_REASON, "")

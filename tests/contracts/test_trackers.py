@@ -86,6 +86,8 @@ def test_a_relative_database_is_pinned_to_where_the_study_started(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     assert absolute_uri("sqlite:///a/mlflow.db") == f"sqlite:///{tmp_path}/a/mlflow.db"
     assert artifact_location("sqlite:///mlflow.db") == (tmp_path / "mlartifacts").as_uri()
+    assert artifact_location("sqlite:////a%20b/mlflow.db") == "file:///a%20b/mlartifacts"
+    assert absolute_uri("sqlite:////a%25%3Fb.db?mode=rw") == "sqlite:////a%25%3Fb.db?mode=rw"
     for other in ("http://host:5000", "sqlite://", "sqlite:///:memory:", "postgresql://h/d"):
         assert absolute_uri(other) == other
         assert artifact_location(other) is None
