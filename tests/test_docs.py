@@ -1,0 +1,88 @@
+"""The documents speak of paths and densities that exist, so that they cannot rot."""
+
+import dataclasses
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+from study.config.space import path_problem
+from study.config.study import StudyConfig
+from study.data.replay import REPLAY_POLICIES
+from study.plugins import load_builtin_plugins
+from study.pruning.allocation import ALLOCATIONS
+from study.pruning.schedules import SCHEDULES, SPARSITY_BASE, PruningEvent
+from study.pruning.scoring import CRITERIA
+
+ROOT = Path(__file__).parents[1]
+TRIAL_SECTIONS = ("data", "stream", "model", "pruning", "saliency", "training")
+STUDY_SECTIONS = ("search", "objective", "budget", "resources", "tracking")
+LINE_OF_DENSITIES = r"^\| `(\w+)` \|((?: [01]\.\d{3} \|){8})$"
+
+
+@pytest.fixture(autouse=True)
+def _plugins() -> None:
+    load_builtin_plugins()
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def dotted_paths(text: str) -> list[str]:
+    """Paths at the start of code spans; a path ends at a space, a colon or an equals sign."""
+    outside_blocks = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    sections = "|".join(TRIAL_SECTIONS + STUDY_SECTIONS)
+    found = re.findall(rf"`((?:{sections})\.[^`\s:=]+)[^`]*`", outside_blocks)
+    return sorted(set(found))
+
+
+def settings_of_example_plugins(text: str) -> set[str]:
+    """Fields of the plug-ins that the document itself shows how to write."""
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    return {name for block in blocks for name in re.findall(r"^    (\w+): ", block, re.MULTILINE)}
+
+
+def study_keys(section: str) -> set[str]:
+    """Keys of a section of the study file."""
+    hint = typing.get_type_hints(StudyConfig)[section]
+    (model,) = [t for t in (typing.get_args(hint) or (hint,)) if t is not type(None)]
+    return set(model.model_fields)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/method.md"])
+def test_every_path_that_a_document_names_is_a_path_of_the_study_file(name: str) -> None:
+    text = read(name)
+    paths = dotted_paths(text)
+    assert len(paths) > 5
+    own = settings_of_example_plugins(text)
+    unknown = []
+    for path in paths:
+        section, _, key = path.partition(".")
+        if section in STUDY_SECTIONS:
+            is_known = key in study_keys(section)
+        else:
+            is_known = path_problem(path, where=name) is None or key in own
+        if not is_known:
+            unknown.append(path)
+    assert not unknown
+
+
+def test_the_methods_table_of_densities_is_what_the_schedules_say() -> None:
+    table = re.findall(LINE_OF_DENSITIES, read("docs/method.md"), flags=re.MULTILINE)
+    assert {name for name, _ in table} == set(SCHEDULES) - {"step"}  # which has no own densities
+    for name, written in table:
+        schedule = SCHEDULES.get(name)()
+        target = SPARSITY_BASE**4.5 if schedule.takes_target else None
+        event = PruningEvent(k=1, num_megabatches=8, target_density=target)
+        events = (dataclasses.replace(event, k=k, samples_arrived=5000 * k) for k in range(1, 9))
+        computed = [f"{schedule.density(event):.3f}" for event in events]
+        assert re.findall(r"[01]\.\d{3}", written) == computed, name
+
+
+def test_the_method_names_every_plug_in_of_a_pruning_event() -> None:
+    text = read("docs/method.md")
+    for registry in (SCHEDULES, CRITERIA, ALLOCATIONS, REPLAY_POLICIES):
+        missing = [name for name in registry if f"\n| `{name}`" not in text]
+        assert not missing, registry.kind
