@@ -1,6 +1,5 @@
 """From a trial's configuration to a learner: the one place where names become objects."""
 
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,23 +9,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from study.config.errors import ConfigError, Problem
 from study.config.sections import DataSection
 from study.config.trial import TrialConfig
 from study.data.batches import ImagePool
 from study.data.dataset import DataError, DatasetSource, ImageDataset
 from study.data.splits import Splits, make_splits
-from study.data.stream import cut_stream
+from study.data.stream import Megabatch, cut_stream
 from study.pruning.prunable import prunable_parameters
-from study.pruning.prune import PruningMethod, num_kept
+from study.pruning.prune import PruningMethod
 from study.pruning.schedules import SPARSITY_BASE
 from study.training.anytime import AnytimeLearner
-from study.training.epochs import megabatch_samples
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
 from study.training.specs import LearnerSpec, PruningSpec, TaskData, TrainingSpec
-
-logger = logging.getLogger(__name__)
 
 DATA_ROOT_VARIABLE = "APP_STUDY_DATA"
 
@@ -76,12 +71,31 @@ def split(trial: TrialConfig, dataset: ImageDataset) -> Splits:
     )
 
 
+def stream(trial: TrialConfig, splits: Splits) -> tuple[Megabatch, ...]:
+    """The trial's megabatches.
+
+    Raises:
+        DataError: There are more megabatches than examples.
+    """
+    return cut_stream(
+        splits.stream,
+        trial.stream.num_megabatches,
+        validation_fraction=trial.stream.validation_fraction,
+    )
+
+
 def build_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
     """A fresh network for the data set, from torch's global generator."""
     network: nn.Module = trial.model.plugin("architecture").build(
         dataset.image_shape, dataset.num_classes
     )
     return network
+
+
+def meta_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
+    """The trial's network without memory or random numbers: names, shapes and counts."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return build_model(trial, dataset)
 
 
 def target_density(trial: TrialConfig) -> float | None:
@@ -123,11 +137,6 @@ def assemble(
 def task_data(trial: TrialConfig, dataset: ImageDataset, device: torch.device) -> TaskData:
     """Pools and stream of a trial on ``device``."""
     splits = split(trial, dataset)
-    megabatches = cut_stream(
-        splits.stream,
-        trial.stream.num_megabatches,
-        validation_fraction=trial.stream.validation_fraction,
-    )
     train_pool = ImagePool(
         dataset.train_images, dataset.train_labels, mean=dataset.mean, std=dataset.std,
         device=device,
@@ -143,7 +152,7 @@ def task_data(trial: TrialConfig, dataset: ImageDataset, device: torch.device) -
     return TaskData(
         train_images=train_pool,
         test_images=test_pool,
-        megabatches=megabatches,
+        megabatches=stream(trial, splits),
         holdout=splits.holdout,
         test=splits.test,
         image_shape=dataset.image_shape,
@@ -197,7 +206,7 @@ def _training_spec(
 def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:
     """What the configuration does not say: sizes of data and network."""
     splits = split(trial, dataset)
-    model = _meta_model(trial, dataset)
+    model = meta_model(trial, dataset)
     prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
     return {
         "data.holdout_size": len(splits.holdout),
@@ -207,93 +216,3 @@ def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:
         "model.num_parameters": sum(p.numel() for p in model.parameters()),
         "model.num_prunable": sum(p.numel() for p in prunable.values()),
     }
-
-
-def _meta_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        return build_model(trial, dataset)
-
-
-def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
-    """What is wrong with a trial on this data, found without training."""
-    problems = []
-    try:
-        megabatches = cut_stream(
-            split(trial, dataset).stream,
-            trial.stream.num_megabatches,
-            validation_fraction=trial.stream.validation_fraction,
-        )
-    except DataError as error:
-        return [_problem("stream.num_megabatches", error)]
-    if trial.training.total_samples is not None:
-        replay = trial.stream.plugin("replay")
-        parts = [m.train for m in megabatches]
-        sizes = [len(replay.select(parts[: k + 1], seed=0)) for k in range(len(parts))]
-        try:
-            megabatch_samples(sizes, trial.training.total_samples)
-        except ValueError as error:
-            problems.append(_problem("training.total_samples", error))
-    try:
-        model = _meta_model(trial, dataset)
-    except ValueError as error:
-        return [*problems, _problem("model.architecture", error)]
-    try:
-        prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
-    except ValueError as error:
-        return [*problems, _problem("pruning.exclude", error)]
-    num_weights = sum(p.numel() for p in prunable.values())
-    return problems + _density_problems(trial, num_weights, len(prunable))
-
-
-def _density_problems(trial: TrialConfig, num_weights: int, num_layers: int) -> list[Problem]:
-    T = trial.stream.num_megabatches  # noqa: N806  # the papers' symbol
-    schedule = trial.pruning.plugin("schedule")
-    density = schedule.final_density(T, target_density(trial))
-    if density is None or num_kept(density, num_weights) >= num_layers:
-        return []
-    names = [n for n in ("final_density", "tau", "rate") if getattr(trial.pruning, n, None)]
-    path = f"pruning.{names[0] if names else 'schedule'}"
-    return [
-        Problem(
-            path,
-            f"leaves {num_kept(density, num_weights)} of {num_weights:,} weights at "
-            f"stream.num_megabatches = {T} ({trial.pruning.schedule}, density {density:.3g}), "
-            f"fewer than the {num_layers} layers of {trial.model.architecture}; keep at least "
-            f"one a layer",
-        )
-    ]
-
-
-def _problem(path: str, error: ValueError) -> Problem:
-    """The error at its own path if its words begin with one, else at ``path``."""
-    first, colon, rest = str(error).partition(": ")
-    if colon and " " not in first and "." in first:
-        return Problem(first, rest)
-    return Problem(path, str(error))
-
-
-def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageDataset]:
-    """Read the data sets of these trials and check each trial against its data.
-
-    Args:
-        trials: By any name; equal ones need not be given twice.
-
-    Returns:
-        Every data set that is used.
-
-    Raises:
-        ConfigError: With every problem found.
-    """
-    datasets: dict[DatasetKey, ImageDataset] = {}
-    problems: list[Problem] = []
-    for trial in trials.values():
-        try:
-            key = dataset_key(trial.data)
-            if key not in datasets:
-                datasets[key] = load_dataset(key)
-        except DataError as error:
-            raise ConfigError([_problem("data.dataset", error)]) from None
-        problems += check_trial(trial, datasets[key])
-    if problems:
-        raise ConfigError(problems)
-    return datasets

@@ -129,7 +129,7 @@ def validate(
         try:
             study = load_study(path, overrides=_with_data_root(overrides, data_root))
             if data:
-                from study.assembly import load_and_check
+                from study.checks import load_and_check
 
                 load_and_check({trial.key(): trial for trial in study.corners()})
         except ConfigError as error:

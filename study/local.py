@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from study.assembly import assemble, dataset_key, load_and_check
+from study.assembly import assemble, dataset_key
+from study.checks import load_and_check
 from study.config.errors import ConfigError, Problem
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
@@ -56,18 +57,21 @@ def run_trial(
         console: Where the numbers go.
 
     Raises:
-        ConfigError: The trial does not fit its data.
+        ConfigError: The trial does not fit its data or this machine, or ``out`` is another's.
         TrialError: Training failed.
     """
     datasets = load_and_check({trial.key(): trial})
     torch.set_num_threads(study.resources.cpus_per_trial)
-    learner = assemble(
-        trial, datasets[dataset_key(trial.data)], service_after=study.objective.service_after
-    )
     checkpoints = CheckpointFolder(out / "checkpoints") if out else None
     state = checkpoints.load_latest() if checkpoints else None
-    if state is not None:
-        learner.load_state_dict(state)
+    try:
+        learner = assemble(
+            trial, datasets[dataset_key(trial.data)], service_after=study.objective.service_after
+        )
+        if state is not None:
+            learner.load_state_dict(state)
+    except ValueError as error:
+        raise ConfigError([Problem("", str(error))]) from error
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

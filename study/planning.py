@@ -8,7 +8,8 @@ import torch
 from rich.table import Table
 from torch import nn
 
-from study.assembly import DatasetKey, build_model, dataset_key, load_and_check, split
+from study.assembly import DatasetKey, build_model, dataset_key, split
+from study.checks import load_and_check
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset

@@ -1,8 +1,9 @@
 """The anytime learner: the ALMA loop with a pruning event at the opening of each megabatch."""
 
-import copy
+import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,27 +11,28 @@ from torch import nn
 
 from study.data.dataset import IndexArray
 from study.metrics import chance_error
-from study.models.flops import layer_flops, sparse_training_flops, training_flops
-from study.pruning.ledger import check_weights
+from study.models.flops import layer_flops
+from study.pruning.ledger import check_weights, cut_layers
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
-from study.pruning.schedules import PruningEvent
 from study.pruning.scoring import ScoringContext
-from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialError, TrialHistory
-from study.seeding import derive_seed
+from study.results import EpochRecord, MegabatchRecord, TrialError, TrialHistory
 from study.training import epochs
 from study.training.evaluation import (
     ServiceTerms,
     accuracy_metrics,
+    cost_metrics,
     density_metrics,
     service_metrics,
 )
-from study.training.events import pruning_event, saliency_order
+from study.training.events import opening, pruning_event, saliency_order
+from study.training.lessons import Lessons
 from study.training.optimiser import zero_pruned_momentum_
+from study.training.progress import BestEpoch, Progress, is_best, pack_state, unpack_state
 from study.training.seeding import global_seed, torch_generator
 from study.training.specs import LearnerSpec, TaskData
 
-STATE_FORMAT = 1
+logger = logging.getLogger(__name__)
 
 
 class AnytimeLearner:
@@ -64,7 +66,7 @@ class AnytimeLearner:
         self.model = self.fresh_model("initialisation")
         self.mask = Mask.dense(prunable_parameters(self.model, exclude=spec.pruning.exclude))
         self._optimiser = spec.training.optimiser.build(self.model)
-        self._samples = self._samples_per_megabatch()
+        self._lessons = Lessons(data.megabatches, spec.replay, spec.training, seed=spec.seed)
         self._flops = layer_flops(self.model, data.image_shape)
         self._terms = ServiceTerms(
             num_megabatches=len(data.megabatches),
@@ -72,18 +74,17 @@ class AnytimeLearner:
             service_after=spec.service_after,
             split_sizes={"holdout": len(data.holdout), "test": len(data.test)},
         )
-        self.history = TrialHistory()
-        self._megabatch_index = 0
-        self._epoch_index = 0  # epochs done in this megabatch; 0 means it has not been opened
-        self._samples_seen = 0
-        self._seconds = 0.0
-        self._best: dict[str, Any] | None = None
-        self._layers: tuple[LayerDensity, ...] = ()
+        self._progress = Progress()
 
     @property
     def num_megabatches(self) -> int:
         """T."""
         return len(self.data.megabatches)
+
+    @property
+    def history(self) -> TrialHistory:
+        """All that was reported so far."""
+        return self._progress.history
 
     @property
     def position(self) -> int:
@@ -100,97 +101,75 @@ class AnytimeLearner:
         """Learn the rest of the stream.
 
         Raises:
-            TrialError: Training diverged, or an invariant of the masks is broken.
+            TrialError: Training diverged, the criterion does not apply to the network, or an
+                invariant of the masks is broken.
         """
-        while self._megabatch_index < self.num_megabatches:
+        while self._progress.megabatch_index < self.num_megabatches:
             yield from self._learn_megabatch()
 
     def _learn_megabatch(self) -> Iterator[EpochRecord | MegabatchRecord]:
         started = time.perf_counter()
-        train, validation = self._arrived()
-        sizes = self._epoch_sizes(len(train))
-        if self._epoch_index == 0:
+        train, validation = self._lessons.examples(self._progress.megabatch_index)
+        sizes = self._lessons.epoch_sizes(self._progress.megabatch_index, len(train))
+        if self._progress.epoch_index == 0:
             self._open(train)
-        while self._epoch_index < len(sizes):
+        while self._progress.epoch_index < len(sizes):
             record = self._train_epoch(train, validation, sizes)
-            self._seconds += time.perf_counter() - started
+            seconds = self._progress.seconds + time.perf_counter() - started
+            self._progress = replace(self._progress, seconds=seconds)
             yield record
             started = time.perf_counter()
         yield self._close(train, started=started)
 
-    def _arrived(self) -> tuple[IndexArray, IndexArray]:
-        arrived = self.data.megabatches[: self._megabatch_index + 1]
-        seed = derive_seed(self.spec.seed, "replay")
-        train = self.spec.replay.select([m.train for m in arrived], seed=seed)
-        validation = self.spec.replay.select([m.validation for m in arrived], seed=seed)
-        if len(train) == 0:
-            raise TrialError(f"megabatch {self._megabatch_index} has no training examples")
-        return train, validation
-
-    def _samples_per_megabatch(self) -> list[int] | None:
-        if self.spec.training.total_samples is None:
-            return None
-        seed = derive_seed(self.spec.seed, "replay")
-        parts = [m.train for m in self.data.megabatches]
-        sizes = [
-            len(self.spec.replay.select(parts[: k + 1], seed=seed)) for k in range(len(parts))
-        ]
-        return epochs.megabatch_samples(sizes, self.spec.training.total_samples)
-
-    def _epoch_sizes(self, num_examples: int) -> list[int]:
-        if self._samples is not None:
-            return epochs.epoch_sizes(num_examples, self._samples[self._megabatch_index])
-        assert self.spec.training.epochs is not None
-        return [num_examples] * self.spec.training.epochs
-
     def _open(self, train: IndexArray) -> None:
         """The pruning event; the learning rate restarts, the momentum of kept weights stays."""
-        k = self._megabatch_index
-        how = self.spec.pruning
+        k = self._progress.megabatch_index
+        target = self.spec.pruning.target_density
+        event = opening(
+            self.data.megabatches, k, target_density=target, mask=self.mask, history=self.history
+        )
+        try:
+            mask, layers = pruning_event(self.spec.pruning, event, self._context(train))
+        except ValueError as error:
+            raise TrialError(f"pruning at megabatch {k}: {error}") from error
+        newly_cut = set(cut_layers(layers)) - set(cut_layers(self._progress.layers))
+        if newly_cut:
+            logger.warning(
+                "trial %s, megabatch %d, density %.4g: cut off, nothing gets through: %s",
+                self.spec.identity, k, mask.density, ", ".join(sorted(newly_cut)),
+            )  # fmt: skip
+        mask.apply_(self.model)
+        if self.spec.training.reset_optimizer:
+            self._optimiser = self.spec.training.optimiser.build(self.model)
+        # A weight that comes back brings none of the momentum it gathered while it was pruned.
+        zero_pruned_momentum_(self._optimiser, self.model, mask & self.mask)
+        self.mask = mask
+        self._progress = replace(self._progress, layers=layers, best=None)
+
+    def _context(self, train: IndexArray) -> ScoringContext:
+        k = self._progress.megabatch_index
+        how, images, seed = self.spec.pruning, self.data.train_images, self.spec.seed
         newest = self.data.megabatches[k].train
-        saliency = saliency_order(how, train, newest, seed=self.spec.seed, megabatch_index=k)
-        images = self.data.train_images
-        context = ScoringContext(
+        saliency = saliency_order(how, train, newest, seed=seed, megabatch_index=k)
+        return ScoringContext(
             model=self.model,
             mask=self.mask,
             minibatches=lambda: images.minibatches(saliency, batch_size=how.saliency_batch_size),
             image_shape=self.data.image_shape,
             num_classes=self.data.num_classes,
-            generator=torch_generator(self.spec.seed, "scores", k),
+            generator=torch_generator(seed, "scores", k),
             fresh_model=lambda: self.fresh_model("fresh", k),
         )
-        done = self.history.megabatches
-        event = PruningEvent(
-            k=k + 1,
-            num_megabatches=self.num_megabatches,
-            target_density=how.target_density,
-            previous_density=self.mask.density,
-            samples_arrived=sum(
-                len(m.train) + len(m.validation) for m in self.data.megabatches[: k + 1]
-            ),
-            validation_errors=tuple(
-                m.metrics["validation_error_rate"]
-                for m in done
-                if "validation_error_rate" in m.metrics
-            ),
-        )
-        self.mask, self._layers = pruning_event(how, event, context)
-        self.mask.apply_(self.model)
-        if self.spec.training.reset_optimizer:
-            self._optimiser = self.spec.training.optimiser.build(self.model)
-        zero_pruned_momentum_(self._optimiser, self.model, self.mask)
-        self._best = None
 
     def _train_epoch(
         self, train: IndexArray, validation: IndexArray, sizes: list[int]
     ) -> EpochRecord:
-        how = self.spec.training
-        position = (self._megabatch_index, self._epoch_index)
-        size = sizes[self._epoch_index]
+        how, done = self.spec.training, self._progress
+        position = (done.megabatch_index, done.epoch_index)
+        size = sizes[done.epoch_index]
         order = epochs.epoch_order(train, size, seed=self.spec.seed, position=position)
-        first_step = epochs.num_steps(sizes[: self._epoch_index], how.batch_size)
+        steps = epochs.steps_of(sizes, done.epoch_index, batch_size=how.batch_size)
         total_steps = epochs.num_steps(sizes, how.batch_size)
-        last_step = first_step + epochs.num_steps([size], how.batch_size) - 1
         loss, accuracy = epochs.train_epoch_(
             self.model,
             self._optimiser,
@@ -204,136 +183,81 @@ class AnytimeLearner:
                 precision=how.precision,
                 seed=self.spec.seed,
                 position=position,
-                first_step=first_step,
+                first_step=steps.start,
                 num_steps=total_steps,
             ),
         )
-        self._samples_seen += size
         metrics = {
             "train_loss": loss,
             "train_accuracy": accuracy,
-            "lr": how.optimiser.lr_at(last_step, num_steps=total_steps),
-            "samples_seen": float(self._samples_seen),
+            "lr": how.optimiser.lr_at(steps[-1], num_steps=total_steps),
+            "samples_seen": float(done.samples_seen + size),
         }
         if len(validation):
-            metrics["validation_accuracy"] = self._accuracy(validation)
+            metrics["validation_accuracy"] = 1.0 - self._error_rate("train", validation)
         record = EpochRecord(*position, step=len(self.history.epochs), metrics=metrics)
-        self.history = TrialHistory((*self.history.epochs, record), self.history.megabatches)
-        self._epoch_index += 1
-        self._keep_if_best(record)
+        best = done.best
+        if how.keep == "best" and is_best(record, best):
+            best = BestEpoch.copy_of(self.model, self._optimiser, record)
+        self._progress = done.after_epoch(record, num_samples=size, best=best)
         return record
-
-    def _accuracy(self, order: IndexArray) -> float:
-        wrong = epochs.count_errors(
-            self.model, self.data.train_images, order, precision=self.spec.training.precision
-        )
-        return 1.0 - wrong / len(order)
-
-    def _keep_if_best(self, record: EpochRecord) -> None:
-        accuracy = record.metrics.get("validation_accuracy")
-        if self.spec.training.keep == "last" or accuracy is None:
-            return
-        if self._best is None or accuracy >= self._best["validation_accuracy"]:
-            self._best = {
-                "validation_accuracy": accuracy,
-                "epoch_index": record.epoch_index,
-                "model": copy.deepcopy(self.model.state_dict()),
-                "optimizer": copy.deepcopy(self._optimiser.state_dict()),
-            }
 
     def _close(self, train: IndexArray, *, started: float) -> MegabatchRecord:
         """Go back to the best epoch, evaluate it, and say what is in service now."""
-        done = self.history.epochs[len(self.history.epochs) - self._epoch_index :]
-        kept = done[-1]
-        if self._best is not None:
-            self.model.load_state_dict(self._best["model"], strict=True)
-            self._optimiser.load_state_dict(self._best["optimizer"])
-            kept = done[self._best["epoch_index"]]
+        done = self._progress
+        kept = done.open_epochs[-1]
+        if done.best is not None:
+            done.best.restore_(self.model, self._optimiser)
+            kept = done.open_epochs[done.best.epoch_index]
         check_weights(self.model, self.mask)
+        orders = {"train": train, "holdout": self.data.holdout, "test": self.data.test}
+        rates = {name: self._error_rate(name, o) for name, o in orders.items() if len(o)}
+        earlier = [m.metrics for m in self.history.megabatches]
         metrics = {
-            **accuracy_metrics(self._error_rates(train), kept),
-            **density_metrics(self.model, self.mask, self._layers),
-            **self._cost_metrics(started),
+            **accuracy_metrics(rates, kept),
+            **density_metrics(self.model, self.mask, done.layers),
+            **cost_metrics(
+                self._flops,
+                done.layers,
+                earlier=earlier[-1] if earlier else {},
+                samples_seen=done.samples_seen,
+                seconds=done.seconds + time.perf_counter() - started,
+            ),
         }
-        megabatches = [*(m.metrics for m in self.history.megabatches), metrics]
-        running, summary = service_metrics(megabatches, self._terms)
+        running, summary = service_metrics([*earlier, metrics], self._terms)
         record = MegabatchRecord(
-            megabatch_index=self._megabatch_index,
-            stream_fraction=(self._megabatch_index + 1) / self.num_megabatches,
+            megabatch_index=done.megabatch_index,
+            stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,
             kept_epoch_index=kept.epoch_index,
             metrics={**metrics, **running},
             summary=summary,
-            layers=self._layers,
+            layers=done.layers,
         )
-        self.history = TrialHistory(self.history.epochs, (*self.history.megabatches, record))
-        self._megabatch_index += 1
-        self._epoch_index = 0
-        self._seconds = 0.0
-        self._best = None
+        self._progress = done.after_megabatch(record)
         return record
 
-    def _error_rates(self, train: IndexArray) -> dict[str, float]:
-        splits = {
-            "train": (self.data.train_images, train),
-            "holdout": (self.data.train_images, self.data.holdout),
-            "test": (self.data.test_images, self.data.test),
-        }
+    def _error_rate(self, split: str, order: IndexArray) -> float:
+        """Of ``order``, in the test images for the split ``test`` and the training images else."""
+        images = self.data.test_images if split == "test" else self.data.train_images
         precision = self.spec.training.precision
-        return {
-            name: epochs.count_errors(self.model, images, order, precision=precision) / len(order)
-            for name, (images, order) in splits.items()
-            if len(order)
-        }
-
-    def _cost_metrics(self, started: float) -> dict[str, float]:
-        earlier = self.history.megabatches[-1].metrics if self.history.megabatches else {}
-        samples = self._samples_seen - int(earlier.get("samples_seen", 0))
-        densities = {layer.layer: layer.density for layer in self._layers}
-        self._seconds += time.perf_counter() - started
-        return {
-            "samples_seen": float(self._samples_seen),
-            "train_flops": float(training_flops(self._flops, self._samples_seen)),
-            "train_flops_sparse": earlier.get("train_flops_sparse", 0.0)
-            + sparse_training_flops(self._flops, samples, densities),
-            "seconds": self._seconds,
-            "images_per_second": samples / self._seconds,
-        }
+        return epochs.count_errors(self.model, images, order, precision=precision) / len(order)
 
     def state_dict(self) -> dict[str, Any]:
-        """A checkpoint: tensors and plain values only."""
-        return {
-            "format": STATE_FORMAT,
-            "identity": self.spec.identity,
-            "megabatch_index": self._megabatch_index,
-            "epoch_index": self._epoch_index,
-            "samples_seen": self._samples_seen,
-            "seconds": self._seconds,
-            "model": self.model.state_dict(),
-            "mask": dict(self.mask.tensors),
-            "optimizer": self._optimiser.state_dict(),
-            "best": self._best,
-            "history": self.history.to_json(),
-            "layers": [vars(layer) for layer in self._layers],
-        }
+        """A checkpoint: live tensors and plain values; write it before training goes on."""
+        return pack_state(
+            self._progress,
+            identity=self.spec.identity,
+            model=self.model,
+            mask=self.mask,
+            optimiser=self._optimiser,
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint.
+        """Go on from a checkpoint; its tensors stay as they are.
 
         Raises:
             ValueError: It is another trial's, or of another format.
         """
-        if state["format"] != STATE_FORMAT or state["identity"] != self.spec.identity:
-            raise ValueError(
-                f"the checkpoint is of trial {state['identity']} (format {state['format']}), not "
-                f"of {self.spec.identity} (format {STATE_FORMAT})"
-            )
-        self.model.load_state_dict(state["model"], strict=True)
-        self.mask = Mask({n: t.to(self.device) for n, t in state["mask"].items()})
-        self._optimiser.load_state_dict(state["optimizer"])
-        self._best = state["best"]
-        self.history = TrialHistory.from_json(state["history"])
-        self._layers = tuple(LayerDensity(**layer) for layer in state["layers"])
-        self._megabatch_index = state["megabatch_index"]
-        self._epoch_index = state["epoch_index"]
-        self._samples_seen = state["samples_seen"]
-        self._seconds = state["seconds"]
+        self._progress, self.mask = unpack_state(
+            state, identity=self.spec.identity, model=self.model, optimiser=self._optimiser
+        )

@@ -46,9 +46,17 @@ class CheckpointFolder:
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(self.folder)
-        for old in self._newest_first()[NUM_KEPT:]:
-            old.unlink(missing_ok=True)
+        self._clean(path)
         return path
+
+    def _clean(self, newest: Path) -> None:
+        """Leave the newest checkpoints alone: no older ones, no leftovers of a killed process."""
+        others = [p for p in self._newest_first() if p != newest]
+        # What lies at or after the newest is damaged, or was given up.
+        stale = [p for p in others if _position(p) >= _position(newest)]
+        earlier = [p for p in others if p not in stale]
+        for old in [*stale, *earlier[NUM_KEPT - 1 :], *self.folder.glob(".writing-*")]:
+            old.unlink(missing_ok=True)
 
     def load_latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that is whole, on the CPU; None where there is none.
@@ -67,6 +75,10 @@ class CheckpointFolder:
         if not self.folder.is_dir():
             return []
         return sorted(self.folder.glob("[0-9]*-*.pt"), reverse=True)
+
+
+def _position(path: Path) -> int:
+    return int(path.stem.partition("-")[0])
 
 
 def _digest(path: Path) -> str:

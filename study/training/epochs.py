@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from study.data.batches import ImagePool, num_minibatches
 from study.data.dataset import IndexArray
-from study.pruning.mask import Mask
+from study.pruning.mask import Mask, named_weights
 from study.results import TrialError
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import autocast
@@ -107,7 +107,7 @@ def train_epoch_(
         Mean loss and accuracy over the epoch as trained.
 
     Raises:
-        TrialError: The loss is not finite: training diverged.
+        TrialError: The loss or a weight is not finite: training diverged.
     """
     device = next(model.parameters()).device
     augmentation = torch_generator(how.seed, "augmentation", *how.position)
@@ -135,11 +135,13 @@ def train_epoch_(
                 num_correct += (logits.detach().argmax(1) == labels).sum()
             step += 1
     mean_loss = float(loss_sum) / len(order)
-    if not np.isfinite(mean_loss):
+    # The last step comes after the last loss.
+    broken = sum(int((~p.detach().isfinite()).sum()) for p in model.parameters())
+    if broken or not np.isfinite(mean_loss):
         megabatch, epoch = how.position
         raise TrialError(
-            f"training diverged: loss is {mean_loss} in epoch {epoch} of megabatch {megabatch}; "
-            f"try a smaller training.lr"
+            f"training diverged: loss is {mean_loss} and {broken} weights are not finite after "
+            f"epoch {epoch} of megabatch {megabatch}; try a smaller training.lr"
         )
     return mean_loss, int(num_correct) / len(order)
 
@@ -149,8 +151,14 @@ def num_steps(sizes: Sequence[int], batch_size: int) -> int:
     return sum(num_minibatches(size, batch_size) for size in sizes)
 
 
+def steps_of(sizes: Sequence[int], epoch_index: int, *, batch_size: int) -> range:
+    """The 0-based steps of one epoch among those of its megabatch."""
+    first = num_steps(sizes[:epoch_index], batch_size)
+    return range(first, first + num_steps(sizes[epoch_index : epoch_index + 1], batch_size))
+
+
 def _masked_parameters(model: nn.Module, mask: Mask) -> list[tuple[nn.Parameter, Tensor]]:
-    parameters = dict(model.named_parameters())
+    parameters = named_weights(model, mask.tensors)
     return [
         (parameters[name], tensor.to(parameters[name].dtype))
         for name, tensor in mask.tensors.items()

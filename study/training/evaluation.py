@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from study import metrics as arithmetic
+from study.models.flops import FlopCount, sparse_training_flops, training_flops
 from study.pruning.mask import Mask
 from study.results import EpochRecord, LayerDensity
 
@@ -61,6 +62,35 @@ def density_metrics(
         alive = sum(e * layer.num_weights for e, layer in zip(known, layers, strict=True))
         made["effective_density"] = alive / mask.num_weights
     return made
+
+
+def cost_metrics(
+    flops: FlopCount,
+    layers: Sequence[LayerDensity],
+    *,
+    earlier: Metrics,
+    samples_seen: int,
+    seconds: float,
+) -> dict[str, float]:
+    """What the stream has cost so far, and the speed of this megabatch.
+
+    Args:
+        flops: Of the network, dense.
+        layers: The ledger, for its densities.
+        earlier: Metrics of the megabatch before; empty for the first.
+        samples_seen: Examples through SGD so far.
+        seconds: Wall time of this megabatch.
+    """
+    samples = samples_seen - int(earlier.get("samples_seen", 0))
+    densities = {layer.layer: layer.density for layer in layers}
+    return {
+        "samples_seen": float(samples_seen),
+        "train_flops": float(training_flops(flops, samples_seen)),
+        "train_flops_sparse": earlier.get("train_flops_sparse", 0.0)
+        + sparse_training_flops(flops, samples, densities),
+        "seconds": seconds,
+        "images_per_second": samples / seconds,
+    }
 
 
 def service_metrics(

@@ -1,6 +1,9 @@
 """The pruning event that opens a megabatch."""
 
+from collections.abc import Sequence
+
 from study.data.dataset import IndexArray
+from study.data.stream import Megabatch
 from study.pruning.effective import effective_counts
 from study.pruning.ledger import check_mask, layer_densities
 from study.pruning.mask import Mask
@@ -8,7 +11,7 @@ from study.pruning.prune import prune
 from study.pruning.regrow import regrow
 from study.pruning.schedules import PruningEvent
 from study.pruning.scoring import ScoringContext
-from study.results import LayerDensity
+from study.results import LayerDensity, TrialHistory
 from study.training.seeding import numpy_generator
 from study.training.specs import PruningSpec
 
@@ -24,6 +27,38 @@ def saliency_order(
     asked = max(round(spec.saliency_fraction * len(source)), spec.saliency_batch_size)
     rng = numpy_generator(seed, "saliency", megabatch_index)
     return source[rng.permutation(len(source))[: min(asked, len(source))]]
+
+
+def opening(
+    megabatches: Sequence[Megabatch],
+    megabatch_index: int,
+    *,
+    target_density: float | None,
+    mask: Mask,
+    history: TrialHistory,
+) -> PruningEvent:
+    """The opening of a megabatch of the stream, as a schedule sees it.
+
+    Args:
+        megabatches: The whole stream.
+        megabatch_index: 0-based; the one that opens.
+        target_density: Density at the end, for schedules that take one.
+        mask: The weights that are still there.
+        history: Of the megabatches before.
+    """
+    arrived = megabatches[: megabatch_index + 1]
+    return PruningEvent(
+        k=megabatch_index + 1,
+        num_megabatches=len(megabatches),
+        target_density=target_density,
+        previous_density=mask.density,
+        samples_arrived=sum(len(m.train) + len(m.validation) for m in arrived),
+        validation_errors=tuple(
+            m.metrics["validation_error_rate"]
+            for m in history.megabatches
+            if "validation_error_rate" in m.metrics
+        ),
+    )
 
 
 def pruning_event(

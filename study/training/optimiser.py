@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from study.pruning.mask import Mask
+from study.pruning.mask import Mask, named_weights
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,9 @@ class OptimiserSpec:
 
 
 def zero_pruned_momentum_(optimiser: torch.optim.SGD, model: nn.Module, mask: Mask) -> None:
-    """Forget the momentum of pruned weights, in place."""
-    parameters = dict(model.named_parameters())
+    """Forget the momentum of the weights that ``mask`` does not keep, in place."""
     with torch.no_grad():
-        for name, tensor in mask.tensors.items():
-            momentum = optimiser.state.get(parameters[name], {}).get("momentum_buffer")
+        for name, weight in named_weights(model, mask.tensors).items():
+            momentum = optimiser.state.get(weight, {}).get("momentum_buffer")
             if momentum is not None:
-                momentum.mul_(tensor)
+                momentum.masked_fill_(~mask.tensors[name], 0.0)

@@ -13,7 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from study import __version__
-from study.assembly import DatasetKey, dataset_key, load_and_check
+from study.assembly import DatasetKey, dataset_key
+from study.checks import load_and_check
 from study.config.study import StudyConfig
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset

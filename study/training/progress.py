@@ -1,0 +1,154 @@
+"""Where a trial stands, and its checkpoint: tensors and plain values, nothing else."""
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from study.pruning.mask import Mask
+from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
+
+STATE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class BestEpoch:
+    """The best epoch of a megabatch so far, as copies on the network's device."""
+
+    validation_accuracy: float
+    epoch_index: int
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+
+    @classmethod
+    def copy_of(
+        cls, model: nn.Module, optimiser: torch.optim.SGD, record: EpochRecord
+    ) -> "BestEpoch":
+        """Network and optimiser as the epoch of ``record`` left them."""
+        return cls(
+            validation_accuracy=record.metrics["validation_accuracy"],
+            epoch_index=record.epoch_index,
+            model=copy.deepcopy(model.state_dict()),
+            optimizer=copy.deepcopy(optimiser.state_dict()),
+        )
+
+    def restore_(self, model: nn.Module, optimiser: torch.optim.SGD) -> None:
+        """Bring network and optimiser back to that epoch, in place."""
+        model.load_state_dict(self.model, strict=True)
+        # An optimiser takes tensors over as they are, and would then train this copy.
+        optimiser.load_state_dict(copy.deepcopy(self.optimizer))
+
+
+def is_best(record: EpochRecord, best: BestEpoch | None) -> bool:
+    """Whether an epoch is the one to keep so far, the latest of equals; never unvalidated."""
+    accuracy = record.metrics.get("validation_accuracy")
+    return accuracy is not None and (best is None or accuracy >= best.validation_accuracy)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a trial stands, apart from its network, mask and optimiser.
+
+    Attributes:
+        history: All that was reported.
+        megabatch_index: Megabatches learned.
+        epoch_index: Epochs done in the megabatch that is open; 0 means that none is open.
+        samples_seen: Examples through SGD.
+        seconds: Wall time of the open megabatch.
+        best: Its best epoch, where one is to be kept.
+        layers: Ledger of the newest pruning event.
+    """
+
+    history: TrialHistory = field(default_factory=TrialHistory)
+    megabatch_index: int = 0
+    epoch_index: int = 0
+    samples_seen: int = 0
+    seconds: float = 0.0
+    best: BestEpoch | None = None
+    layers: tuple[LayerDensity, ...] = ()
+
+    @property
+    def open_epochs(self) -> tuple[EpochRecord, ...]:
+        """Records of the open megabatch."""
+        return self.history.epochs[len(self.history.epochs) - self.epoch_index :]
+
+    def after_epoch(
+        self, record: EpochRecord, *, num_samples: int, best: BestEpoch | None
+    ) -> "Progress":
+        """One epoch of ``num_samples`` examples on."""
+        return replace(
+            self,
+            history=TrialHistory((*self.history.epochs, record), self.history.megabatches),
+            epoch_index=self.epoch_index + 1,
+            samples_seen=self.samples_seen + num_samples,
+            best=best,
+        )
+
+    def after_megabatch(self, record: MegabatchRecord) -> "Progress":
+        """The open megabatch closed; what was its own is forgotten."""
+        return Progress(
+            history=TrialHistory(self.history.epochs, (*self.history.megabatches, record)),
+            megabatch_index=self.megabatch_index + 1,
+            samples_seen=self.samples_seen,
+            layers=self.layers,
+        )
+
+
+def pack_state(
+    progress: Progress,
+    *,
+    identity: str,
+    model: nn.Module,
+    mask: Mask,
+    optimiser: torch.optim.SGD,
+) -> dict[str, Any]:
+    """A checkpoint. Its tensors are the live ones: write or copy it before training goes on."""
+    return {
+        "format": STATE_FORMAT,
+        "identity": identity,
+        "megabatch_index": progress.megabatch_index,
+        "epoch_index": progress.epoch_index,
+        "samples_seen": progress.samples_seen,
+        "seconds": progress.seconds,
+        "model": model.state_dict(),
+        "mask": dict(mask.tensors),
+        "optimizer": optimiser.state_dict(),
+        "best": None if progress.best is None else dict(vars(progress.best)),
+        "history": progress.history.to_json(),
+        "layers": [dict(vars(layer)) for layer in progress.layers],
+    }
+
+
+def unpack_state(
+    state: dict[str, Any], *, identity: str, model: nn.Module, optimiser: torch.optim.SGD
+) -> tuple[Progress, Mask]:
+    """Bring network and optimiser to a checkpoint, in place; nothing of it is shared with them.
+
+    Returns:
+        Where the trial stands, and its mask on the network's device.
+
+    Raises:
+        ValueError: It is another trial's, or of another format.
+    """
+    if state["format"] != STATE_FORMAT or state["identity"] != identity:
+        raise ValueError(
+            f"the checkpoint is of trial {state['identity']} (format {state['format']}), not "
+            f"of {identity} (format {STATE_FORMAT}); give its folder another name or remove it"
+        )
+    model.load_state_dict(state["model"], strict=True)
+    optimiser.load_state_dict(copy.deepcopy(state["optimizer"]))
+    device = next(model.parameters()).device
+    best = state["best"]
+    progress = Progress(
+        history=TrialHistory.from_json(state["history"]),
+        megabatch_index=state["megabatch_index"],
+        epoch_index=state["epoch_index"],
+        samples_seen=state["samples_seen"],
+        seconds=state["seconds"],
+        best=None if best is None else BestEpoch(**copy.deepcopy(best)),
+        layers=tuple(LayerDensity(**layer) for layer in state["layers"]),
+    )
+    mask = Mask({n: t.to(device, copy=True) for n, t in state["mask"].items()})
+    return progress, mask
