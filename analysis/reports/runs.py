@@ -1,0 +1,72 @@
+"""All trials and their metrics."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from analysis import selection
+from analysis.baseline import measure
+from analysis.frames import ERROR, T
+from analysis.report import REPORTS, Report, ReportSection
+from analysis.tables import table
+from analysis.wording import count
+
+if TYPE_CHECKING:
+    from analysis.runs import Runs
+
+_MAX_REASONS = 5
+
+
+@REPORTS.register("runs")
+@dataclass(frozen=True)
+class RunsReport(Report):
+    """All trials and their metrics; filter and sort by any dotted name."""
+
+    position: ClassVar[int] = 80
+
+    sort: tuple[str, ...] = field(
+        default=(), metadata={"help": "Column to sort by, best first; -NAME turns it around."}
+    )
+    where: tuple[str, ...] = field(
+        default=(), metadata={"help": 'Only trials with e.g. "pruning.schedule=app".'}
+    )
+    columns: str = field(
+        default="", metadata={"help": "Columns to show, comma-separated, or all."}
+    )
+
+    def build(self, runs: "Runs") -> ReportSection:
+        """One table of the trials chosen, and why any failed."""
+        chosen = selection.where(runs.trials, self.where)
+        chosen = selection.ordered(chosen, self.sort)
+        title = "All runs" if not self.where else f"Runs with {' and '.join(self.where)}"
+        return ReportSection(
+            title=title,
+            sentences=(
+                f"{count(len(chosen), 'trial')} of {len(runs.trials)}.",
+                *self._reasons(runs),
+            ),
+            tables=(table(title, chosen, self._names(runs)),),
+        )
+
+    def _names(self, runs: "Runs") -> list[str]:
+        if self.columns == "all":
+            return [str(name) for name in runs.trials.columns]
+        if self.columns:
+            return [
+                selection.require(runs.trials, name.strip()) for name in self.columns.split(",")
+            ]
+        by = measure(runs)
+        names = ["number", "title", "method", T, "density", by.service, by.final]
+        # The method opens a title that our own tracker wrote; it need not stand twice.
+        if all(str(r.title).startswith(str(r.method)) for r in runs.trials.itertuples()):
+            names.remove("method")
+        return [*names, "test_final_error", "outcome"]
+
+    @staticmethod
+    def _reasons(runs: "Runs") -> list[str]:
+        failed = runs.trials[(runs.trials["outcome"] == ERROR) & (runs.trials["reason"] != "")]
+        said = [
+            f"Trial {row['number']} failed: {row['reason'].strip().splitlines()[0]}"
+            for _, row in failed.head(_MAX_REASONS).iterrows()
+        ]
+        left = len(failed) - len(said)
+        return [*said, f"{left} more failed; --columns number,reason shows why."] if left else said
