@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from study.config.errors import Problem
+from study.config.errors import Problem, did_you_mean, shown
+from study.config.sections import StreamSection
 from study.metrics import METRICS
-from study.registry import nearest
 
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
@@ -14,15 +14,16 @@ _COMPUTE = {"samples_seen", "train_flops", "train_flops_sparse"}
 _CUMULATIVE = {"cumulative_errors", "mean_error", "test_cumulative_errors", "test_mean_error"}
 _ANYTIME = {"anytime_error", "test_anytime_error"}
 _T = "stream.num_megabatches"
+_HOLDOUT = "data.holdout_fraction"
 _NO_HOLDOUT = ("train_", "validation_", "test_")
 
 
 def objective_problems(study: "StudyConfig") -> list[Problem]:
-    """Everything that is wrong with the objective of a study that searches."""
-    if study.search is None:
-        return []
+    """What is wrong with the metrics that a study optimises, or names without a search."""
     names = study.objective.metrics
     problems = _name_problems(names)
+    if study.search is None:
+        return problems
     chosen = set(names)
     if not study.objective.allow_test_objective:
         problems += [
@@ -41,17 +42,52 @@ def objective_problems(study: "StudyConfig") -> list[Problem]:
                 "model; use service_error"
             )
         )
-    if _T in study.space.paths:
-        problems += _stream_length_problems(study, chosen)
-    on_holdout = [n for n in names if _is_on_holdout(n)]
-    if on_holdout and study.fixed.get("data.holdout_fraction") == 0:
-        problems.append(
-            Problem(
-                "fixed.data.holdout_fraction",
-                f"is 0, but {on_holdout[0]} is measured on the holdout; set it above 0",
+    if _varies_stream_length(study):
+        problems += [
+            _refuse(
+                f"{name} rewards T = 1, which has seen everything before it is asked, and "
+                f"{_T} is searched; use service_error"
             )
+            for name in sorted(chosen & _CUMULATIVE)
+        ]
+    return problems + _holdout_problems(study)
+
+
+def charge_problems(study: "StudyConfig") -> list[Problem]:
+    """While T is searched, compute must be charged: else the longest stream trains most."""
+    if study.search is None or not _varies_stream_length(study):
+        return []
+    if "training.total_samples" in study.fixed or set(study.objective.metrics) & _COMPUTE:
+        return []
+    where = "search.space" if _T in study.space.paths else "search.points"
+    return [
+        Problem(
+            f"{where}.{_T}",
+            "is searched while compute is not charged, so the longest stream wins by training "
+            "more; fix training.total_samples, or add samples_seen or train_flops to "
+            "objective.metrics",
         )
-    return problems
+    ]
+
+
+def _varies_stream_length(study: "StudyConfig") -> bool:
+    fixed = study.fixed.get(_T, StreamSection.model_fields["num_megabatches"].default)
+    lengths = [point.get(_T, fixed) for point in study.points]
+    return _T in study.space.paths or any(length != fixed for length in lengths)
+
+
+def _holdout_problems(study: "StudyConfig") -> list[Problem]:
+    """An objective on holdout needs one."""
+    on_holdout = [n for n in study.objective.metrics if _is_on_holdout(n)]
+    if not on_holdout:
+        return []
+    empty = [d.path for d in study.space.dimensions if d.path == _HOLDOUT and 0 in d.domain.ends()]
+    where = f"search.space.{_HOLDOUT}" if empty else f"fixed.{_HOLDOUT}"
+    if not empty and study.fixed.get(_HOLDOUT) != 0:
+        return []
+    return [
+        Problem(where, f"is 0, but {on_holdout[0]} is measured on the holdout; set it above 0")
+    ]
 
 
 def _refuse(message: str) -> Problem:
@@ -63,36 +99,13 @@ def _name_problems(names: tuple[str, ...]) -> list[Problem]:
     problems = []
     for name in names:
         if name not in allowed:
-            guess = nearest(name, allowed)
-            hint = f"; did you mean {guess!r}?" if guess else ""
             problems.append(
-                _refuse(f"no objective is called {name!r}{hint} (known: {', '.join(allowed)})")
+                _refuse(f"no objective is called {shown(name)}; {did_you_mean(name, allowed)}")
             )
     if not names:
         problems.append(_refuse("needs at least one metric, e.g. [service_error]"))
     if len(set(names)) < len(names):
-        problems.append(_refuse("names a metric twice"))
-    return problems
-
-
-def _stream_length_problems(study: "StudyConfig", chosen: set[str]) -> list[Problem]:
-    problems = [
-        _refuse(
-            f"{name} rewards T = 1, which has seen everything before it is asked, and "
-            f"{_T} is searched; use service_error"
-        )
-        for name in sorted(chosen & _CUMULATIVE)
-    ]
-    charged = "training.total_samples" in study.fixed or chosen & _COMPUTE
-    if not charged:
-        problems.append(
-            Problem(
-                f"search.space.{_T}",
-                "is searched while compute is not charged, so the longest stream wins by training "
-                "more; fix training.total_samples, or add samples_seen or train_flops to "
-                "objective.metrics",
-            )
-        )
+        problems.append(_refuse("names a metric twice; keep one of them"))
     return problems
 
 

@@ -18,6 +18,8 @@ from study.registry import Registry, hyperparameters
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Density = Annotated[float, Field(gt=0, le=1)]
+MAX_SEED = 2**63 - 1
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
 class Strict(BaseModel):
@@ -66,7 +68,7 @@ class DataSection(Section):
 
     dataset: str = "digits"
     root: str | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     holdout_fraction: Fraction = 0.1
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     shots_per_class: Annotated[int, Field(ge=1)] | None = None

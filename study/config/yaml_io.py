@@ -10,10 +10,14 @@ import yaml
 from study.config.errors import ConfigError, Problem, shown
 
 MAX_BYTES = 1_000_000
-MAX_ALIASES = 100
+MAX_DEPTH = 50
+MAX_NODES = 100_000  # once aliases are expanded
 _TAG = "tag:yaml.org,2002:"
-_FLOAT = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?$")
-_INT = re.compile(r"^[-+]?\d[\d_]*$")
+_TRAPS = ("float", "int", "bool", "timestamp", "merge", "value")
+_FLOAT = re.compile(
+    r"^[-+]?(\d[\d_]*\.[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?$|^[-+]?\d[\d_]*[eE][-+]?\d+$"
+)
+_INT = re.compile(r"^[-+]?(0|[1-9][\d_]*)$")  # 010 is text: YAML 1.1 would read eight
 
 
 class _Loader(yaml.SafeLoader):
@@ -21,9 +25,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
         first: [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag not in (f"{_TAG}float", f"{_TAG}int", f"{_TAG}bool", f"{_TAG}timestamp")
+            (tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_TAG) not in _TRAPS
         ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -63,28 +65,70 @@ def read_yaml(text: str) -> Any:
     Raises:
         ConfigError: It is no YAML, repeats a key, or is built to explode when its aliases expand.
     """
-    if text.count("*") > MAX_ALIASES and text.count("&") > 1:
-        aliases = sum(isinstance(token, yaml.AliasToken) for token in _tokens(text))
-        if aliases > MAX_ALIASES:
-            raise ConfigError([Problem("", f"{aliases} aliases; at most {MAX_ALIASES} are read")])
     try:
-        return yaml.load(text, Loader=_Loader)  # _Loader is a SafeLoader
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _measure(node, {})
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except ConfigError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError([Problem("", f"{where}not YAML: {error.problem}")]) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        first_line = (str(error).splitlines() or ["nested too deeply"])[0]
+        message = f"{where}not YAML: {error.problem}; mend it there, or quote the text"
+        raise ConfigError([Problem("", message)]) from None
+    except RecursionError:
+        raise ConfigError([_too_deep()]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        first_line = (str(error).splitlines() or ["it cannot be read"])[0]
         raise ConfigError([Problem("", f"not YAML: {first_line}")]) from None
 
 
-def _tokens(text: str) -> list[object]:
-    try:
-        return list(yaml.scan(text, Loader=_Loader))
-    except yaml.YAMLError:
-        return []  # read_yaml says what is wrong
+def _measure(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+    """Nodes and levels of a document once its aliases are expanded, without expanding them."""
+    if id(node) in known:
+        size = known[id(node)]
+        if size is None:
+            raise ConfigError([Problem("", f"{_line(node)}: contains itself; remove the alias")])
+        return size
+    known[id(node)] = None
+    num_nodes, depth = 1, 1
+    for child in _children(node):
+        child_nodes, child_depth = _measure(child, known)
+        num_nodes, depth = num_nodes + child_nodes, max(depth, child_depth + 1)
+    if depth > MAX_DEPTH:
+        raise ConfigError([_too_deep()])
+    if num_nodes > MAX_NODES:
+        raise ConfigError(
+            [
+                Problem(
+                    "",
+                    f"{_line(node)}: more than {MAX_NODES:,} values once aliases are expanded; "
+                    f"write fewer",
+                )
+            ]
+        )
+    known[id(node)] = num_nodes, depth
+    return num_nodes, depth
+
+
+def _too_deep() -> Problem:
+    return Problem("", f"nested more than {MAX_DEPTH} levels deep; a study needs five")
+
+
+def _line(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def read_yaml_file(path: Path) -> Any:
@@ -95,25 +139,30 @@ def read_yaml_file(path: Path) -> Any:
     """
     try:
         if path.is_dir():
-            raise ConfigError([Problem("", "is a folder; give the path of a YAML file")])
+            raise ConfigError(
+                [Problem("", "is a folder; give the path of a YAML file")], source=str(path)
+            )
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError([Problem("", "there is no such file")], source=str(path)) from None
+        raise ConfigError(
+            [Problem("", "there is no such file; check the path")], source=str(path)
+        ) from None
     except OSError as error:
         raise ConfigError(
-            [Problem("", f"cannot be read: {error.strerror}")], source=str(path)
+            [Problem("", f"cannot be read: {error.strerror}; check the path and its rights")],
+            source=str(path),
         ) from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(
-            [Problem("", f"larger than {MAX_BYTES:,} bytes: is it a study file?")],
+            [Problem("", f"larger than {MAX_BYTES:,} bytes; give a study file (YAML)")],
             source=str(path),
         )
     try:
         return read_yaml(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise ConfigError(
-            [Problem("", "is not text (UTF-8): is it a study file?")], source=str(path)
+            [Problem("", "is not text (UTF-8); give a study file (YAML)")], source=str(path)
         ) from None
     except ConfigError as error:
         raise error.with_source(str(path)) from None

@@ -1,0 +1,103 @@
+"""The sections of a study beside its trials: typed and strict."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from study.config.errors import Problem, pydantic_message, shown, unknown_key
+from study.config.sections import Seed, Strict
+
+
+class SearchSection(Strict):
+    """How the space is searched.
+
+    ``points`` are tried first; a list in a point stands for each of its values.
+    """
+
+    space: dict[str, Any]
+    sampler: Literal["tpe", "random"] = "tpe"
+    seed: Seed = 0
+    points: tuple[dict[str, Any], ...] = ()
+
+
+class ObjectiveSection(Strict):
+    """What a search optimises. Directions belong to the metrics."""
+
+    metrics: tuple[str, ...] = ("service_error",)
+    service_after: Annotated[float, Field(ge=0)] = 1.0
+    allow_test_objective: bool = False
+
+
+class BudgetSection(Strict):
+    """When a search ends: ``trials`` proposals of the sampler, the points come on top."""
+
+    trials: Annotated[int, Field(ge=0)] | None = None
+
+
+class ResourcesSection(Strict):
+    """What a trial may use, and where the study lives."""
+
+    cpus_per_trial: Annotated[int, Field(ge=1)] = 1
+    gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    storage_path: str | None = None
+    checkpoint_every_s: Annotated[float, Field(ge=0)] = 60.0
+
+    @pydantic.field_validator("gpus_per_trial")
+    @classmethod
+    def _whole_above_one(cls, value: float) -> float:
+        if value > 1 and not value.is_integer():
+            raise ValueError(
+                f"must be a fraction up to 1 or a whole number of GPUs, got {value:g}; a trial "
+                f"does not share a part of its second GPU"
+            )
+        return value
+
+
+class TrackingSection(Strict):
+    """Where MLflow keeps what the study says; by default SQLite in the working directory."""
+
+    uri: str | None = None
+    experiment: Annotated[str, Field(min_length=1, max_length=200)] = "app-study"
+
+
+STUDY_SECTIONS: dict[str, type[Strict]] = {
+    "search": SearchSection,
+    "objective": ObjectiveSection,
+    "budget": BudgetSection,
+    "resources": ResourcesSection,
+    "tracking": TrackingSection,
+}
+
+
+def parse_study_sections(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Name → section, None where it is left out or wrong; what is wrong joins ``problems``."""
+    parsed: dict[str, Any] = dict.fromkeys(STUDY_SECTIONS)
+    for name, model in STUDY_SECTIONS.items():
+        if name not in raw:
+            continue
+        value = raw[name]
+        if not isinstance(value, Mapping):
+            given = "is empty" if value is None else f"must be a mapping, got {shown(value)}"
+            known = ", ".join(model.model_fields)
+            problems.append(Problem(name, f"{given}; leave it out or give some of: {known}"))
+            continue
+        try:
+            parsed[name] = model.model_validate(_top_lists_to_tuples(value))
+        except pydantic.ValidationError as error:
+            problems += [_problem(name, model, dict(item)) for item in error.errors()]
+    return parsed
+
+
+def _problem(name: str, model: type[Strict], item: dict[str, Any]) -> Problem:
+    path = ".".join([name, *(str(part) for part in item["loc"])])
+    if item["type"] == "extra_forbidden":
+        return Problem(path, unknown_key(item["loc"][-1], list(model.model_fields)))
+    return Problem(path, pydantic_message(item))
+
+
+def _top_lists_to_tuples(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists as tuples at the top alone: what the space and the points hold stays as written."""
+    return {str(k): tuple(v) if isinstance(v, list) else v for k, v in section.items()}
