@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from study.user_errors import SeveralError, in_file, is_users, printable
+
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
     from study.tune.launcher import StudyEnd
@@ -72,9 +74,10 @@ def launch(
     from study.config.loading import load_study
     from study.tune.store import StudyStore
 
-    study = load_study(config, overrides=_with_data_root(overrides, data_root))
-    study_store = StudyStore(_store_root(study, store))
-    _run_study(study, study_store, tracking_uri, reports, fresh=True)
+    with in_file(config):
+        study = load_study(config, overrides=_with_data_root(overrides, data_root))
+        study_store = StudyStore(_store_root(study, store))
+        _run_study(study, study_store, tracking_uri, reports, fresh=True)
 
 
 @app.command()
@@ -91,8 +94,9 @@ def resume(
 
     study_store = StudyStore(_store_root(None, store))
     folder = study_store.existing(name)
-    study = load_study(folder.config_path, overrides=_with_data_root([], data_root))
-    _run_study(study, study_store, tracking_uri, reports, fresh=False)
+    with in_file(folder.config_path):
+        study = load_study(folder.config_path, overrides=_with_data_root([], data_root))
+        _run_study(study, study_store, tracking_uri, reports, fresh=False)
 
 
 @app.command()
@@ -109,8 +113,9 @@ def run(
     from study.config.loading import load_study
     from study.local import run_trial, single_trial
 
-    study = load_study(config, overrides=_with_data_root(overrides, data_root))
-    run_trial(study, single_trial(study), out=out, console=Console())
+    with in_file(config):
+        study = load_study(config, overrides=_with_data_root(overrides, data_root))
+        run_trial(study, single_trial(study), out=out, console=Console())
 
 
 @app.command()
@@ -127,18 +132,19 @@ def validate(
     refused = []
     for path in configs:
         try:
-            study = load_study(path, overrides=_with_data_root(overrides, data_root))
-            if data:
-                from study.checks import load_and_check
+            with in_file(path):
+                study = load_study(path, overrides=_with_data_root(overrides, data_root))
+                if data:
+                    from study.checks import load_and_check
 
-                load_and_check({trial.key(): trial for trial in study.corners()})
+                    load_and_check({trial.key(): trial for trial in study.corners()})
         except ConfigError as error:
-            refused.append(error if error.source else error.with_source(str(path)))
+            refused.append(error)
             continue
         num_trials = len(study.points) + study.num_proposals
         print(f"{path}: study {study.name!r} is valid, {num_trials} trials")
     if refused:
-        raise SeveralErrors([str(error) for error in refused])
+        raise SeveralError([str(error) for error in refused])
 
 
 @app.command()
@@ -151,10 +157,11 @@ def plan(
     from study.config.loading import load_study
     from study.planning import plan_study, plan_table
 
-    study = load_study(config, overrides=_with_data_root(overrides, data_root))
     cpus = os.cpu_count() or 1
-    room = max(1, cpus // study.resources.cpus_per_trial)
-    made = plan_study(study, max_concurrent=min(study.resources.max_concurrent or room, room))
+    with in_file(config):
+        study = load_study(config, overrides=_with_data_root(overrides, data_root))
+        room = max(1, cpus // study.resources.cpus_per_trial)
+        made = plan_study(study, max_concurrent=min(study.resources.max_concurrent or room, room))
     console = Console()
     console.print(plan_table(made))
     console.print(
@@ -180,13 +187,6 @@ def plugins(
     for table in plugin_tables(modules or []):
         console.print(table)
         console.print()
-
-
-class SeveralErrors(Exception):
-    """Several messages to end with."""
-
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__("\n".join(messages))
 
 
 def _with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
@@ -271,26 +271,10 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        if not _is_users(error):
+        if not is_users(error):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(USER_ERROR)
-
-
-def _is_users(error: Exception) -> bool:
-    """Whether the message is for the user, and no fault of ours."""
-    if isinstance(error, SeveralErrors):
-        return True
-    from analysis.errors import ReportError
-    from study.config.errors import ConfigError
-    from study.data.dataset import DataError
-    from study.results import TrialError
-    from study.tracking.tracker import TrackingError
-    from study.tune.store import StudyError
-
-    return isinstance(
-        error, ConfigError | DataError | ReportError | StudyError | TrackingError | TrialError
-    )
 
 
 if __name__ == "__main__":

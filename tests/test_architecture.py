@@ -54,6 +54,7 @@ LAYERS: dict[str, Layer] = {
     "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy"),
     "study.tune": layer(frozenset({"study"}), "ray optuna torch rich filelock"),
     "study.cli": layer(frozenset({"study", "analysis"}), "typer rich"),
+    "study.user_errors": layer(frozenset({"study", "analysis"})),
     "analysis": layer(
         frozenset({"study.metrics", "study.registry", "study.tracking.names"}),
         "mlflow pandas pyarrow scipy optuna plotly jinja2 numpy rich typer",
@@ -150,7 +151,8 @@ def test_the_command_line_imports_heavy_packages_only_where_they_are_used() -> N
     heavy = {name for name in tops if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name.partition(".")[0] for name in heavy} <= {"typer", "rich", "study"}
     # Of our own only what imports nothing heavy itself.
-    assert {name for name in heavy if name.startswith("study.")} <= {"study.tune.errors"}
+    light = {"study.tune.errors", "study.user_errors"}
+    assert {name for name in heavy if name.startswith("study.")} <= light
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:

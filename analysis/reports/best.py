@@ -37,9 +37,7 @@ class BestReport(Report):
         shown = chosen.head(self.limit)
         if len(shown) < len(chosen):
             sentence += f" The first {len(shown)} of {len(chosen)} are shown."
-        return ReportSection(
-            "Best trials", (sentence,), tables=(_with_dense(runs, shown, by),)
-        )
+        return ReportSection("Best trials", (sentence,), tables=(_with_dense(runs, shown, by),))
 
 
 def objectives(runs: "Runs", by: Measure) -> list[str]:
@@ -57,9 +55,7 @@ def _ranked(runs: "Runs", by: Measure) -> "tuple[pd.DataFrame, str]":
             [names[0], "number"], ascending=[direction == "minimize", True]
         )
         return ranked, f"Finished trials from the best {label(names[0])}."
-    front = summary.pareto_front(
-        runs.trials, {name: METRICS[name].direction for name in names}
-    )
+    front = summary.pareto_front(runs.trials, {name: METRICS[name].direction for name in names})
     chosen = runs.trials[front].sort_values([names[0], "number"])
     words = listing([label(name) for name in names])
     verb = "is" if len(chosen) == 1 else "are"

@@ -54,9 +54,7 @@ class CurvesReport(Report):
         chosen = {t: chooser.choose(candidates[candidates[T] == t]) for t in shown}
         keys = [key for trials in chosen.values() for key in trials[KEY]]
         top = 1.08 * float(drawn.loc[drawn[KEY].isin(keys), by.curve].max()) or 1.0
-        figures = tuple(
-            _figure(runs, by, int(t), trials, top=top) for t, trials in chosen.items()
-        )
+        figures = tuple(_figure(runs, by, int(t), trials, top=top) for t, trials in chosen.items())
         return ReportSection(TITLE, tuple(sentences), figures, (_table(runs, by, keys),))
 
 
@@ -106,9 +104,7 @@ class _Chooser:
         return list(found.index[:1])
 
 
-def _figure(
-    runs: "Runs", by: Measure, t: int, trials: "pd.DataFrame", *, top: float
-) -> Figure:
+def _figure(runs: "Runs", by: Measure, t: int, trials: "pd.DataFrame", *, top: float) -> Figure:
     configurations = summary.configurations(runs.complete)
     errors, densities = [], []
     drawn: Counter[str] = Counter()

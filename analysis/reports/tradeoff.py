@@ -39,9 +39,7 @@ class TradeoffReport(Report):
     def build(self, runs: "Runs") -> ReportSection:
         """The figure of all trials, and for each T what dense does and what is as good."""
         by = measure(runs)
-        measured = runs.trials[
-            runs.trials[_density(runs)].notna() & _error(runs, by).notna()
-        ]
+        measured = runs.trials[runs.trials[_density(runs)].notna() & _error(runs, by).notna()]
         if measured.empty:
             return ReportSection(TITLE, ("No trial has a service error yet.",))
         found = matches(runs, by)

@@ -109,13 +109,18 @@ def pydantic_message(item: Mapping[str, Any]) -> str:
     if kind == "missing":
         return _WORDS[kind]
     if kind in _WORDS:
-        message = _WORDS[kind].format(**item.get("ctx", {}))
+        message = _WORDS[kind].format(**{k: _whole(v) for k, v in item.get("ctx", {}).items()})
     else:
         text = str(item["msg"]).removeprefix("Value error, ")
         message = text[:1].lower() + text[1:]
     if kind == "value_error":
         return message
     return f"{message}, got {shown(value)}{_hint(kind, value)}"
+
+
+def _whole(bound: object) -> object:
+    """A bound without the decimals that say nothing."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _hint(kind: str, value: Any) -> str:

@@ -30,7 +30,7 @@ TOP_LEVEL = (
     "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
     "tracking", "plugins",
 )  # fmt: skip
-_PLACES_OF_VALUES = ("fixed.", "search.space.", "search.points.", "axes.", "objective.")
+_PLACES_OF_VALUES = ("fixed.", "search.", "axes.")
 
 
 @dataclass(frozen=True)
@@ -136,17 +136,14 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
         tracking=sections["tracking"] or TrackingSection(),
         plugins=plugins,
     )
-    found = [
-        *study_problems(study, has_objective="objective" in raw),
-        *objective_problems(study),
-        *corner_problems(study, places),
-    ]
-    if problems:
-        # Where a part could not be read, what the rest lacks is no second mistake.
-        problems += [p for p in found if p.path.startswith(_PLACES_OF_VALUES)]
-    else:
-        problems = [*found, *charge_problems(study)] or leftover_problems(study, places)
-    if problems:
+    is_whole = not problems
+    problems += [*study_problems(study, raw), *objective_problems(study)]
+    found = corner_problems(study, places)
+    # Where a part could not be read, what the rest lacks is no second mistake.
+    problems += [p for p in found if is_whole or p.path.startswith(_PLACES_OF_VALUES)]
+    if is_whole:
+        problems += charge_problems(study)
+    if problems or (problems := leftover_problems(study, places)):
         raise ConfigError(problems)
     return study
 

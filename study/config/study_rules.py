@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 Places = Mapping[str, Iterable[Mapping[str, Any]]]
 
 
-def study_problems(study: "StudyConfig", *, has_objective: bool) -> list[Problem]:
-    """Everything that is wrong between the sections of a study."""
+def study_problems(study: "StudyConfig", raw: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong between the sections of a study, which was read from ``raw``."""
     problems = [
         Problem(f"search.space.{path}", "is fixed as well; keep one of them")
         for path in study.space.paths
@@ -25,13 +25,15 @@ def study_problems(study: "StudyConfig", *, has_objective: bool) -> list[Problem
         if path in study.fixed
     ]
     if study.search is not None:
-        problems += _search_problems(study, has_objective=has_objective)
-    elif study.budget.trials is not None:
+        problems += _search_problems(study, study.search.space, has_objective="objective" in raw)
+    elif "search" not in raw and study.budget.trials is not None:
         problems.append(Problem("budget.trials", "has no meaning without search; leave it out"))
     return problems
 
 
-def _search_problems(study: "StudyConfig", *, has_objective: bool) -> list[Problem]:
+def _search_problems(
+    study: "StudyConfig", space: Mapping[str, Any], *, has_objective: bool
+) -> list[Problem]:
     problems = []
     if study.axes:
         problems.append(
@@ -50,7 +52,7 @@ def _search_problems(study: "StudyConfig", *, has_objective: bool) -> list[Probl
         problems.append(
             Problem("budget.trials", "is 0 and there are no search.points: no trial is left")
         )
-    elif trials and not study.space.paths:
+    elif trials and not space:
         problems.append(
             Problem("search.space", "is empty; give a path and its values, or leave search out")
         )

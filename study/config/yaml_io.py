@@ -9,7 +9,7 @@ import yaml
 
 from study.config.errors import ConfigError, Problem, shown
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 250_000
 MAX_DEPTH = 50
 MAX_NODES = 100_000  # once aliases are expanded
 _TAG = "tag:yaml.org,2002:"
@@ -36,7 +36,9 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if not isinstance(key, str):
-                raise ConfigError([Problem("", f"line {line}: the key {shown(key)} is not text")])
+                raise ConfigError(
+                    [Problem("", f"line {line}: the key {shown(key)} is not text; quote it")]
+                )
             if key in seen:
                 raise ConfigError(
                     [

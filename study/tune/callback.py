@@ -27,7 +27,8 @@ class StudyCallback(tune.Callback):
         **info: Any,
     ) -> None:
         """An actor begins a trial."""
-        self._session.start(trial.config["trial_key"])
+        with self._session.watched():
+            self._session.start(trial.config["trial_key"])
 
     def on_trial_result(
         self,
@@ -39,6 +40,7 @@ class StudyCallback(tune.Callback):
     ) -> None:
         """A trial reports; its last report says how it ended."""
         key = result["trial_key"]
-        self._session.report(key, TrialHistory.from_json(result["history"]))
-        if result["outcome"]:
-            self._session.settle(key, Outcome(result["outcome"]), result["reason"])
+        with self._session.watched():
+            self._session.report(key, TrialHistory.from_json(result["history"]))
+            if result["outcome"]:
+                self._session.settle(key, Outcome(result["outcome"]), result["reason"])

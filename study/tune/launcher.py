@@ -1,11 +1,10 @@
 """Runs a study on Ray: checks first, then one process that proposes, records and tracks."""
 
 import collections
+import contextlib
 import itertools
-import logging
-import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,21 +20,14 @@ from study.data.dataset import ImageDataset
 from study.results import Outcome
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber, study_info
+from study.tune.errors import StudyError
+from study.tune.local_ray import alive_nodes, local_ray, warm_up
 from study.tune.progress import TerminalDisplay
 from study.tune.record import Record
+from study.tune.resources import TrialResources, trial_resources
 from study.tune.session import StudySession
-from study.tune.store import StudyError, StudyFolder, StudyStore
+from study.tune.store import StudyFolder, StudyStore
 
-# Ray reads these when it is imported: it is, below, only once they are set.
-_RAY_SETTINGS = {
-    "RAY_AIR_NEW_OUTPUT": "0",  # our own display, not Tune's
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # results go to the record and to MLflow
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # trial metrics exist at the end only
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative plug-ins and data are the user's
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
 _MAX_RESTARTS = 2  # of a trial whose worker died
 
 
@@ -72,158 +64,183 @@ def run_study(
         StudyError: It is unfinished and to begin, runs in another process, or no node can run a
             trial.
     """
-    datasets = load_and_check({trial.key(): trial for trial in study.corners()})
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with contextlib.ExitStack() as stack:
+        if fresh:
+            _free_name(store, study.name)
+        else:
+            stack.enter_context(store.folder(study.name).lock())
+        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
-        with _local_ray():
-            tracker = opening.result()
-            if fresh:
-                name = _free_name(store, study.name, tracker)
-                if name != study.name:
-                    console.print(
-                        f"The study {study.name} is finished; this one is called {name}.",
-                        markup=False,
-                        highlight=False,
-                    )
-                    study = study.renamed(name)
-            folder = store.folder(study.name)
-            with folder.lock():
-                if fresh:
-                    folder.write_config(study)
-                with Record.open(folder.record_path) as record:
-                    record.begin_session(version=__version__)
-                    return _run(study, folder, record, datasets, tracker, console)
+        stack.enter_context(local_ray())
+        resources = trial_resources(study.resources, alive_nodes())
+        warming = warm_up(resources.max_concurrent, cpus=resources.cpus)
+        tracker = opening.result()
+        if fresh:
+            study = _named_anew(study, store, tracker, console)
+            stack.enter_context(_newly_locked(store.folder(study.name)))
+        folder = store.folder(study.name)
+        if fresh:
+            folder.write_config(study)
+        record = stack.enter_context(Record.open(folder.record_path))
+        record.begin_session(version=__version__)
+        run = _Run(study, folder, record, datasets, tracker, console, resources)
+        end = run.to_its_end()
+        del warming
+        return end
 
 
-def _free_name(store: StudyStore, name: str, tracker: Tracker) -> str:
-    """The first of ``name``, ``name-2``, ``name-3`` … that no study has."""
+@contextlib.contextmanager
+def _newly_locked(folder: StudyFolder) -> Iterator[None]:
+    with folder.lock():
+        if folder.exists:
+            raise StudyError(f"the study {folder.name!r} was launched by another process just now")
+        yield
+
+
+def _named_anew(
+    study: StudyConfig, store: StudyStore, tracker: Tracker, console: Console
+) -> StudyConfig:
+    name = _free_name(store, study.name, tracker)
+    if name == study.name:
+        return study
+    console.print(
+        f"The study {study.name} is finished; this one is called {name}.",
+        markup=False,
+        highlight=False,
+    )
+    return study.renamed(name)
+
+
+def _free_name(store: StudyStore, name: str, tracker: Tracker | None = None) -> str:
+    """The first of ``name``, ``name-2``, ``name-3`` … that no study has.
+
+    Raises:
+        StudyError: A study of one of these names is not finished.
+    """
     for number in itertools.count(1):
         candidate = name if number == 1 else f"{name}-{number}"
         folder = store.folder(candidate)
         if folder.exists and not folder.is_finished():
-            raise StudyError(
-                f"the study {candidate!r} is not finished; go on with it by: "
-                f"app-study resume {candidate}"
+            remedy = (
+                "runs in another process; wait for it, or stop it"
+                if folder.is_running()
+                else f"is not finished; go on with it by: app-study resume {candidate}"
             )
-        if not folder.exists and not tracker.has_study(candidate):
+            raise StudyError(f"the study {candidate!r} {remedy}")
+        if not folder.exists and not (tracker and tracker.has_study(candidate)):
             return candidate
     raise AssertionError("unreachable")
 
 
-def _run(
-    study: StudyConfig,
-    folder: StudyFolder,
-    record: Record,
-    datasets: Mapping[DatasetKey, ImageDataset],
-    tracker: Tracker,
-    console: Console,
-) -> StudyEnd:
-    num_trials = len(study.points) + study.num_proposals
-    describer = TrialDescriber(study, datasets)
-    tracker.start_study(study_info(study, num_trials=num_trials))
-    objectives = study.objective.metrics if study.search else ()
-    display = TerminalDisplay(
-        console, study=folder.name, objectives=objectives, num_trials=num_trials
-    )
-    session = StudySession(study, record, tracker, describer, display)
-    session.repair()
-    display.recorded(
-        [(session.info(t.key), t) for t in record.trials.values() if t.outcome is not None]
-    )
-    with display:
-        is_finished = _fit(session, folder, datasets)
-    session.end(is_finished=is_finished)
-    outcomes = collections.Counter(trial.outcome for trial in record.trials.values())
-    failures = collections.Counter(
-        trial.reason for trial in record.trials.values() if trial.outcome is Outcome.ERROR
-    )
-    return StudyEnd(
-        name=folder.name,
-        is_finished=is_finished,
-        num_complete=outcomes[Outcome.COMPLETE],
-        num_failed=outcomes[Outcome.ERROR],
-        failures=tuple(failures.most_common()),
-    )
+@dataclass(frozen=True)
+class _Run:
+    """This process's part of a study, everything being open."""
 
+    study: StudyConfig
+    folder: StudyFolder
+    record: Record
+    datasets: Mapping[DatasetKey, ImageDataset]
+    tracker: Tracker
+    console: Console
+    resources: TrialResources
 
-class _local_ray:  # noqa: N801  # used as a function
-    """A Ray of our own on this machine, on loopback, without dashboard."""
+    def to_its_end(self) -> StudyEnd:
+        """Go on until all is done, or a signal comes."""
+        study, record = self.study, self.record
+        num_trials = len(study.points) + study.num_proposals
+        describer = TrialDescriber(study, self.datasets)
+        self.tracker.start_study(study_info(study, num_trials=num_trials))
+        objectives = study.objective.metrics if study.search else ()
+        display = TerminalDisplay(
+            self.console, study=self.folder.name, objectives=objectives, num_trials=num_trials
+        )
+        session = StudySession(study, record, self.tracker, describer, display)
+        try:
+            session.repair()
+            ended = [t for t in record.trials.values() if t.outcome is not None]
+            display.recorded([(session.info(trial.key), trial) for trial in ended])
+            with display:
+                is_finished = record.is_finished or self._fit(session)
+        except KeyboardInterrupt:  # before Tune listens to signals, or a second one
+            is_finished = False
+        session.end(is_finished=is_finished)
+        return self._end(is_finished=is_finished)
 
-    def __enter__(self) -> None:
-        for name, value in _RAY_SETTINGS.items():
-            os.environ.setdefault(name, value)
+    def _end(self, *, is_finished: bool) -> StudyEnd:
+        trials = self.record.trials.values()
+        outcomes = collections.Counter(trial.outcome for trial in trials)
+        failures = collections.Counter(t.reason for t in trials if t.outcome is Outcome.ERROR)
+        return StudyEnd(
+            name=self.folder.name,
+            is_finished=is_finished,
+            num_complete=outcomes[Outcome.COMPLETE],
+            num_failed=outcomes[Outcome.ERROR],
+            failures=tuple(failures.most_common()),
+        )
+
+    def _fit(self, session: StudySession) -> bool:
+        """Train what is left; whether the study has come to its end."""
+        from ray import tune
+
+        from study.tune.callback import StudyCallback
+        from study.tune.searcher import StudySearch
+
+        labels = {key: str(index) for index, key in enumerate(self.datasets)}
+        search = StudySearch(
+            session, dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)]
+        )
+        if search.is_exhausted():
+            return True
+        tuner = tune.Tuner(
+            self._trainable(labels),
+            tune_config=tune.TuneConfig(
+                search_alg=search,
+                num_samples=-1,  # the searcher says when it is over
+                max_concurrent_trials=self.resources.max_concurrent,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name=self.folder.ray_path.name,
+                storage_path=str(self.folder.path),
+                callbacks=[StudyCallback(session)],
+                failure_config=tune.FailureConfig(max_failures=_MAX_RESTARTS),
+                verbose=0,
+            ),
+        )
+        shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        try:
+            tuner.fit()
+        except Exception:  # Tune makes its own errors of ours
+            if session.errors:
+                raise session.errors[0] from None
+            raise
+        finally:
+            shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        if session.errors:
+            raise session.errors[0]
+        return search.is_over and not session.record.unfinished()
+
+    def _trainable(self, labels: Mapping[DatasetKey, str]) -> Any:
         import ray
+        from ray import tune
 
-        if not ray.is_initialized():
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+        from study.tune.trainable import StudyTrainable, WorkerContext
 
-    def __exit__(self, *error: object) -> None:
-        import ray
-
-        ray.shutdown()
-
-
-def _fit(
-    session: StudySession, folder: StudyFolder, datasets: Mapping[DatasetKey, ImageDataset]
-) -> bool:
-    """Train what is left; whether the study has come to its end."""
-    import ray
-    from ray import tune
-
-    from study.tune.callback import StudyCallback
-    from study.tune.resources import trial_resources
-    from study.tune.searcher import StudySearch
-    from study.tune.trainable import StudyTrainable, WorkerContext
-
-    study = session.study
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray's
-    resources = trial_resources(study.resources, nodes)
-    labels = {key: str(index) for index, key in enumerate(datasets)}
-    search = StudySearch(
-        session, dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)]
-    )
-    if search.is_exhausted():
-        return True
-    context = WorkerContext(
-        datasets={labels[key]: ray.put(dataset) for key, dataset in datasets.items()},
-        trials_path=folder.path / "trials",
-        plugins=study.plugins,
-        service_after=study.objective.service_after,
-        checkpoint_every_s=study.resources.checkpoint_every_s,
-        cpus=resources.cpus,
-        hide_gpus=resources.gpus == 0,
-    )
-    trainable = tune.with_resources(
-        tune.with_parameters(StudyTrainable, context=context), resources.as_request()
-    )
-    tuner = tune.Tuner(
-        trainable,
-        tune_config=tune.TuneConfig(
-            search_alg=search,
-            num_samples=-1,  # the searcher says when it is over
-            max_concurrent_trials=resources.max_concurrent,
-            reuse_actors=True,
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-        ),
-        run_config=tune.RunConfig(
-            name=folder.ray_path.name,
-            storage_path=str(folder.path),
-            callbacks=[StudyCallback(session)],
-            failure_config=tune.FailureConfig(max_failures=_MAX_RESTARTS),
-            verbose=0,
-        ),
-    )
-    shutil.rmtree(folder.ray_path, ignore_errors=True)
-    tuner.fit()
-    is_over = search.is_over and not session.record.unfinished()
-    shutil.rmtree(folder.ray_path, ignore_errors=True)
-    return is_over
+        context = WorkerContext(
+            datasets={labels[key]: ray.put(dataset) for key, dataset in self.datasets.items()},
+            trials_path=self.folder.path / "trials",
+            plugins=self.study.plugins,
+            service_after=self.study.objective.service_after,
+            checkpoint_every_s=self.study.resources.checkpoint_every_s,
+            cpus=self.resources.cpus,
+            hide_gpus=self.resources.gpus == 0,
+        )
+        return tune.with_resources(
+            tune.with_parameters(StudyTrainable, context=context), self.resources.as_request()
+        )
 
 
 def _trial_name(trial: Any) -> str:

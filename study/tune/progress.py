@@ -90,13 +90,13 @@ class TerminalDisplay:
         self._update()
         if not self._console.is_terminal:
             done = f"[{len(self._ended)}/{self._num_trials}]"
-            self._console.print(
-                f"{done} {info.title}: {self._told(trial)}", markup=False, highlight=False
-            )
+            self.notice(f"{done} {info.title}: {self._told(trial)}")
 
     def notice(self, text: str) -> None:
         """Something the person should know."""
-        self._console.print(text, markup=False, highlight=False)
+        # In a file a line is a line, however wide.
+        soft_wrap = not self._console.is_terminal
+        self._console.print(text, markup=False, highlight=False, soft_wrap=soft_wrap)
 
     def _update(self) -> None:
         # A running trial counts by the fraction of its stream, so that the bar never stands still.

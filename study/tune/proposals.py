@@ -88,7 +88,8 @@ class Proposals:
             if trial.outcome is not None:
                 self._add_recorded(trial, trial.chosen)
         for key, chosen in record.repeats:
-            self._add_recorded(record.trials[key], chosen)
+            if record.trials[key].outcome is not None:
+                self._add_recorded(record.trials[key], chosen)
 
     @property
     def _space(self) -> Space:

@@ -10,10 +10,12 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, Literal
 
 from study.results import Outcome, TrialHistory
+from study.tune.errors import StudyError
 
 Source = Literal["point", "search"]
 
@@ -56,14 +58,27 @@ class Record:
         self.trials: dict[str, RecordedTrial] = {}
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
         self.is_finished = False
-        self._file: Any = None
+        self._file: RawIOBase | None = None
+        self._path = Path()
+        self._size = 0
 
     @classmethod
     def read(cls, path: Path) -> "Record":
-        """The record at ``path`` as it is now; an unfinished last line is left out."""
+        """The record at ``path`` as it is now; an unfinished last line is left out.
+
+        Raises:
+            StudyError: A line before the last is damaged.
+        """
         record = cls()
-        for line in _whole_lines(path):
-            record._take(json.loads(line))
+        for number, line in enumerate(_whole_lines(path), start=1):
+            try:
+                record._take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                raise StudyError(
+                    f"{path}, line {number}: cannot be read; the study's record is damaged, put "
+                    f"back a copy of it or begin the study under another name"
+                ) from None
+            record._size += len(line)
         return record
 
     @classmethod
@@ -71,14 +86,16 @@ class Record:
         """The record at ``path``, made if need be, to go on with.
 
         A last line torn by a crash is cut off.
+
+        Raises:
+            StudyError: A line before the last is damaged.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = _whole_lines(path)
-        record = cls()
-        for line in lines:
-            record._take(json.loads(line))
-        record._file = path.open("ab")
-        record._file.truncate(sum(len(line) for line in lines))
+        record = cls.read(path)
+        record._path = path
+        # Unbuffered: a line that could not be written must not be written later.
+        record._file = path.open("ab", buffering=0)
+        record._file.truncate(record._size)
         return record
 
     def close(self) -> None:
@@ -147,11 +164,22 @@ class Record:
 
     def _append(self, event: dict[str, Any]) -> None:
         assert self._file is not None, "the record was opened to be looked at"
-        line = json.dumps({**event, "time": round(time.time(), 3)}, separators=(",", ":"))
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._take(json.loads(line))
+        text = json.dumps({**event, "time": round(time.time(), 3)}, separators=(",", ":"))
+        line = text.encode() + b"\n"
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # What comes next must not be appended to half a line.
+            self._file.truncate(self._size)
+            raise StudyError(
+                f"{self._path}: cannot be written ({error.strerror}); once it can, go on with the "
+                f"study by: app-study resume {self._path.parent.name}"
+            ) from error
+        self._size += len(line)
+        self._take(json.loads(text))
 
     def _take(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]

@@ -1,10 +1,10 @@
 """What trials may use, checked before they start: Tune waits in silence for what never comes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from study.config.study import ResourcesSection
-from study.tune.store import StudyError
+from study.tune.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class TrialResources:
         return {"cpu": self.cpus, "gpu": self.gpus}
 
 
-def trial_resources(asked: ResourcesSection, nodes: list[Mapping[str, float]]) -> TrialResources:
+def trial_resources(
+    asked: ResourcesSection, nodes: Sequence[Mapping[str, float]]
+) -> TrialResources:
     """How many trials fit on these nodes.
 
     Args:

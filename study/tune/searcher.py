@@ -44,6 +44,7 @@ class StudySearch(OptunaSearch):
         self._points = deque(study.points)
         self._keys: dict[str, str] = {}
         self._waiting: dict[str, list[optuna.Trial]] = {}
+        self._is_blocked = False  # until a trial ends
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles it for a restore that a study never uses."""
@@ -61,11 +62,12 @@ class StudySearch(OptunaSearch):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration, ``FINISHED``, or None for "ask again later"."""
-        if self._waiting:
+        if self._is_blocked:
             return None
-        recorded = self._next()
+        with self._session.watched():
+            recorded = self._next()
         if recorded is None:
-            self.is_over = not self._waiting
+            self.is_over = not self._is_blocked
             return Searcher.FINISHED if self.is_over else None
         self._keys[trial_id] = recorded.key
         return {
@@ -128,8 +130,12 @@ class StudySearch(OptunaSearch):
             record.add_repeat(known.key, chosen)
             if known.outcome is None:
                 self._waiting.setdefault(known.key, []).append(optuna_trial)
-                return None
-            self._proposals.tell(optuna_trial, known)
+            else:
+                self._proposals.tell(optuna_trial, known)
+        # What the running trials teach may lead elsewhere.
+        self._is_blocked = bool(self._waiting)
+        if self._is_blocked:
+            return None
         self._session.display.notice(
             f"the search ends after {proposed} of {self._session.study.num_proposals} proposals: "
             f"{MAX_REPEATS_IN_A_ROW} in a row had been tried already; the space is exhausted"
@@ -146,15 +152,17 @@ class StudySearch(OptunaSearch):
         key = self._keys.pop(trial_id, None)
         if key is None:
             return
-        if error:
-            self._session.settle(
-                key, Outcome.ERROR, "the worker process died and died again after each restart"
-            )
-        elif result is not None:
-            self._session.settle(key, Outcome.EARLY_STOPPED)
+        with self._session.watched():
+            if error:
+                self._session.settle(
+                    key, Outcome.ERROR, "the worker process died and died again after each restart"
+                )
+            elif result is not None:
+                self._session.settle(key, Outcome.EARLY_STOPPED)
+        self._is_blocked = False
         recorded = self._session.record.trials[key]
-        waiting = self._waiting.pop(key, [])
         own = self._ot_trials.pop(key, None)
+        waiting = self._waiting.pop(key, [])
         if self._proposals:
             for optuna_trial in [*([own] if own else []), *waiting]:
                 self._proposals.tell(optuna_trial, recorded)

@@ -1,7 +1,8 @@
 """One process's part in a study: what is recorded, tracked and shown, in this order."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from study.config.study import StudyConfig
@@ -37,6 +38,17 @@ class StudySession:
     tracker: Tracker
     describer: TrialDescriber
     display: Display
+    errors: list[Exception] = field(default_factory=list)
+    _infos: dict[str, TrialInfo] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Keep what goes wrong in ``errors``: Tune wraps or swallows it."""
+        try:
+            yield
+        except Exception as error:
+            self.errors.append(error)
+            raise
 
     def propose(
         self, trial: TrialConfig, *, source: Source, chosen: Mapping[str, Any]
@@ -48,8 +60,11 @@ class StudySession:
 
     def info(self, key: str) -> TrialInfo:
         """What trackers and people are told of a recorded trial."""
-        recorded = self.record.trials[key]
-        return self.describer.describe(parse_trial(recorded.config), number=recorded.number)
+        if key not in self._infos:
+            recorded = self.record.trials[key]
+            trial = parse_trial(recorded.config)
+            self._infos[key] = self.describer.describe(trial, number=recorded.number)
+        return self._infos[key]
 
     def start(self, key: str) -> None:
         """A trial runs on an actor, for the first time or again."""
@@ -74,7 +89,11 @@ class StudySession:
         self.display.ended(self.info(key), recorded)
 
     def repair(self) -> None:
-        """Bring the tracker up to the record, after a process that died in between."""
+        """Bring the tracker up to the record, after a process that died in between.
+
+        Every ended trial is started again for the tracker, which leaves finished runs as they
+        are: so a tracking store that was lost, or is a new one, is filled again as well.
+        """
         for key, recorded in self.record.trials.items():
             if recorded.outcome is not None:
                 self.tracker.start_trial(self.info(key))

@@ -1,5 +1,7 @@
 """Where studies live on disk: one folder a study, one process at a time in it."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +10,10 @@ import filelock
 from study.config.study import NAME, StudyConfig, parse_study
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.registry import nearest
+from study.tune.errors import StudyError
 from study.tune.record import Record
 
 DEFAULT_STORE = Path("app-studies")
-
-
-class StudyError(RuntimeError):
-    """Something about a study that its user can mend; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,19 @@ class StudyFolder:
         """The study as launched; its plug-ins must have been imported."""
         return parse_study(read_yaml_file(self.config_path))
 
-    def lock(self) -> filelock.BaseFileLock:
-        """A lock that a dead process does not hold; entering it twice fails at once.
+    def is_running(self) -> bool:
+        """Whether a living process has the study."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with self.lock():
+                return False
+        except StudyError:
+            return True
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the study; a dead process does not.
 
         Raises:
             StudyError: Another process runs the study.
@@ -83,7 +93,10 @@ class StudyFolder:
             raise StudyError(
                 f"the study {self.name!r} is running in another process; wait for it, or stop it"
             ) from None
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 class StudyStore:

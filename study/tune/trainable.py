@@ -96,6 +96,8 @@ class StudyTrainable(tune.Trainable):
                 self._learner = self._prepare()
             self._advance(self._learner)
         except Exception as error:  # the study goes on, whatever a trial runs into
+            # Its memory is given back before the next trial comes.
+            self._learner, self._run = None, iter(())
             return self._failure(error)
         history = self._learner.history
         news = TrialHistory(

@@ -1,0 +1,89 @@
+"""A Ray of our own on this machine, on loopback, without dashboard and without noise."""
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ray
+
+# Ray reads these when it is imported: it is, below, only once they are set.
+_RAY_SETTINGS = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # our own display, not Tune's
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # results go to the record and to MLflow
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # trial metrics exist at the end only
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative plug-ins and data are the user's
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+@contextlib.contextmanager
+def local_ray() -> Iterator[None]:
+    """Start Ray unless it runs in this process, and end it."""
+    for name, value in _RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    # What goes wrong in a trial is told as the trial's reason, not as Tune's log.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    try:
+        with _terminated_as_interrupted():
+            yield
+    finally:
+        ray.shutdown()
+
+
+def alive_nodes() -> list[dict[str, float]]:
+    """CPU and GPU of each node, as Ray counts them."""
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
+def warm_up(num_workers: int, *, cpus: int) -> "list[ray.ObjectRef[None]]":
+    """Have worker processes import what trials need while the driver is still at other things.
+
+    Ray gives the same processes to the trials.
+
+    Returns:
+        To be kept until the trials start: Ray cancels what nobody waits for.
+    """
+    import ray
+
+    task = ray.remote(num_cpus=cpus, max_retries=0)(_import_what_trials_need)
+    return [task.remote() for _ in range(num_workers)]
+
+
+def _import_what_trials_need() -> None:
+    import study.tune.trainable  # noqa: F401  # imported for the next one
+    from study.plugins import load_builtin_plugins
+
+    load_builtin_plugins()
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, with which batch systems announce the end, does what Ctrl-C does."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # signal's
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,61 @@
+"""Which errors are the user's to mend, and how a terminal shows them."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_LINE_LENGTH = 1200
+# What the machine refuses and its user can mend.
+_MENDABLE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG,
+    errno.ENOTDIR, errno.EISDIR,
+)  # fmt: skip
+
+
+class SeveralError(Exception):
+    """Several messages to end with."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__("\n".join(messages))
+
+
+@contextlib.contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """What is wrong with a study inside is said to be in its file at ``path``."""
+    from study.config.errors import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        raise error.with_source(str(path)) from None
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the message is for the user, and no fault of ours."""
+    if isinstance(error, SeveralError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in _MENDABLE
+    from analysis.errors import ReportError
+    from study.config.errors import ConfigError
+    from study.data.dataset import DataError
+    from study.plugins import PluginImportError
+    from study.results import TrialError
+    from study.tracking.tracker import TrackingError
+    from study.tune.errors import StudyError
+
+    users = (
+        ConfigError, DataError, PluginImportError, ReportError, StudyError, TrackingError,
+        TrialError,
+    )  # fmt: skip
+    return isinstance(error, users)
+
+
+def printable(text: str) -> str:
+    """``text`` without what would steer a terminal, and without lines that never end."""
+    lines = ("".join(c if c.isprintable() else "?" for c in line) for line in text.splitlines())
+    return "\n".join(
+        line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
+        for line in lines
+    )
