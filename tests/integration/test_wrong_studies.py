@@ -365,7 +365,8 @@ WRONG: dict[str, Wrong] = {
     ),
     "no CPU": Wrong(study(resources={"cpus_per_trial": 0}), ("resources.cpus_per_trial",)),
     "a rate that leaves no weights at the largest T": Wrong(
-        geometric({"low": 0.1, "high": 0.97}, high=12), ("pruning.rate", "stream.num_megabatches = 12", "keep at least one"),
+        geometric({"low": 0.1, "high": 0.97}, high=12),
+        ("pruning.rate", "stream.num_megabatches = 12", "keep at least one"),
         data=True,
     ),
     "a missing data folder": Wrong(
@@ -380,7 +381,7 @@ WRONG: dict[str, Wrong] = {
     "a layer that no network has": Wrong(
         study(fixed=fixed(pruning__exclude=["nolayer"])), ("pruning.exclude", "nolayer"), data=True
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
