@@ -26,7 +26,8 @@ class LayerDensity:
     """One line of the sparsity ledger: a prunable tensor after one pruning event.
 
     Densities are fractions. ``effective_density`` counts only weights on some path from input to
-    output, and is None for graphs on which that cannot be told.
+    output, and is None for graphs on which that cannot be told. ``forward_flops`` are those of one
+    image through the tensor, were it dense; scaled by ``density`` they are what is left of them.
     """
 
     layer: str
@@ -36,6 +37,7 @@ class LayerDensity:
     density: float
     mask_overlap: float
     effective_density: float | None = None
+    forward_flops: int = 0
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,8 @@ def _ranked(runs: "Runs", by: Measure) -> "tuple[pd.DataFrame, str]":
     words = listing([label(name) for name in names])
     verb = "is" if len(chosen) == 1 else "are"
     return chosen, (
-        f"{count(len(chosen), 'trial')} {verb} on the front of {words}: no other finished trial is "
-        f"as good in all of them and better in one."
+        f"{count(len(chosen), 'trial')} {verb} on the front of {words}: no other finished trial "
+        f"is as good in all of them and better in one."
     )
 
 

@@ -51,7 +51,7 @@ class TradeoffReport(Report):
                 "small and as good.",
             ),
             figures=(_figure(runs, by, measured),),
-            tables=(_per_t(runs, by, found),) if found else (),
+            tables=(_per_t(by, found),) if found else (),
         )
 
 
@@ -130,7 +130,7 @@ def _bands(runs: "Runs", by: Measure) -> tuple[Band, ...]:
     return (Band(value, interval.low, interval.high, words),)
 
 
-def _per_t(runs: "Runs", by: Measure, found: list[Match]) -> ReportTable:
+def _per_t(by: Measure, found: list[Match]) -> ReportTable:
     """For each model and T: dense, the smallest as good as it, the best at each size."""
     groups: dict[tuple[str, str, int], list[Match]] = {}
     for match in found:

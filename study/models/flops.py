@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from study.models.shapes import ImageShape, on_meta
 
-_TRAINING_PER_FORWARD = 3
+TRAINING_PER_FORWARD = 3
 _PROJECTIONS = (torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.convolution)
 _ATTENTION_WEIGHTS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 
@@ -110,7 +110,7 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 def training_flops(count: FlopCount, num_examples: int) -> int:
     """FLOPs of training on ``num_examples`` examples, forward and backward, counted dense."""
-    return _TRAINING_PER_FORWARD * count.forward * num_examples
+    return TRAINING_PER_FORWARD * count.forward * num_examples
 
 
 def sparse_training_flops(
@@ -132,7 +132,7 @@ def sparse_training_flops(
     per_example = count.other + sum(
         flops * densities.get(name, 1.0) for name, flops in count.by_parameter.items()
     )
-    return _TRAINING_PER_FORWARD * per_example * num_examples
+    return TRAINING_PER_FORWARD * per_example * num_examples
 
 
 def model_bytes(model: nn.Module) -> int:

@@ -52,6 +52,7 @@ _LAYER_COLUMNS = {
     "density": pa.float64(),
     "mask_overlap": pa.float64(),
     "effective_density": pa.float64(),
+    "forward_flops": pa.int64(),
 }
 
 

@@ -24,6 +24,8 @@ from study.training.evaluation import (
     cost_metrics,
     density_metrics,
     service_metrics,
+    size_metrics,
+    with_flops,
 )
 from study.training.events import opening, pruning_event, saliency_order
 from study.training.lessons import Lessons
@@ -144,7 +146,7 @@ class AnytimeLearner:
         # A weight that comes back brings none of the momentum it gathered while it was pruned.
         zero_pruned_momentum_(self._optimiser, self.model, mask & self.mask)
         self.mask = mask
-        self._progress = replace(self._progress, layers=layers, best=None)
+        self._progress = replace(self._progress, layers=with_flops(layers, self._flops), best=None)
 
     def _context(self, train: IndexArray) -> ScoringContext:
         k = self._progress.megabatch_index
@@ -216,6 +218,7 @@ class AnytimeLearner:
         metrics = {
             **accuracy_metrics(rates, kept),
             **density_metrics(self.model, self.mask, done.layers),
+            **size_metrics(self.model, self.mask, self._flops, done.layers),
             **cost_metrics(
                 self._flops,
                 done.layers,

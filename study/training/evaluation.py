@@ -1,12 +1,19 @@
 """The numbers of a megabatch, and those of the trial at its end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
 from study import metrics as arithmetic
-from study.models.flops import FlopCount, sparse_training_flops, training_flops
+from study.models.flops import (
+    TRAINING_PER_FORWARD,
+    FlopCount,
+    model_bytes,
+    sparse_bytes,
+    sparse_training_flops,
+    training_flops,
+)
 from study.pruning.mask import Mask
 from study.results import EpochRecord, LayerDensity
 
@@ -62,6 +69,25 @@ def density_metrics(
         alive = sum(e * layer.num_weights for e, layer in zip(known, layers, strict=True))
         made["effective_density"] = alive / mask.num_weights
     return made
+
+
+def size_metrics(
+    model: nn.Module, mask: Mask, flops: FlopCount, layers: Sequence[LayerDensity]
+) -> dict[str, float]:
+    """Work and memory of the network in service: for one image, and as a file."""
+    densities = {layer.layer: layer.density for layer in layers}
+    return {
+        "forward_flops": float(flops.forward),
+        "forward_flops_sparse": sparse_training_flops(flops, 1, densities) / TRAINING_PER_FORWARD,
+        "model_bytes": float(model_bytes(model)),
+        "sparse_bytes": float(sparse_bytes(model, mask.kept_counts)),
+    }
+
+
+def with_flops(layers: Sequence[LayerDensity], flops: FlopCount) -> tuple[LayerDensity, ...]:
+    """The ledger's lines with the forward FLOPs of each layer."""
+    by_layer = flops.by_parameter
+    return tuple(replace(line, forward_flops=by_layer.get(line.layer, 0)) for line in layers)
 
 
 def cost_metrics(

@@ -82,6 +82,7 @@ class TrialDescriber:
             hyperparameters=self._hyperparameters(trial, flat),
             tags={
                 names.TAG_METHOD: method(trial),
+                names.TAG_REFERENCE_COMPAT: str(trial.pruning.reference_compat).lower(),
                 names.TAG_ARCHITECTURE: trial.model.architecture,
                 names.TAG_DATASET: trial.data.dataset,
                 names.TAG_FINGERPRINT: trial.fingerprint(),

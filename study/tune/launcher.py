@@ -21,7 +21,7 @@ from study.results import Outcome
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber, study_info
 from study.tune.errors import StudyError
-from study.tune.local_ray import alive_nodes, local_ray, warm_up
+from study.tune.local_ray import alive_nodes, local_ray
 from study.tune.progress import TerminalDisplay
 from study.tune.record import Record
 from study.tune.resources import TrialResources, trial_resources
@@ -74,7 +74,6 @@ def run_study(
         opening = pool.submit(open_tracker)
         stack.enter_context(local_ray())
         resources = trial_resources(study.resources, alive_nodes())
-        warming = warm_up(resources.max_concurrent, cpus=resources.cpus)
         tracker = opening.result()
         if fresh:
             study = _named_anew(study, store, tracker, console)
@@ -85,9 +84,7 @@ def run_study(
         record = stack.enter_context(Record.open(folder.record_path))
         record.begin_session(version=__version__)
         run = _Run(study, folder, record, datasets, tracker, console, resources)
-        end = run.to_its_end()
-        del warming
-        return end
+        return run.to_its_end()
 
 
 @contextlib.contextmanager
@@ -151,9 +148,11 @@ class _Run:
         num_trials = len(study.points) + study.num_proposals
         describer = TrialDescriber(study, self.datasets)
         self.tracker.start_study(study_info(study, num_trials=num_trials))
-        objectives = study.objective.metrics if study.search else ()
         display = TerminalDisplay(
-            self.console, study=self.folder.name, objectives=objectives, num_trials=num_trials
+            self.console,
+            study=self.folder.name,
+            metrics=_shown_metrics(study),
+            num_trials=num_trials,
         )
         session = StudySession(study, record, self.tracker, describer, display)
         try:
@@ -241,6 +240,14 @@ class _Run:
         return tune.with_resources(
             tune.with_parameters(StudyTrainable, context=context), self.resources.as_request()
         )
+
+
+def _shown_metrics(study: StudyConfig) -> tuple[str, ...]:
+    """What the display tells of a trial: the objectives, or service and size."""
+    if study.search:
+        return study.objective.metrics
+    has_holdout = study.fixed.get("data.holdout_fraction") != 0
+    return ("service_error" if has_holdout else "test_service_error", "final_density")
 
 
 def _trial_name(trial: Any) -> str:

@@ -6,10 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import ray
+from typing import Any
 
 # Ray reads these when it is imported: it is, below, only once they are set.
 _RAY_SETTINGS = {
@@ -20,6 +17,7 @@ _RAY_SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative plug-ins and data are the user's
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_preload_python_modules": "study.tune.preload",  # 5 s that pass while the driver prepares
 }
 
 
@@ -52,27 +50,6 @@ def alive_nodes() -> list[dict[str, float]]:
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
     return [node["Resources"] for node in nodes if node["Alive"]]
-
-
-def warm_up(num_workers: int, *, cpus: int) -> "list[ray.ObjectRef[None]]":
-    """Have worker processes import what trials need while the driver is still at other things.
-
-    Ray gives the same processes to the trials.
-
-    Returns:
-        To be kept until the trials start: Ray cancels what nobody waits for.
-    """
-    import ray
-
-    task = ray.remote(num_cpus=cpus, max_retries=0)(_import_what_trials_need)
-    return [task.remote() for _ in range(num_workers)]
-
-
-def _import_what_trials_need() -> None:
-    import study.tune.trainable  # noqa: F401  # imported for the next one
-    from study.plugins import load_builtin_plugins
-
-    load_builtin_plugins()
 
 
 @contextlib.contextmanager

@@ -28,15 +28,15 @@ class TerminalDisplay:
 
     Args:
         console: Where to.
-        objectives: Metric names; the best are by the first.
+        metrics: What is told of a trial; the best are by the first.
         num_trials: How many trials the study has in all.
     """
 
     def __init__(
-        self, console: Console, *, study: str, objectives: tuple[str, ...], num_trials: int
+        self, console: Console, *, study: str, metrics: tuple[str, ...], num_trials: int
     ) -> None:
         self._console = console
-        self._objectives = objectives or ("service_error", "final_density")
+        self._metrics = metrics
         self._num_trials = num_trials
         self._ended: list[tuple[TrialInfo, RecordedTrial]] = []
         self._running: dict[str, tuple[TrialInfo, float]] = {}
@@ -104,27 +104,27 @@ class TerminalDisplay:
         self._progress.update(self._task, completed=round(len(self._ended) + part, 2))
 
     def _told(self, trial: RecordedTrial) -> str:
-        values = trial.values(self._objectives)
+        values = trial.values(self._metrics)
         if values is None:
             return f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
         return ", ".join(
             f"{name.replace('_', ' ')} {value:.4g}"
-            for name, value in zip(self._objectives, values, strict=True)
+            for name, value in zip(self._metrics, values, strict=True)
         )
 
     def _best(self) -> list[tuple[TrialInfo, tuple[float, ...]]]:
         complete = [
             (info, values)
             for info, trial in self._ended
-            if (values := trial.values(self._objectives)) is not None
+            if (values := trial.values(self._metrics)) is not None
         ]
-        sign = 1.0 if METRICS[self._objectives[0]].direction == "minimize" else -1.0
+        sign = 1.0 if METRICS[self._metrics[0]].direction == "minimize" else -1.0
         return sorted(complete, key=lambda pair: sign * pair[1][0])[:NUM_BEST]
 
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False, title_justify="left")
         table.add_column("best so far", no_wrap=True, style="bold")
-        for name in self._objectives:
+        for name in self._metrics:
             table.add_column(name.replace("_", " "), justify="right")
         for info, values in self._best():
             table.add_row(escape(info.title), *(f"{value:.4g}" for value in values))

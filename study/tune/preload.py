@@ -1,0 +1,6 @@
+"""What every worker process imports as it starts, while the driver is still at other things."""
+
+import study.tune.trainable  # noqa: F401  # imported for the trials to come
+from study.plugins import load_builtin_plugins
+
+load_builtin_plugins()

@@ -1,0 +1,65 @@
+"""Studies stay in their folders, and one process at a time is in each."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from study.tune.errors import StudyError
+from study.tune.record import Record
+from study.tune.store import StudyStore
+
+HOLD = """
+import sys
+from pathlib import Path
+from study.tune.store import StudyStore
+with StudyStore(Path(sys.argv[1])).folder("small").lock():
+    sys.stdout.write("held\\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "..", ".", "", "a/b", "/etc", "a\\b", "-x", ".hidden", "a b", "a\n", "x" * 81, "é",
+     "a'b", "<b>", "\x1b[31m", "🙂"],
+)  # fmt: skip
+def test_a_name_that_could_leave_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StudyError, match="no study can be called"):
+        StudyStore(tmp_path).folder(name)
+
+
+def test_an_unknown_study_is_answered_with_the_nearest_and_the_list(tmp_path: Path) -> None:
+    store = StudyStore(tmp_path)
+    for name in ("quickstart", "mnist"):
+        Record.open(store.folder(name).record_path).close()
+    with pytest.raises(StudyError, match=r"did you mean 'quickstart'\?.*mnist, quickstart"):
+        store.existing("quickstrat")
+    assert store.names() == ["mnist", "quickstart"]
+
+
+def test_a_study_is_locked_against_another_process_until_that_is_killed(tmp_path: Path) -> None:
+    folder = StudyStore(tmp_path).folder("small")
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert folder.is_running()
+        with pytest.raises(StudyError, match="running in another process"), folder.lock():
+            pass
+        holder.kill()
+        holder.wait()
+    assert not folder.is_running()
+    with folder.lock():
+        assert folder.path.is_dir()
+
+
+def test_a_lock_is_free_once_it_has_been_left(tmp_path: Path) -> None:
+    folder = StudyStore(tmp_path).folder("small")
+    assert not folder.is_running()
+    for _ in range(2):
+        with folder.lock():
+            assert folder.is_running()
+    assert not folder.is_running()
