@@ -99,10 +99,10 @@ class QuietDisplay:
     def started(self, info: TrialInfo) -> None:
         self.events.append(("started", info.key))
 
-    def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
+    def progressed(self, info: TrialInfo, history: TrialHistory) -> None:  # noqa: ARG002  # the protocol's
         self.events.append(("progressed", info.key))
 
-    def ended(self, info: TrialInfo, trial: RecordedTrial) -> None:
+    def ended(self, info: TrialInfo, trial: RecordedTrial) -> None:  # noqa: ARG002  # the protocol's
         self.events.append(("ended", info.key))
 
     def notice(self, text: str) -> None:

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from small_studies import history
 
 from study.results import Outcome, TrialHistory
 from study.tune.errors import StudyError
 from study.tune.record import Record
+from tests.small_studies import history
 
 CONFIG = {"seed": 0, "model": {"hidden_sizes": [3, 4]}}
 
@@ -98,7 +98,7 @@ def test_only_what_is_new_of_a_history_is_kept(tmp_path: Path) -> None:
 def test_a_line_that_could_not_be_synced_is_taken_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(descriptor: int) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     path = tmp_path / "full" / "record.jsonl"
@@ -107,7 +107,9 @@ def test_a_line_that_could_not_be_synced_is_taken_back(
         before = path.read_bytes()
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)
-            with pytest.raises(StudyError, match="No space left on device.*app-study resume full"):
+            with pytest.raises(
+                StudyError, match=r"No space left on device.*app-study resume full"
+            ):
                 record.add_outcome("a", Outcome.COMPLETE)
         assert record.trials["a"].outcome is None
         assert path.read_bytes() == before
