@@ -59,7 +59,7 @@ class RunsReport(Report):
         # The method opens a title that our own tracker wrote; it need not stand twice.
         if all(str(r.title).startswith(str(r.method)) for r in runs.trials.itertuples()):
             names.remove("method")
-        return [*names, "test_final_error", "outcome"]
+        return list(dict.fromkeys([*names, "test_final_error", "outcome"]))
 
     @staticmethod
     def _reasons(runs: "Runs") -> list[str]:

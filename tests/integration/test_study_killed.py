@@ -1,0 +1,212 @@
+"""One study whose driver is killed, which is interrupted, and loses a worker: nothing shows it.
+
+The trials are a fixed sequence, so that the end can be compared with an undisturbed one.
+"""
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from study.results import Outcome, TrialHistory
+from study.tracking import names
+from study.tune.record import Record
+from tests.launched import LaunchedStudy, alive, descendants, numbers, undisturbed
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
+
+RAW = {
+    "name": "cut",
+    "fixed": {
+        "data.dataset": "synthetic",
+        "data.num_examples": 400,
+        "data.num_test_examples": 40,
+        "data.image_size": 8,
+        "model.architecture": "mlp",
+        "model.hidden_sizes": [12],
+        "training.total_samples": 40000,
+        "training.batch_size": 16,
+    },
+    "axes": {
+        "pruning.schedule": ["dense", "app", "one_shot"],
+        "pruning.final_density": [0.3, 0.1],
+        "stream.num_megabatches": [5],
+    },
+    "resources": {"max_concurrent": 2},
+}
+NUM_TRIALS = 5
+WAIT_S = 150
+
+
+@dataclass
+class Story:
+    """What was seen while it happened."""
+
+    study: LaunchedStudy
+    at_kill: Record = field(default_factory=Record)
+    at_interrupt: Record = field(default_factory=Record)
+    left_over: list[str] = field(default_factory=list)
+    refused: tuple[int, str] = (0, "")
+    interrupted: tuple[int, str] = (0, "")
+    statuses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    killed_worker: str = ""
+    resumed: tuple[int, str] = (0, "")
+
+
+def cut_after(num_ended: int) -> Any:
+    """A moment when so many trials have ended and another is past its first checkpoint."""
+
+    def is_so(record: Record) -> bool:
+        ended = sum(trial.outcome is not None for trial in record.trials.values())
+        past = [trial for trial in record.unfinished() if trial.history.megabatches]
+        return ended >= num_ended and bool(past)
+
+    return is_so
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    told = Story(LaunchedStudy(tmp_path_factory.mktemp("study"), RAW))
+    kill_the_driver(told)
+    interrupt(told)
+    kill_a_worker(told)
+    return told
+
+
+def kill_the_driver(told: Story) -> None:
+    with told.study.start("launch", "study.yaml") as driver:
+        told.study.wait_until(cut_after(1), driver, WAIT_S)
+        family = descendants(driver.pid)
+        driver.kill()
+    # Ray's two agents, which train nothing, wait a minute for the dead server first.
+    family = {pid: name for pid, name in family.items() if not name.endswith("Agent")}
+    told.at_kill = told.study.record
+    end = time.monotonic() + 30
+    while alive(family) and time.monotonic() < end:
+        time.sleep(0.1)
+    told.left_over = [family[pid] for pid in alive(family)]
+    told.refused = told.study.call("launch", "study.yaml")
+
+
+def interrupt(told: Story) -> None:
+    with told.study.start("resume", "cut") as driver:
+        num_ended = len(told.at_kill.trials) - len(told.at_kill.unfinished())
+        told.study.wait_until(cut_after(num_ended + 1), driver, WAIT_S)
+        os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: every process hears it
+        said, _ = driver.communicate(timeout=60)
+    told.interrupted = (driver.returncode, said)
+    told.at_interrupt = told.study.record
+    told.statuses = {
+        run.data.tags[names.TAG_TRIAL_KEY]: (run.info.status, run.data.tags[names.TAG_OUTCOME])
+        for run in told.study.runs()
+    }
+
+
+def kill_a_worker(told: Story) -> None:
+    begun = {trial.key: len(trial.history.epochs) for trial in told.at_interrupt.unfinished()}
+
+    def is_going_on(record: Record) -> bool:
+        return any(
+            len(trial.history.epochs) > begun.get(trial.key, 0) for trial in record.unfinished()
+        )
+
+    with told.study.start("resume", "cut") as driver:
+        told.study.wait_until(is_going_on, driver, WAIT_S)
+        workers = {p: a for p, a in descendants(driver.pid).items() if "StudyTrainable" in a}
+        pid, told.killed_worker = next(iter(workers.items()))
+        os.kill(pid, signal.SIGKILL)
+        said, _ = driver.communicate(timeout=WAIT_S)
+    told.resumed = (driver.returncode, said)
+
+
+def test_the_disturbances_came_in_the_midst_of_the_study(story: Story) -> None:
+    for record in (story.at_kill, story.at_interrupt):
+        assert any(trial.outcome is Outcome.COMPLETE for trial in record.trials.values())
+        assert any(trial.history.megabatches for trial in record.unfinished())
+    assert "StudyTrainable" in story.killed_worker
+
+
+def test_no_worker_outlives_a_killed_driver(story: Story) -> None:
+    assert story.left_over == []
+
+
+def test_a_cut_study_is_not_begun_anew(story: Story) -> None:
+    code, said = story.refused
+    assert code == 2
+    assert "the study 'cut' is not finished; go on with it by: app-study resume cut" in said
+
+
+def test_an_interrupt_ends_the_study_cleanly_and_says_how_to_go_on(story: Story) -> None:
+    code, said = story.interrupted
+    assert code == 130, said
+    assert "app-study resume cut" in said
+    for noise in ("Traceback", "ERROR", "WARNING", "Aborted", "Tuner.restore"):
+        assert noise not in said
+    trials = story.at_interrupt.trials
+    # A trial may have been proposed without having been started.
+    assert {key for key, trial in trials.items() if trial.history.epochs} <= set(story.statuses)
+    for key, status in story.statuses.items():
+        ended = ("FINISHED", "complete") if trials[key].outcome else ("KILLED", "interrupted")
+        assert status == ended
+
+
+def test_the_study_is_finished_with_every_trial_once(story: Story) -> None:
+    code, said = story.resumed
+    assert code == 0, said
+    assert "Traceback" not in said
+    record = story.study.record
+    assert record.is_finished
+    assert [trial.outcome for trial in record.trials.values()] == [Outcome.COMPLETE] * NUM_TRIALS
+    path = story.study.folder / "app-studies" / "cut" / "record.jsonl"
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    ends = [event["key"] for event in events if event["event"] == "outcome"]
+    assert sorted(ends) == sorted(record.trials)
+    assert [e["event"] for e in events].count("session") == 3
+
+
+def test_the_final_table_equals_an_undisturbed_one(story: Story) -> None:
+    for trial in story.study.record.trials.values():
+        assert numbers(trial.history) == undisturbed(trial)
+
+
+def test_what_was_finished_before_is_as_it_was(story: Story) -> None:
+    after = story.study.record.trials
+    for key, trial in story.at_kill.trials.items():
+        if trial.outcome is not None:
+            assert after[key].history == trial.history  # times included
+
+
+def test_a_cut_trial_went_on_from_its_checkpoint(story: Story) -> None:
+    for record in (story.at_kill, story.at_interrupt):
+        for trial in record.unfinished():
+            if trial.history.megabatches:
+                assert history_in_checkpoint(story.study, trial.key).megabatches[
+                    : len(trial.history.megabatches)
+                ] == (trial.history.megabatches)  # seconds too: nothing was trained again
+
+
+def history_in_checkpoint(study: LaunchedStudy, key: str) -> TrialHistory:
+    folder: Path = study.folder / "app-studies" / "cut" / "trials" / key / "checkpoints"
+    newest = max(folder.glob("*.pt"))
+    return TrialHistory.from_json(torch.load(newest, weights_only=True)["history"])
+
+
+def test_mlflow_has_every_trial_once_and_every_step_once(story: Story) -> None:
+    runs, trials = story.study.runs(), story.study.record.trials
+    assert [run.data.tags[names.TAG_TRIAL_KEY] for run in runs] == list(trials)
+    for run in runs:
+        history = trials[run.data.tags[names.TAG_TRIAL_KEY]].history
+        assert run.info.status == "FINISHED"
+        assert run.data.tags[names.TAG_OUTCOME] == "complete"
+        steps = story.study.logged_steps(run, "holdout_error_rate")
+        assert steps == list(range(len(history.megabatches)))
+        steps = story.study.logged_steps(run, names.EPOCH_PREFIX + "train_loss")
+        assert steps == list(range(len(history.epochs)))
+    (parent,) = story.study.runs(names.KIND_STUDY)
+    assert parent.info.status == "FINISHED"
