@@ -69,6 +69,7 @@ def run_study(
             _free_name(store, study.name)
         else:
             stack.enter_context(store.folder(study.name).lock())
+        status = stack.enter_context(console.status("reading the data, starting Ray"))
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
@@ -83,6 +84,7 @@ def run_study(
             folder.write_config(study)
         record = stack.enter_context(Record.open(folder.record_path))
         record.begin_session(version=__version__)
+        status.stop()
         run = _Run(study, folder, record, datasets, tracker, console, resources)
         return run.to_its_end()
 
