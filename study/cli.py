@@ -1,6 +1,7 @@
 """The command ``app-study``. Heavy imports are made where they are used: ``--help`` is quick."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from study.user_errors import SeveralError, in_file, is_users, printable
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
     from study.tune.launcher import StudyEnd
+    from study.tune.store import StudyStore
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 USER_ERROR = 2
@@ -214,7 +216,12 @@ def _tracking_uri(study: "StudyConfig", flag: str | None) -> str:
 
 
 def _run_study(
-    study: "StudyConfig", store: Any, tracking_uri: str | None, reports: Path, *, fresh: bool
+    study: "StudyConfig",
+    store: "StudyStore",
+    tracking_uri: str | None,
+    reports: Path,
+    *,
+    fresh: bool,
 ) -> None:
     from study.tune.launcher import run_study
 
@@ -227,26 +234,36 @@ def _run_study(
         return MlflowTracker(uri, experiment=study.tracking.experiment)
 
     end = run_study(study, store, open_tracker, console, fresh=fresh)
-    _say_end(end, console)
+    _say_end(end, console, store)
     if end.num_complete:
         _say_answer(end.name, uri, reports, console)
     if not end.is_finished:
         raise typer.Exit(INTERRUPTED)
 
 
-def _say_end(end: "StudyEnd", console: Console) -> None:
-    failed = f", {end.num_failed} failed" if end.num_failed else ""
+def _say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
+    from study.tune.store import DEFAULT_STORE
+
+    complete = f"{_trials(end.num_complete)} complete"
+    if end.num_failed:
+        complete += f", {end.num_failed} failed"
     if end.is_finished:
-        done = f"The study {end.name} is finished: {end.num_complete} trials complete{failed}."
+        done = f"The study {end.name} is finished: {complete}."
     else:
+        elsewhere = store.root != DEFAULT_STORE.absolute()
+        where = f" --store {shlex.quote(str(store.root))}" if elsewhere else ""
         done = (
-            f"The study {end.name} was interrupted: {end.num_complete} trials complete{failed}.\n"
-            f"Nothing is lost; go on with it by: app-study resume {end.name}"
+            f"The study {end.name} was interrupted: {complete}.\n"
+            f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
         )
-    console.print(done, markup=False, highlight=False)
+    console.print(done, markup=False, highlight=False, soft_wrap=True)
     for reason, count in end.failures:
-        times = f"{count} trials" if count > 1 else "1 trial"
-        console.print(f"  failed ({times}): {reason}", markup=False, highlight=False)
+        said = f"  failed ({_trials(count)}): {reason}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
 
 
 def _say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
@@ -255,7 +272,10 @@ def _say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
     report = write_report(name, tracking_uri=uri, out=reports / name)
     console.print()
     for sentence in report.sentences:
-        console.print(f"• {sentence}", markup=False, highlight=False)
+        # Wrapped for a person; whole lines for a program that reads them.
+        console.print(
+            f"• {sentence}", markup=False, highlight=False, soft_wrap=not console.is_terminal
+        )
     console.print()
     console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
     mlflow = Path(sys.executable).with_name("mlflow")

@@ -27,7 +27,7 @@ def title(trial: TrialConfig) -> str:
     pruning = trial.pruning
     target = target_density(trial)
     rate = getattr(pruning, "rate", None)
-    parts = [pruning.schedule]
+    parts = [method(trial)]
     if target is not None:
         parts.append(f"d={target:.2g}")
     elif rate is not None:
