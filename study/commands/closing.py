@@ -1,0 +1,60 @@
+"""What is said when a process leaves a study: how far it came, the answer, and where to look."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from study.tune.launcher import StudyEnd
+    from study.tune.store import StudyStore
+
+
+def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
+    """How many trials ended how, and how to go on."""
+    from study.tune.store import DEFAULT_STORE
+
+    complete = f"{_trials(end.num_complete)} complete"
+    if end.num_failed:
+        complete += f", {end.num_failed} failed"
+    if end.is_finished:
+        done = f"The study {end.name} is finished: {complete}."
+    else:
+        elsewhere = store.root != DEFAULT_STORE.absolute()
+        where = f" --store {shlex.quote(str(store.root))}" if elsewhere else ""
+        done = (
+            f"The study {end.name} was interrupted: {complete}.\n"
+            f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
+        )
+    console.print(done, markup=False, highlight=False, soft_wrap=True)
+    for reason, count in end.failures:
+        said = f"  failed ({_trials(count)}): {reason}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
+
+
+def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
+    """Write the report and print its sentences."""
+    from analysis.page import write_report
+
+    report = write_report(name, tracking_uri=uri, out=reports / name)
+    console.print()
+    for sentence in report.sentences:
+        # Wrapped for a person; whole lines for a program that reads them.
+        console.print(
+            f"• {sentence}", markup=False, highlight=False, soft_wrap=not console.is_terminal
+        )
+    console.print()
+    console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
+    mlflow = Path(sys.executable).with_name("mlflow")
+    program = mlflow if mlflow.exists() else "mlflow"
+    console.print(
+        f"[bold]MLflow UI[/bold]  {escape(str(program))} ui --backend-store-uri {escape(uri)}",
+        soft_wrap=True,
+    )

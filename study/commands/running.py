@@ -1,0 +1,107 @@
+"""Commands that train: a whole study, the rest of one, or a single trial."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from study.commands.closing import say_answer, say_end
+from study.commands.options import (
+    Config,
+    DataRoot,
+    Reports,
+    Set,
+    Store,
+    TrackingUri,
+    store_root,
+    tracking_address,
+    with_data_root,
+)
+from study.user_errors import in_file
+
+if TYPE_CHECKING:
+    from study.config.study import StudyConfig
+    from study.tune.store import StudyStore
+
+INTERRUPTED = 130
+
+
+def launch(
+    config: Config,
+    overrides: Set = [],  # noqa: B006  # Typer copies it
+    data_root: DataRoot = None,
+    store: Store = None,
+    tracking_uri: TrackingUri = None,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Run a whole study on Ray, and end in a report."""
+    from study.config.loading import load_study
+    from study.tune.store import StudyStore
+
+    with in_file(config):
+        study = load_study(config, overrides=with_data_root(overrides, data_root))
+        study_store = StudyStore(store_root(study, store))
+        _run_study(study, study_store, tracking_uri, reports, fresh=True)
+
+
+def resume(
+    name: Annotated[str, typer.Argument(help="Name of a study that was cut off.")],
+    data_root: DataRoot = None,
+    store: Store = None,
+    tracking_uri: TrackingUri = None,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Go on with a study that was interrupted, however that came about."""
+    from study.config.loading import load_study
+    from study.tune.store import StudyStore
+
+    study_store = StudyStore(store_root(None, store))
+    folder = study_store.existing(name)
+    with in_file(folder.config_path):
+        study = load_study(folder.config_path, overrides=with_data_root([], data_root))
+        _run_study(study, study_store, tracking_uri, reports, fresh=False)
+
+
+def run(
+    config: Config,
+    overrides: Set = [],  # noqa: B006  # Typer copies it
+    data_root: DataRoot = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for checkpoints and history; a second call goes on from there."),
+    ] = None,
+) -> None:
+    """Train one trial in the foreground, without Ray: the same numbers, to the bit."""
+    from study.config.loading import load_study
+    from study.local import run_trial, single_trial
+
+    with in_file(config):
+        study = load_study(config, overrides=with_data_root(overrides, data_root))
+        run_trial(study, single_trial(study), out=out, console=Console())
+
+
+def _run_study(
+    study: "StudyConfig",
+    store: "StudyStore",
+    tracking_uri: str | None,
+    reports: Path,
+    *,
+    fresh: bool,
+) -> None:
+    from study.tune.launcher import run_study
+
+    console = Console()
+    uri = tracking_address(study, tracking_uri)
+
+    def open_tracker() -> Any:
+        from study.tracking.mlflow_tracker import MlflowTracker
+
+        return MlflowTracker(uri, experiment=study.tracking.experiment)
+
+    end = run_study(study, store, open_tracker, console, fresh=fresh)
+    say_end(end, console, store)
+    if end.num_complete:
+        say_answer(end.name, uri, reports, console)
+    if not end.is_finished:
+        raise typer.Exit(INTERRUPTED)
