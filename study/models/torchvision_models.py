@@ -1,4 +1,10 @@
-"""Every image classifier of torchvision, under torchvision's name for it."""
+"""Every image classifier of torchvision, under torchvision's name for it.
+
+A linear layer that torchvision starts at zero (the classifier of its vision transformers, for
+fine-tuning) starts from a normal distribution of standard deviation 0.02, cut off at two of them:
+zeros let no gradient through to the layers before, and no criterion that looks at gradients could
+prune the network at the first event.
+"""
 
 import dataclasses
 from dataclasses import dataclass
@@ -44,6 +50,7 @@ class TorchvisionNetwork(Architecture):
         except (ValueError, AssertionError) as error:
             raise unsuitable_images(name, image_shape, error) from error
         check_image_shape(name, model, image_shape)
+        _start_zeros_(model)
         return model
 
     def _wants_small_stem(self, request: Request) -> bool:
@@ -56,6 +63,14 @@ class TorchvisionNetwork(Architecture):
                 "leave the setting out"
             )
         return self.small_image_stem
+
+
+def _start_zeros_(model: nn.Module) -> None:
+    for module in model.modules():
+        if not isinstance(module, nn.Linear) or module.weight.is_meta:
+            continue
+        if not module.weight.any():
+            nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
 
 
 def _register(name: str) -> type[Architecture]:

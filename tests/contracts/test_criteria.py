@@ -20,6 +20,7 @@ from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import Control, PruningMethod, num_kept, prune
 from study.pruning.scoring import CRITERIA, Criterion
 from tests.pruning_networks import NETWORKS, build, context_of
+from tests.untouched import assert_untouched, snapshot
 
 
 def quick(name: str) -> Criterion:
@@ -27,32 +28,6 @@ def quick(name: str) -> Criterion:
     cls = CRITERIA.get(name)
     has_rounds = any(field.name == "rounds" for field in fields(cls))
     return cls(rounds=2) if has_rounds else cls()
-
-
-def snapshot(model: nn.Module) -> dict[str, Any]:
-    """All of a network that scoring could touch."""
-    return {
-        "state": {name: tensor.clone() for name, tensor in model.state_dict().items()},
-        "grads": {
-            name: None if p.grad is None else p.grad.clone()
-            for name, p in model.named_parameters()
-        },
-        "modes": [module.training for module in model.modules()],
-        "requires": [p.requires_grad for p in model.parameters()],
-        "identities": [id(p) for p in model.parameters()],
-        "rng": torch.get_rng_state(),
-        "grad_enabled": torch.is_grad_enabled(),
-    }
-
-
-def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:
-    for part in ("state", "grads"):
-        for name, tensor in before[part].items():
-            now = after[part][name]
-            assert (tensor is None and now is None) or torch.equal(tensor, now), f"{part} {name}"
-    for part in ("modes", "requires", "identities", "grad_enabled"):
-        assert before[part] == after[part], part
-    assert torch.equal(before["rng"], after["rng"])
 
 
 def used(network: str) -> nn.Module:
