@@ -36,8 +36,6 @@ class ImagePool:
         labels: ``int64 [N]``.
         mean, std: Per channel, of images scaled to [0, 1].
         device: Where the mini-batches are wanted.
-        channels_last: Memory format of the mini-batches. Converting costs more than it gains
-            on a CPU; meant for half precision on CUDA.
     """
 
     def __init__(
@@ -48,7 +46,6 @@ class ImagePool:
         mean: tuple[float, ...],
         std: tuple[float, ...],
         device: torch.device,
-        channels_last: bool = False,
     ) -> None:
         self._images, self._labels = images, labels
         self._resident: tuple[Tensor, Tensor] | None = None
@@ -58,7 +55,6 @@ class ImagePool:
                 torch.tensor(labels, device=device),
             )
         self._device = device
-        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         # x/255 normalised = x · scale + shift: two passes in place over a mini-batch.
         means = torch.tensor(mean, dtype=torch.float64)
         stds = torch.tensor(std, dtype=torch.float64)
@@ -98,8 +94,7 @@ class ImagePool:
             if augment:
                 assert generator is not None
                 images = self._crop_and_flip(images, generator)
-            pixels = images.to(torch.float32, memory_format=self._memory_format)
-            yield pixels.mul_(self._scale).add_(self._shift), labels
+            yield images.to(torch.float32).mul_(self._scale).add_(self._shift), labels
 
     def _take(self, chosen: IndexArray) -> tuple[Tensor, Tensor]:
         if self._resident is not None:

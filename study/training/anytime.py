@@ -30,6 +30,7 @@ from study.training.evaluation import (
 from study.training.events import opening, pruning_event, saliency_order
 from study.training.lessons import Lessons
 from study.training.optimiser import zero_pruned_momentum_
+from study.training.precision import memory_format
 from study.training.progress import BestEpoch, Progress, is_best, pack_state, unpack_state
 from study.training.seeding import global_seed, torch_generator
 from study.training.specs import LearnerSpec, TaskData
@@ -97,7 +98,8 @@ class AnytimeLearner:
         """A newly initialised network on the device, drawn from the random stream ``name``."""
         with global_seed(self.device, self.spec.seed, *name):
             model = self._build_model()
-        return model.to(self.device)
+        layout = memory_format(self.spec.training.precision, self.device)
+        return model.to(self.device).to(memory_format=layout)
 
     def run(self) -> Iterator[EpochRecord | MegabatchRecord]:
         """Learn the rest of the stream.

@@ -32,6 +32,15 @@ def resolve_precision(name: Precision, device: torch.device) -> Literal["fp32", 
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
 
 
+def memory_format(precision: Literal["fp32", "bf16"], device: torch.device) -> torch.memory_format:
+    """How a network's convolutions keep their weights, which their activations follow.
+
+    Channels last is the faster one on a CPU in either precision, and in half precision on a GPU.
+    """
+    is_faster = device.type == "cpu" or precision == "bf16"
+    return torch.channels_last if is_faster else torch.contiguous_format
+
+
 def autocast(
     precision: Literal["fp32", "bf16"], device: torch.device
 ) -> contextlib.AbstractContextManager[object]:

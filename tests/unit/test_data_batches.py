@@ -149,14 +149,6 @@ def test_augmentation_without_a_generator_is_refused(pool):
         next(pool.minibatches(np.arange(4), batch_size=2, augment=True))
 
 
-def test_channels_last_changes_the_memory_and_not_the_values(images, labels, pool):
-    last = ImagePool(images, labels, mean=MEAN, std=STD, device=CPU, channels_last=True)
-    expected, _ = drawn(pool, np.arange(20), batch_size=20)
-    pixels, _ = next(last.minibatches(np.arange(20), batch_size=20))
-    assert pixels.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(pixels, expected)
-
-
 def test_on_another_device_images_are_put_there_once_and_minibatches_stay_there(images, labels):
     meta = torch.device("meta")
     pool = ImagePool(images, labels, mean=MEAN, std=STD, device=meta)
