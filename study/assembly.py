@@ -55,9 +55,15 @@ def load_dataset(key: DatasetKey) -> ImageDataset:
     """Read a data set.
 
     Raises:
-        DataError: It is missing or broken.
+        DataError: It is missing or broken, or more than this machine's memory holds.
     """
-    return key.source.load(key.root)
+    try:
+        return key.source.load(key.root)
+    except MemoryError:
+        raise DataError(
+            f"the data set {key.name!r} does not fit in the memory of this machine; take fewer "
+            f"or smaller images"
+        ) from None
 
 
 def split(trial: TrialConfig, dataset: ImageDataset) -> Splits:

@@ -1,6 +1,7 @@
 """What is wrong with a trial on its data, found before anything is trained."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -30,11 +31,14 @@ logger = logging.getLogger(__name__)
 
 # Which of the settings is to blame for the density at the end, first found first.
 _DENSITY_SETTINGS = ("final_density", "tau", "rate", "densities", "floor")
+_DOTTED_PATH = re.compile(r"[a-z]+\.[a-z_]+")
 _T = TypeVar("_T")
 
 
 def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageDataset]:
     """Read the data sets of these trials and check each trial against its data.
+
+    Each data set is read once, all of them whether or not another is broken.
 
     Settings that say less than they seem to are told in the log, each once.
 
@@ -47,25 +51,46 @@ def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageD
     Raises:
         ConfigError: With every problem found.
     """
-    datasets: dict[DatasetKey, ImageDataset] = {}
     problems: list[Problem] = []
+    read = _read_all(trials.values(), problems)
     told: dict[str, None] = {}
     for trial in trials.values():
-        try:
-            key = dataset_key(trial.data)
-            if key not in datasets:
-                datasets[key] = load_dataset(key)
-        except DataError as error:
-            raise ConfigError([_problem("data.dataset", error)]) from None
-        found = check_trial(trial, datasets[key])
+        dataset = read.get(_key(trial))
+        if dataset is None:
+            continue
+        found = check_trial(trial, dataset)
         problems += found
         if not found:
-            told |= dict.fromkeys(notices(trial, datasets[key]))
+            told |= dict.fromkeys(notices(trial, dataset))
     if problems:
         raise ConfigError(problems)
     for notice in told:
         logger.warning("%s", notice)
-    return datasets
+    return {key: dataset for key, dataset in read.items() if key and dataset}
+
+
+def _key(trial: TrialConfig) -> DatasetKey | None:
+    """The trial's data set; None where it needs a folder and none is given."""
+    try:
+        return dataset_key(trial.data)
+    except DataError:
+        return None
+
+
+def _read_all(
+    trials: Iterable[TrialConfig], problems: list[Problem]
+) -> dict[DatasetKey | None, ImageDataset | None]:
+    """Every data set of these trials, None where it cannot be read; why joins ``problems``."""
+    read: dict[DatasetKey | None, ImageDataset | None] = {None: None}
+    for trial in trials:
+        try:
+            key = dataset_key(trial.data)
+            if key not in read:
+                read[key] = None
+                read[key] = load_dataset(key)
+        except DataError as error:
+            problems.append(_problem("data.dataset", error))
+    return read
 
 
 def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
@@ -192,7 +217,11 @@ def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Pr
 
 def _problem(path: str, error: ValueError) -> Problem:
     """The error at its own path if its words begin with one, else at ``path``."""
-    first, colon, rest = str(error).partition(": ")
-    if colon and " " not in first and "." in first:
-        return Problem(first, rest)
-    return Problem(path, str(error))
+    message = str(error)
+    details: tuple[str, ...] = ()
+    if isinstance(error, DataError):
+        message, details = error.summary, error.details
+    first, colon, rest = message.partition(": ")
+    if colon and _DOTTED_PATH.fullmatch(first):
+        return Problem(first, rest, details)
+    return Problem(path, message, details)

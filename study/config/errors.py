@@ -7,17 +7,23 @@ from typing import Any
 from study.registry import nearest
 
 MAX_SHOWN = 20
+MAX_DETAILS = 20  # of all problems together: what is said fits on one screen
 MAX_VALUE_LENGTH = 60
 MAX_PATH_LENGTH = 120
 MAX_LINE_LENGTH = 1200
+MAX_DETAIL_LENGTH = 110
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: the dotted path, and what to do."""
+    """One thing that is wrong: the dotted path, and what to do.
+
+    ``details`` are lines below it, such as one for each broken file.
+    """
 
     path: str
     message: str
+    details: tuple[str, ...] = ()
 
 
 class ConfigError(ValueError):
@@ -41,9 +47,15 @@ class ConfigError(ValueError):
         count = len(self.problems)
         where = f"{cut(self.source, MAX_PATH_LENGTH)}: " if self.source else ""
         lines = [f"{where}{count} problem{'s' if count > 1 else ''}"]
+        room = MAX_DETAILS
         for problem in self.problems[:MAX_SHOWN]:
             path = f"{cut(problem.path, MAX_PATH_LENGTH)}: " if problem.path else ""
             lines.append(f"  {path}{cut(problem.message, MAX_LINE_LENGTH)}")
+            details = problem.details[:room]
+            lines += [f"    {cut(detail, MAX_DETAIL_LENGTH)}" for detail in details]
+            if len(problem.details) > room:
+                lines.append(f"    … and {len(problem.details) - room:,} more")
+            room -= len(details)
         if count > MAX_SHOWN:
             lines.append(f"  … and {count - MAX_SHOWN} more")
         return "\n".join(lines)

@@ -1,5 +1,6 @@
 """The user's own images as numpy arrays in an ``.npz`` file."""
 
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -10,8 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.data.dataset import DATASETS, DataError, DatasetSource, ImageDataset
+from study.data.memory import check_fits
 
 _CHANNELS = (1, 2, 3, 4)
+_NAMES = ("images", "labels", "test_images", "test_labels")
+# What numpy and zipfile raise on archives that are damaged, encrypted, packed by a method that is
+# not known here, or that hold pickled objects.
+_READ_ERRORS = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, OverflowError, KeyError, TypeError,
+    SyntaxError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @DATASETS.register("arrays")
@@ -35,11 +44,11 @@ class Arrays(DatasetSource):
     def load(self, root: Path | None) -> ImageDataset:
         """Read and check the arrays."""
         path = self._located(root)
-        arrays = _read(path)
+        arrays, found = _read(path)
         for name in ("images", "labels"):
             if name not in arrays:
                 raise DataError(
-                    f"{path}: there is no array {name!r} (found: {', '.join(sorted(arrays))}); "
+                    f"{path}: there is no array {name!r} (found: {', '.join(found)}); "
                     "write it with numpy.savez(path, images=…, labels=…)"
                 )
         if ("test_images" in arrays) != ("test_labels" in arrays):
@@ -76,19 +85,31 @@ class Arrays(DatasetSource):
         return path
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The arrays that are ours, and the names of all that there are."""
     reason: object = "it is no zip archive"
     if zipfile.is_zipfile(path):
         try:
+            _check_size(path)
             # Pickled objects could run code: only plain arrays are read.
             with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            reason = error
+                found = sorted(archive.files)
+                return {name: archive[name] for name in found if name in _NAMES}, found
+        except DataError:
+            raise
+        except _READ_ERRORS as error:
+            reason = error or type(error).__name__
     raise DataError(
         f"{path}: not a readable .npz of plain arrays ({reason}); write it with "
         "numpy.savez(path, images=…, labels=…)"
     )
+
+
+def _check_size(path: Path) -> None:
+    """Refuse an archive that is small on disk and fills the memory once it is unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        members = [i for i in archive.infolist() if i.filename.removesuffix(".npy") in _NAMES]
+    check_fits(sum(member.file_size for member in members), f"{path}: the unpacked arrays")
 
 
 def _channels_first(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
@@ -127,6 +148,8 @@ def _checked_labels(arrays: dict[str, NDArray[Any]], prefix: str, path: Path) ->
         )
     if labels.min() < 0:
         raise DataError(f"{what} must start at 0, got {labels.min()}")
+    if labels.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{what} must be integers 0 … C − 1, got {labels.max()}")
     return labels.astype(np.int64)
 
 

@@ -1,6 +1,7 @@
 """What a data set is to the rest of the program, and the registry of where they come from."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +16,21 @@ IndexArray = NDArray[np.int64]
 
 
 class DataError(ValueError):
-    """Data that is missing or broken; the message names the path and the remedy."""
+    """Data that is missing or broken; the message names the path and the remedy.
+
+    Attributes:
+        summary: The message without its details.
+        details: Everything that is wrong, e.g. a line for each broken file.
+    """
+
+    def __init__(self, summary: str, details: Sequence[str] = ()) -> None:
+        self.summary = summary
+        self.details = tuple(details)
+        super().__init__("\n  ".join([summary, *self.details]))
+
+    def __reduce__(self) -> tuple[type["DataError"], tuple[str, tuple[str, ...]]]:
+        # It crosses processes, and by default would be made anew from its text alone.
+        return type(self), (self.summary, self.details)
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,10 @@ class ImageDataset:
             never measured on the stream.
         crop_and_flip: Whether training images are augmented by default (natural images are,
             digits are not: a mirrored 2 is no 2).
+
+    Raises:
+        DataError: The arrays are not of these types and shapes, do not belong together, or hold a
+            label out of range.
     """
 
     train_images: UInt8Array
@@ -41,6 +60,43 @@ class ImageDataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     crop_and_flip: bool
+
+    def __post_init__(self) -> None:
+        if (self.test_images is None) != (self.test_labels is None):
+            raise DataError("there are test images or test labels, but not both")
+        self._check_part("training", self.train_images, self.train_labels)
+        if self.test_images is not None and self.test_labels is not None:
+            self._check_part("test", self.test_images, self.test_labels)
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) != self.image_shape[0]:
+                raise DataError(
+                    f"{name} has {len(getattr(self, name))} values for "
+                    f"{self.image_shape[0]} channels"
+                )
+
+    def _check_part(self, part: str, images: UInt8Array, labels: IndexArray) -> None:
+        if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
+            raise DataError(
+                f"{part} images must be uint8 [N, C, H, W], none of them 0, got {images.dtype} "
+                f"{list(images.shape)}"
+            )
+        if labels.dtype != np.int64 or labels.shape != (len(images),):
+            raise DataError(
+                f"{part} labels must be int64 [{len(images)}], one an image, got {labels.dtype} "
+                f"{list(labels.shape)}"
+            )
+        if images.shape[1:] != self.image_shape:
+            raise DataError(
+                f"{part} images are {list(images.shape[1:])} and training images "
+                f"{list(self.image_shape)} (channels, height, width); make them alike"
+            )
+        wrong = np.flatnonzero((labels < 0) | (labels >= self.num_classes))
+        if len(wrong):
+            raise DataError(
+                f"{len(wrong)} {part} labels are out of range: example {wrong[0]} is of class "
+                f"{labels[wrong[0]]}, but the {self.num_classes} classes are "
+                f"0 … {self.num_classes - 1}"
+            )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from study.data.class_map import load_class_map
 from study.data.dataset import DATASETS, DataError, DatasetSource, ImageDataset, IndexArray
-from study.data.decoding import DecodeSettings, decode_cached
+from study.data.decoding import DecodeSettings
+from study.data.image_cache import decode_cached
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -32,8 +33,9 @@ class ImageFolder(DatasetSource):
     once, to ``image_size`` squared pixels (shorter side resized, centre cropped), grey if
     ``grayscale``. ``class_map`` joins class folders into super-classes and leaves out the others:
     a map that ships (``restricted_imagenet``), or a YAML file of lines ``folder: super-class``.
-    ``path`` is the folder, relative to ``data.root``. Colour images are cropped and flipped in
-    training by default, grey ones are not.
+    ``path`` is the folder, relative to ``data.root``. Every broken image, every class folder
+    without images and every class of test that is not in train is told at once. Colour images are
+    cropped and flipped in training by default, grey ones are not.
     """
 
     path: str = "."
@@ -52,16 +54,21 @@ class ImageFolder(DatasetSource):
         train_folder, test_folder = _split_folders(folder)
         if mapping is not None:
             _check_mapping(mapping, train_folder)
-        train = _scan(train_folder, mapping)
-        _check_classes(train, train_folder)
-        test = {} if test_folder is None else _scan(test_folder, mapping)
+        train, wrong = _scan(train_folder, mapping, folder)
+        _check_classes(train, train_folder, wrong)
+        test: ClassFiles = {}
         if test_folder is not None:
-            _check_test(test, test_folder, train, train_folder)
-        names = tuple(train)
+            test, wrong_in_test = _scan(test_folder, mapping, folder)
+            wrong += wrong_in_test + _strangers(test, test_folder, train, train_folder)
+        names = (*train, *(name for name in test if name not in train))
         train_files, train_labels = _flatten(train, names)
         test_files, test_labels = _flatten(test, names)
         settings = DecodeSettings(self.image_size, self.grayscale)
         images = decode_cached([*train_files, *test_files], folder, settings)
+        if isinstance(images, list):
+            wrong += [f"{b.path.relative_to(folder)}: {b.reason}" for b in images]
+        if wrong or isinstance(images, list):
+            raise _complaint(folder, wrong)
         return ImageDataset(
             train_images=images[: len(train_files)],
             train_labels=train_labels,
@@ -98,24 +105,29 @@ def _split_folders(folder: Path) -> tuple[Path, Path | None]:
     return train, found[0] if found else None
 
 
-def _scan(folder: Path, mapping: Mapping[str, str] | None) -> ClassFiles:
-    """Image files of each class, in an order that does not depend on the file system."""
+def _scan(
+    folder: Path, mapping: Mapping[str, str] | None, root: Path
+) -> tuple[ClassFiles, list[str]]:
+    """Image files of each class, in an order that does not depend on the file system.
+
+    And what is wrong with its folders.
+    """
     folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and _is_shown(entry))
     if mapping is None:
         mapping = {entry.name: entry.name for entry in folders}
     by_name = {entry.name: entry for entry in folders}
     classes: ClassFiles = {}
+    wrong = []
     for name, class_name in mapping.items():
         if name not in by_name:
             continue
         files = _image_files(by_name[name])
         if not files:
-            raise DataError(
-                f"{by_name[name]}: this class folder holds no images "
-                f"({', '.join(sorted(IMAGE_SUFFIXES))}); fill it or remove it"
-            )
+            wrong.append(f"{by_name[name].relative_to(root)}: this class folder holds no images")
         classes.setdefault(class_name, []).extend(files)
-    return classes
+    if not classes:
+        wrong.append(f"{folder.relative_to(root)}: there are no class folders")
+    return classes, wrong
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -141,23 +153,33 @@ def _check_mapping(mapping: Mapping[str, str], folder: Path) -> None:
         )
 
 
-def _check_test(test: ClassFiles, test_folder: Path, train: ClassFiles, folder: Path) -> None:
-    if not test:
-        raise DataError(f"{test_folder} holds no class folders; fill it or remove it")
-    strangers = [name for name in test if name not in train]
-    if strangers:
-        raise DataError(
-            f"{test_folder}: class {strangers[0]!r} is not in {folder}; every class of test must "
-            "occur in training"
-        )
+def _strangers(
+    test: ClassFiles, test_folder: Path, train: ClassFiles, train_folder: Path
+) -> list[str]:
+    return [
+        f"{test_folder.name}/{name}: there is no class of that name in {train_folder.name}"
+        for name in test
+        if name not in train
+    ]
 
 
-def _check_classes(classes: ClassFiles, folder: Path) -> None:
+def _check_classes(classes: ClassFiles, folder: Path, wrong: Sequence[str]) -> None:
     if len(classes) < 2:
         raise DataError(
             f"{folder}: classification needs two class folders or more, found "
-            f"{', '.join(classes) or 'none'}; each class is a sub-folder with its images"
+            f"{', '.join(classes) or 'none'}; each class is a sub-folder with its images",
+            wrong if classes else (),
         )
+
+
+def _complaint(folder: Path, wrong: Sequence[str]) -> DataError:
+    """Everything that is wrong with the folder, at once."""
+    things = "1 thing is" if len(wrong) == 1 else f"{len(wrong):,} things are"
+    return DataError(
+        f"{folder}: {things} wrong; repair or remove these files, fill or remove these folders "
+        f"(images are {' '.join(sorted(IMAGE_SUFFIXES))}; every class of test must be in train):",
+        wrong,
+    )
 
 
 def _flatten(classes: ClassFiles, names: Sequence[str]) -> tuple[list[Path], IndexArray]:

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.data.dataset import DATASETS, DatasetSource, ImageDataset, IndexArray, UInt8Array
+from study.data.memory import check_fits
 
 _COARSE = 4  # patterns are random 4×4 mosaics
+_BYTES_A_PIXEL = 33  # four arrays of doubles while they are drawn, and the image
 
 
 @DATASETS.register("synthetic")
@@ -46,6 +48,12 @@ class Synthetic(DatasetSource):
 
     def load(self, root: Path | None) -> ImageDataset:  # noqa: ARG002 - made, not read
         """Draw patterns, then training images, then test images (none if none are wanted)."""
+        num_pixels = self.num_channels * self.image_size**2
+        num_images = max(self.num_examples, self.num_test_examples)
+        check_fits(
+            _BYTES_A_PIXEL * num_images * num_pixels,
+            f"{num_images:,} synthetic images of {num_pixels:,} values",
+        )
         generator = np.random.default_rng(self.synthetic_seed)
         patterns = self._patterns(generator)
         train_images, train_labels = self._draw(patterns, self.num_examples, generator)

@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import Any, ClassVar
 from study.data.dataset import DATASETS
 from study.data.torchvision_source import TorchvisionSource
 
+_CHUNK = 2**20
+_MAX_UNPACKED = 2**30  # the largest, EMNIST's by class, are 547 MB
 _IDX_FILES = tuple(
     f"{split}-{content}-ubyte"
     for split in ("train", "t10k")
@@ -43,8 +44,7 @@ class IdxSource(TorchvisionSource):
                 if (found / name).is_file():
                     (raw / name).symlink_to((found / name).resolve())
                 else:
-                    with gzip.open(found / f"{name}.gz") as packed, (raw / name).open("wb") as out:
-                        shutil.copyfileobj(packed, out)
+                    _unpack(found / f"{name}.gz", raw / name)
             yield Path(scratch)
 
     def _found(self, root: Path) -> Path | None:
@@ -61,6 +61,15 @@ class IdxSource(TorchvisionSource):
             ):
                 return folder
         return None
+
+
+def _unpack(packed_path: Path, path: Path) -> None:
+    """Unpack a ``.gz``, but nothing larger than any of these files is."""
+    with gzip.open(packed_path) as packed, path.open("wb") as out:
+        while chunk := packed.read(_CHUNK):
+            if out.tell() + len(chunk) > _MAX_UNPACKED:
+                raise ValueError(f"{packed_path} unpacks to more than {_MAX_UNPACKED:,} bytes")
+            out.write(chunk)
 
 
 @DATASETS.register("mnist")

@@ -9,7 +9,8 @@ from PIL import Image
 
 from study.data.class_map import load_class_map
 from study.data.dataset import DataError
-from study.data.decoding import CACHE_FOLDER, DecodeSettings, decode_image
+from study.data.decoding import DecodeSettings, decode_image
+from study.data.image_cache import CACHE_FOLDER
 from study.data.image_folder import ImageFolder
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
@@ -94,7 +95,7 @@ def test_grey_images_have_one_channel_and_are_not_augmented(folder):
 
 
 def test_images_are_decoded_once(folder, caplog, monkeypatch):
-    caplog.set_level(logging.INFO, logger="study.data.decoding")
+    caplog.set_level(logging.INFO, logger="study.data.image_cache")
     first = source().load(folder)
     assert "decoding 6 images" in caplog.text
     assert len(list((folder / CACHE_FOLDER).glob("*.npy"))) == 1
@@ -102,7 +103,7 @@ def test_images_are_decoded_once(folder, caplog, monkeypatch):
     def decoded_again(*_):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr("study.data.decoding.decode_image", decoded_again)
+    monkeypatch.setattr("study.data.image_cache.decode_image", decoded_again)
     again = source().load(folder)
     assert np.array_equal(first.train_images, again.train_images)
 
@@ -148,15 +149,27 @@ def test_without_any_place_for_the_cache_it_still_loads_and_says_so(folder, user
     assert "decoded again next time" in caplog.text
 
 
-def test_broken_images_are_named_up_to_ten_of_them(folder):
-    for number in range(12):
-        (folder / "red" / f"broken{number:02}.jpg").write_bytes(b"\xff\xd8\xff no picture")
+def test_everything_that_is_wrong_with_a_folder_is_told_at_once(tmp_path):
+    for name in ("train/a", "train/b", "test/a", "test/stranger", "test/other"):
+        paint(tmp_path / name / "0.png")
+    for number in range(25):
+        (tmp_path / "train" / "a" / f"broken{number:02}.jpg").write_bytes(b"\xff\xd8\xff no")
+    (tmp_path / "train" / "b" / "1.png").write_bytes(b"")
+    (tmp_path / "train" / "b" / "2.png").write_text("a text with the name of an image")
+    (tmp_path / "train" / "empty").mkdir()
     with pytest.raises(DataError) as caught:
-        source().load(folder)
-    named = [line for line in str(caught.value).splitlines() if "broken" in line]
-    assert len(named) == 10
-    assert str(folder / "red" / "broken00.jpg") in named[0]
-    assert not (folder / CACHE_FOLDER).exists()
+        source().load(tmp_path)
+    assert f"{tmp_path}: 30 things are wrong" in caught.value.summary
+    named = [line.partition(":")[0] for line in caught.value.details]
+    assert named == [
+        "train/empty",
+        "test/other",
+        "test/stranger",
+        *(f"train/a/broken{number:02}.jpg" for number in range(25)),
+        "train/b/1.png",
+        "train/b/2.png",
+    ]
+    assert not (tmp_path / CACHE_FOLDER).exists()
 
 
 def test_a_cut_image_is_broken(folder):
@@ -170,14 +183,14 @@ def test_a_cut_image_is_broken(folder):
 
 def test_an_empty_class_folder_is_named(folder):
     (folder / "empty").mkdir()
-    with pytest.raises(DataError, match="images/empty: this class folder holds no images"):
+    with pytest.raises(DataError, match="empty: this class folder holds no images"):
         source().load(folder)
 
 
 def test_a_class_of_test_that_training_lacks_is_named(tmp_path):
     for name in ("train/a", "train/b", "test/a", "test/stranger"):
         paint(tmp_path / name / "0.png")
-    with pytest.raises(DataError, match="class 'stranger' is not in"):
+    with pytest.raises(DataError, match="test/stranger: there is no class of that name in train"):
         source().load(tmp_path)
 
 
@@ -185,7 +198,7 @@ def test_a_test_folder_without_classes_is_refused(tmp_path):
     for name in ("train/a", "train/b"):
         paint(tmp_path / name / "0.png")
     paint(tmp_path / "test" / "0.png")
-    with pytest.raises(DataError, match="test holds no class folders"):
+    with pytest.raises(DataError, match="test: there are no class folders"):
         source().load(tmp_path)
 
 
@@ -276,10 +289,16 @@ def test_a_class_map_joins_folders_leaves_out_others_and_orders_the_classes(fold
     [
         ("red: warm\nyellow: cold\n", "names the folder 'yellow', which is not there"),
         ("red: warm\n1: cold\n", "reads 1 as int, not text; put it in quotes"),
-        ("red: warm\nblue: off\n", "reads False as bool"),
+        ("red: warm\nblue: off\n", "line 2: YAML reads off as bool"),
         ("- red\n- blue\n", "must be lines of"),
         ("", "must be lines of"),
         ("red: [", "cannot be read"),
+        ("red: warm\nred: cold\n", "line 2: the folder 'red' is given twice"),
+        ("red: &a [x]\nblue: *a\n", "reads the value as seq"),
+        pytest.param("red: " + "[" * 5000, "nested too deeply", id="deep"),
+        ("red: !!python/name:os.system\n", "not text; put it in quotes"),
+        pytest.param("#" * 1_000_001, "larger than", id="large"),
+        ("red: \x00", "cannot be read"),
         ("red: same\nblue: same\n", "two class folders or more, found same"),
     ],
 )
