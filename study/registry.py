@@ -2,10 +2,12 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 
 
 class UnknownPluginError(ValueError):
@@ -33,8 +35,15 @@ class Registry(Generic[T]):
         """Class decorator that registers a frozen dataclass under ``name``.
 
         Raises:
-            ValueError: The name is taken by another class, or the class is no frozen dataclass.
+            ValueError: The name is taken by another class or is none, or the class is no frozen
+                dataclass.
         """
+        # It is a word of the YAML, a param and a tag in MLflow, a heading, a command.
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"{self.kind} {name[:80]!r}: a name is up to 80 letters, digits, '-', '_' and "
+                f"'.', the first a letter"
+            )
 
         def add(cls: type[T]) -> type[T]:
             params = getattr(cls, "__dataclass_params__", None)

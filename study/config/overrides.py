@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.config.errors import ConfigError, Problem, shown, unknown_key
+from study.config.errors import MAX_PATH_LENGTH, ConfigError, Problem, shown, unknown_key
 from study.config.sections import SECTIONS
 from study.config.study import TOP_LEVEL
 from study.config.trial import flatten
@@ -41,6 +41,9 @@ def _apply(raw: dict[str, Any], override: str) -> dict[str, Any]:
     path = path.strip().removeprefix("fixed.")
     if not equals or not path:
         message = f"{shown(override)} is not PATH=VALUE; write e.g. training.lr=0.05"
+        raise ConfigError([Problem("--set", message)])
+    if len(path) > MAX_PATH_LENGTH:
+        message = f"{shown(path)} is no path: longer than {MAX_PATH_LENGTH} characters"
         raise ConfigError([Problem("--set", message)])
     where = f"--set {path}"
     try:

@@ -25,7 +25,10 @@ from study.config.trial import TrialConfig
 
 __all__ = ["NAME", "TOP_LEVEL", "ResourcesSection", "StudyConfig", "parse_study"]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+# Also a folder's name wherever the store lies: some names are devices, or end differently, there.
+NAME = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[A-Za-z0-9][A-Za-z0-9._-]{0,79}(?<!\.)"
+)
 TOP_LEVEL = (
     "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
     "tracking", "plugins",
@@ -156,7 +159,8 @@ def _name(raw: Mapping[str, Any], problems: list[Problem]) -> str:
     problems.append(
         Problem(
             "name",
-            f"{given}: up to 80 letters, digits, '-', '_' and '.', the first a letter or digit",
+            f"{given}: up to 80 letters, digits, '-', '_' and '.', the first a letter or digit, "
+            f"the last no '.', and no name of a device such as con or nul",
         )
     )
     return "invalid"

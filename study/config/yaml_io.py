@@ -20,8 +20,19 @@ _FLOAT = re.compile(
 _INT = re.compile(r"^[-+]?(0|[1-9][\d_]*)$")  # 010 is text: YAML 1.1 would read eight
 
 
+# What no text of a study has any use for: it would end paths early, steer terminals, or show
+# something else than it says (lone surrogates; line separators; bidirectional overrides).
+_STEERING = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
+    "\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
+)
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML: ``1e-3`` is a number, ``off`` and ``no`` are text, and keys are unique."""
+    """Safe YAML: ``1e-3`` is a number, ``off`` and ``no`` are text, and keys are unique.
+
+    There are no tags, and no text holds characters that steer what shows it.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
         first: [
@@ -29,6 +40,23 @@ class _Loader(yaml.SafeLoader):
         ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
+        tag = getattr(event, "tag", None)
+        if tag:
+            name = shown(tag.removeprefix(_TAG))
+            raise _refused(
+                event.start_mark, f"not YAML that is read here: the tag {name}; leave it out"
+            )
+        node = super().compose_node(parent, index)
+        if isinstance(node, yaml.ScalarNode) and (found := _STEERING.search(node.value)):
+            raise _refused(
+                node.start_mark,
+                f"a text holds the character U+{ord(found[0]):04X}, which is not shown but steers "
+                f"what shows it; remove it",
+            )
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[object, int] = {}
@@ -53,6 +81,10 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _refused(mark: Any, message: str) -> ConfigError:
+    return ConfigError([Problem("", f"line {mark.line + 1}: {message}")])
+
+
 _Loader.add_implicit_resolver(f"{_TAG}bool", re.compile("^(true|false|True|False)$"), list("tTfF"))
 _Loader.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+.0123456789"))
 _Loader.add_implicit_resolver(f"{_TAG}int", _INT, list("-+0123456789"))
@@ -67,6 +99,8 @@ def read_yaml(text: str) -> Any:
     Raises:
         ConfigError: It is no YAML, repeats a key, or is built to explode when its aliases expand.
     """
+    if len(text) > MAX_BYTES:
+        raise ConfigError([Problem("", f"longer than {MAX_BYTES:,} characters; write less")])
     try:
         loader = _Loader(text)
         try:

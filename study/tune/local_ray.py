@@ -19,12 +19,15 @@ _RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_preload_python_modules": "study.tune.preload",  # 5 s that pass while the driver prepares
 }
+# Ray listens on loopback alone where it thinks itself unfit for clusters, as on macOS; elsewhere
+# its ports would be open to the network. For a Ray of our own only: a cluster's nodes must meet.
+_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 @contextlib.contextmanager
 def local_ray() -> Iterator[None]:
     """Start Ray unless it runs in this process, and end it."""
-    for name, value in _RAY_SETTINGS.items():
+    for name, value in (_RAY_SETTINGS | _ON_LOOPBACK).items():
         os.environ.setdefault(name, value)
     import ray
 

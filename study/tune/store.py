@@ -7,6 +7,7 @@ from pathlib import Path
 
 import filelock
 
+from study.config.errors import shown
 from study.config.study import NAME, StudyConfig, parse_study
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.registry import nearest
@@ -113,8 +114,8 @@ class StudyStore:
         """
         if not NAME.fullmatch(name):
             raise StudyError(
-                f"no study can be called {name!r}: up to 80 letters, digits, '-', '_' and '.', "
-                f"the first a letter or digit"
+                f"no study can be called {shown(name)}: up to 80 letters, digits, '-', '_' and "
+                f"'.', the first a letter or digit"
             )
         return StudyFolder(self.root / name)
 

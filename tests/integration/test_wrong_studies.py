@@ -154,7 +154,25 @@ WRONG: dict[str, Wrong] = {
     "a name that is a path": Wrong(study(name="../../x"), ("name: cannot be '../../x'",)),
     "a name that speaks SQL": Wrong(study(name="'; DROP TABLE runs"), ("name: cannot be",)),
     "a name of HTML": Wrong(study(name="<script>alert(1)</script>"), ("name: cannot be",)),
-    "a name that steers a terminal": Wrong(study(name="\x1b[31mred"), ("name: cannot be",)),
+    "a name that steers a terminal": Wrong(
+        study(name="\x1b[31mred"), ("line 1", "U+001B", "remove it")
+    ),
+    "a name that is a device": Wrong(study(name="CON.1"), ("name: cannot be", "device")),
+    "a name that ends in a dot": Wrong(study(name="a."), ("name: cannot be 'a.'",)),
+    "a description that reads backwards": Wrong(
+        study(description="a\u202eb"), ("line 11", "U+202E", "remove it")
+    ),
+    "a folder with a NUL": Wrong(
+        study(resources={"storage_path": "a\0b"}), ("U+0000", "remove it")
+    ),
+    "half a character": Wrong('name: "\\ud800"', ("U+D800", "remove it")),
+    "a tag that does not fit": Wrong("name: !!bool x", ("line 1", "the tag 'bool'")),
+    "UTF-16": Wrong(study().encode("utf-16"), ("is not text (UTF-8)",)),
+    "a NUL byte": Wrong("name: a\0b", ("not YAML",)),
+    "more than fits in a study": Wrong("#" * 300_000, ("larger than",)),
+    "more examples than fit in memory": Wrong(
+        study(fixed=fixed(data__num_examples=10**12)), ("data.dataset", "GiB"), data=True
+    ),
     "a name of emoji": Wrong(study(name="🦆"), ("name: cannot be '🦆'",)),
     "a name of 10 kB": Wrong(study(name="x" * 10_000), ("name: cannot be", "up to 80")),
     "a key of 10 kB": Wrong(study(**{"k" * 10_000: 1}), ("unknown key",)),

@@ -69,6 +69,19 @@ def test_what_is_written_is_read_back(value: object) -> None:
         ("a: \x00", "not YAML"),
         ("a: *nowhere", "line 1, column 4: not YAML"),
         ("!!python/object/new:os.system [echo]", "not YAML"),
+        ("a: !!bool x", "line 1: not YAML that is read here: the tag"),
+        ("a: !!float ''", "the tag"),
+        ("a: !!timestamp x", "the tag"),
+        ("a:\n  !mine {b: 1}", "line 2: not YAML that is read here: the tag '!mine'"),
+        ("a: ! x", "the tag '!'"),
+        ('a: "\\0"', "line 1: a text holds the character U+0000"),
+        ('a: 1\nb: ["\\e[31m"]', "line 2: a text holds the character U+001B"),
+        ('"a\\u202Eb": 1', "the character U+202E"),
+        ("a: \u2066x", "the character U+2066"),
+        ('a: "\\ud800"', "the character U+D800"),
+        ('a: "\\L"', "the character U+2028"),
+        ("a: 1\n---\na: 2", "line 2"),
+        pytest.param("a: " + "x" * MAX_BYTES, "longer than", id="long"),
         ("a: " + "9" * 5000, "not YAML"),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "levels deep"),
         ("[" * 20_000, "levels deep"),
@@ -100,11 +113,35 @@ def test_a_file_that_is_too_large_is_not_read_whole(tmp_path: Path) -> None:
         read_yaml_file(path)
 
 
+def test_a_file_of_100_mb_takes_neither_memory_nor_time(tmp_path: Path) -> None:
+    path = tmp_path / "endless.yaml"
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+    started = time.monotonic()
+    with pytest.raises(ConfigError, match="larger than"):
+        read_yaml_file(path)
+    assert time.monotonic() - started < 1
+
+
+def test_utf_8_may_begin_with_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "marked.yaml"
+    path.write_bytes("\ufeffname: é".encode())
+    assert read_yaml_file(path) == {"name": "é"}
+
+
+@pytest.mark.parametrize("text", ["🦆", "👩‍🔬", "日本", "שלום", "two\nlines", "a\ttab"])
+def test_text_of_any_language_is_read_back(text: str) -> None:
+    assert read_yaml(write_yaml({"key": text})) == {"key": text}
+
+
 def test_every_refusal_of_a_file_names_it(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "latin").write_bytes("é".encode("latin-1"))
     (tmp_path / "broken").write_text("a: [", encoding="utf-8")
-    for name in ("folder", "latin", "broken", "missing"):
+    (tmp_path / "utf-16").write_bytes("name: a".encode("utf-16"))
+    (tmp_path / "utf-32").write_bytes("name: a".encode("utf-32"))
+    (tmp_path / "nul").write_bytes(b"name: a\0")
+    for name in ("folder", "latin", "broken", "missing", "utf-16", "utf-32", "nul"):
         with pytest.raises(ConfigError) as refused:
             read_yaml_file(tmp_path / name)
         assert refused.value.source == str(tmp_path / name)
