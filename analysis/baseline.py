@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 DENSE = "dense"
 
-# Where the data lies, and how many weights may be pruned, do not make a comparison unfair.
-_UNCOMPARED = frozenset({"data.root", "data.download", "model.num_prunable"})
 _COMPARED_SECTIONS = ("data.", "model.", "stream.")
-_EQUAL_SAMPLES = 0.01  # relative: a megabatch's last mini-batch may be short
+EQUAL_SAMPLES = 0.01  # relative: a megabatch's last mini-batch may be short
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Baselines:
         same = [
             dense
             for dense in self._dense.get(self._settings[trial[KEY]], [])
-            if not abs(dense["samples_seen"] - seen) > _EQUAL_SAMPLES * seen
+            if not abs(dense["samples_seen"] - seen) > EQUAL_SAMPLES * seen
         ]
         if not same:
             return None
@@ -120,7 +118,7 @@ def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
     names = [
         name
         for name in summary.params_of(trials)
-        if name.startswith(_COMPARED_SECTIONS) and name not in _UNCOMPARED
+        if name.startswith(_COMPARED_SECTIONS) and name not in summary.UNCOMPARED
     ]
     columns = [trials[name].map(str) for name in ("architecture", "dataset", *names)]
     return dict(zip(trials[KEY], zip(*columns, strict=True), strict=True))

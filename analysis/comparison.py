@@ -1,15 +1,28 @@
 """Pruned networks against dense, in sentences."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from analysis import summary
 from analysis.baseline import Match, Measure, as_good, num_megabatches, smallest_as_good
-from analysis.wording import bounds, percent, size
+from analysis.frames import COMPLETE
+from analysis.wording import bounds, count, listing, percent, size
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.runs import Runs
+
 SIZES = ((1 / 3, "a third"), (1 / 10, "a tenth"))
+
+
+def uncounted(runs: "Runs") -> list[str]:
+    """How many trials are not compared with others, since they did not finish."""
+    ended = Counter(runs.trials.loc[runs.trials["outcome"] != COMPLETE, "outcome"])
+    if not ended:
+        return []
+    words = listing([f"{number} {name.replace('_', ' ')}" for name, number in ended.items()])
+    return [f"{count(ended.total(), 'trial')} did not finish and count for nothing here: {words}."]
 
 
 def by_model(found: list[Match]) -> dict[str, list[Match]]:

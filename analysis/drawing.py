@@ -36,6 +36,7 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", 
 _DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 _PANEL_HEIGHT = 300
 _WHOLE_HEIGHT = 460
+_LABEL_HEIGHT = 34
 
 
 def colour(method: str, theme: Theme) -> str:
@@ -81,7 +82,17 @@ def _traces(series: Series, place: int, shown: bool, theme: Theme) -> "list[go.S
         "name": name,
     }
     traces = []
-    if series.low:
+    if series.mark == "intervals":
+        common["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - x for high, x in zip(series.high, series.x, strict=True)],
+            "arrayminus": [x - low for low, x in zip(series.low, series.x, strict=True)],
+            "thickness": 2,
+            "width": 5,
+            "color": tint,
+        }
+    elif series.low:
         held = _held(series)
         for edge, fill in ((held.low, None), (held.high, "tonexty")):
             traces.append(
@@ -96,7 +107,8 @@ def _traces(series: Series, place: int, shown: bool, theme: Theme) -> "list[go.S
                     hoverinfo="skip",
                 )
             )
-    looks = _points(series, tint, theme) if series.mark == "points" else _stroke(series, tint)
+    as_points = series.mark in ("points", "intervals")
+    looks = _points(series, tint, theme) if as_points else _stroke(series, tint)
     texts = [html.escape(text).replace("\n", "<br>") for text in _held(series).hover]
     traces.append(
         go.Scatter(
@@ -196,6 +208,8 @@ def _add_bands(drawn: "go.Figure", panel: Panel, place: int, theme: Theme) -> No
 def _layout(figure: Figure, theme: Theme) -> dict[str, Any]:
     panels = len(figure.panels)
     height = _WHOLE_HEIGHT if panels == 1 else _PANEL_HEIGHT * panels
+    if labels := max(len(panel.y.labels) for panel in figure.panels):
+        height = _LABEL_HEIGHT * labels + 140
     layout: dict[str, Any] = {
         "height": height,
         "margin": {"l": 64, "r": 16, "t": 16, "b": 48},
@@ -215,7 +229,7 @@ def _layout(figure: Figure, theme: Theme) -> dict[str, Any]:
         layout[key] = {
             **_axis(panel.y, theme),
             "domain": [max(0.0, top - share), top],
-            "rangemode": "tozero",
+            "rangemode": "tozero" if panel.y.from_zero else "normal",
         }
     return layout
 
@@ -230,6 +244,14 @@ def _axis(axis: Axis, theme: Theme) -> dict[str, Any]:
     }
     if axis.percent:
         made["tickformat"] = ".0%" if not axis.log else "~%"
+    if axis.labels:
+        places = list(range(len(axis.labels)))
+        made |= {
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": [html.escape(text) for text in axis.labels],
+            "range": [len(places) - 0.5, -0.5],
+        }
     if axis.span:
         made["range"] = list(axis.span)
     if axis.log:

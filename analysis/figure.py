@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Mark = Literal["points", "line", "steps"]
+Mark = Literal["points", "line", "steps", "intervals"]
 
 # For how much of the x axis the last of a line's steps is held.
 HELD = 0.06
@@ -13,13 +13,17 @@ HELD = 0.06
 class Axis:
     """One axis. ``percent`` shows fractions as percent; ``log`` is logarithmic.
 
-    ``span`` fixes its ends, so that figures side by side can be compared.
+    ``span`` fixes its ends, so that figures side by side can be compared. ``labels`` stand at the
+    positions 0, 1, … of an axis of names, from the top. ``from_zero`` has an upright axis show 0
+    always.
     """
 
     title: str
     percent: bool = True
     log: bool = False
     span: tuple[float, float] | None = None
+    labels: tuple[str, ...] = ()
+    from_zero: bool = True
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,13 @@ class Series:
         y: Values, as many as ``x``.
         hover: What pointing at each says, lines parted by ``\n``; as many as ``x``, or empty.
         method: Whose colour it takes; empty for grey, which stands for what does not count.
-        mark: Points, a line, or steps that hold each value until the next x.
+        mark: Points, a line, steps that hold each value until the next x, or points of which each
+            has its interval as a whisker along x.
         symbol: Index of the points' shape.
         dash: Index of the line's dash pattern.
         ringed: Points drawn larger, with an outline.
-        low: Lower end of an interval around ``y``; empty for none.
+        low: Lower end of an interval around ``y``, or around the ``x`` of ``intervals``; empty for
+            none.
         high: Upper end.
     """
 

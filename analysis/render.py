@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _PIPED_WIDTH = 160
+_WORD_WIDTH = 14
 
 
 class Format(StrEnum):
@@ -45,13 +46,17 @@ def shown(value: Value, column: Column) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return bounds(Interval(*value))
+        low, high = value
+        as_numbers = f"[{low:.3g}, {high:.3g}]"
+        return bounds(Interval(low, high)) if column.format == "interval" else as_numbers
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
         return safe(value)
     if column.format == "percent":
         return percent(value)
+    if column.format == "points":
+        return f"{100 * value:+.1f}"
     if column.format == "integer":
         return f"{value:.0f}"
     return f"{value:.4g}"
@@ -104,11 +109,14 @@ def _rich_table(table: ReportTable) -> "RenderableType":
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for column in table.columns:
+    for place, column in enumerate(table.columns):
+        widest = max((len(shown(row[place], column)) for row in table.rows), default=0)
         made.add_column(
             Text(safe(column.title)),
             justify="right" if is_numeric(column) else "left",
             no_wrap=is_numeric(column),
+            # Numbers never fold, but they must not squeeze words to a letter a line either.
+            min_width=min(widest, _WORD_WIDTH),
             overflow="fold",
         )
     for row in table.rows:
@@ -160,7 +168,7 @@ def _csv(section: ReportSection) -> str:
 
 
 def _flat(column: Column) -> list[str]:
-    if column.format == "interval":
+    if column.format in ("interval", "range"):
         return [f"{column.name}_low", f"{column.name}_high"]
     return [column.name]
 

@@ -12,7 +12,7 @@ from study.registry import Registry
 if TYPE_CHECKING:
     from analysis.runs import Runs
 
-Format = Literal["text", "integer", "number", "percent", "interval"]
+Format = Literal["text", "integer", "number", "percent", "points", "interval", "range"]
 Value = str | int | float | bool | None | tuple[float, float]
 
 
@@ -23,7 +23,8 @@ class Column:
     Attributes:
         name: Its key in JSON and CSV: a metric's or param's own name where it is one.
         title: Its heading for people.
-        format: ``percent`` holds fractions; ``interval`` holds (low, high) in fractions.
+        format: ``percent`` holds fractions, ``points`` differences of them; ``interval`` holds
+            (low, high) in fractions, ``range`` in the column's own unit.
     """
 
     name: str

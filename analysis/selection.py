@@ -34,6 +34,20 @@ def require(trials: "pd.DataFrame", name: str) -> str:
     return name
 
 
+def metrics(trials: "pd.DataFrame", listed: str) -> list[str]:
+    """The metrics in a comma-separated list, each of which ``trials`` have a column of.
+
+    Raises:
+        ReportError: One is no metric, or none of theirs; with the nearest match.
+    """
+    known = [name for name in METRICS if name in trials.columns]
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise unknown("metric", name, known)
+    return list(dict.fromkeys(names))
+
+
 def where(trials: "pd.DataFrame", conditions: Sequence[str]) -> "pd.DataFrame":
     """The trials that meet every condition, e.g. ``pruning.schedule=app``, ``final_density<0.2``.
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # What tells replicates of one configuration apart.
 SEEDS = ("seed", "data.seed")
 
+# Where the data lies, and how many weights may be pruned, do not make a comparison unfair.
+UNCOMPARED = ("data.root", "data.download", "model.num_prunable", "model.num_parameters")
+
 # A density of a tenth is met by ⌊0.1·N + ½⌋ of N weights, which may be a little more.
 SIZE_TOLERANCE = 0.01
 
@@ -62,28 +65,6 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     half = float(t.ppf(0.5 + confidence / 2, n - 1)) * deviation / math.sqrt(n)
     return Interval(mean - half, mean + half)
-
-
-def bootstrap_interval(
-    values: Sequence[float], *, confidence: float = 0.95, seed: int = 0
-) -> Interval | None:
-    """Bias-corrected bootstrap interval of the mean over seeds.
-
-    None for fewer than two values, and for values that are all alike: there is nothing to draw.
-    """
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    if len(set(values)) < 2:
-        return None
-    found = bootstrap(
-        (list(values),),
-        np.mean,
-        confidence_level=confidence,
-        n_resamples=2000,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Interval(float(found.low), float(found.high))
 
 
 def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) -> "pd.Series":
@@ -145,15 +126,24 @@ def varying(trials: "pd.DataFrame") -> list[str]:
     ]
 
 
-def configurations(trials: "pd.DataFrame") -> "pd.Series":
+def configurations(trials: "pd.DataFrame", *, without: Sequence[str] = ()) -> "pd.Series":
     """A number for each trial's configuration: replicates, which differ in seeds alone, share it.
 
     Configurations are numbered from 0 by their first trial.
+
+    Args:
+        trials: One row a trial.
+        without: Params that may differ too, by their names or, ending in a dot, their section.
     """
     import pandas as pd
 
-    settings = [name for name in params_of(trials) if name not in SEEDS]
+    loose = tuple(name for name in without if name.endswith("."))
+    settings = [
+        name
+        for name in ("method", "architecture", "dataset", *params_of(trials))
+        if name not in (*SEEDS, *UNCOMPARED, *without) and not name.startswith(loose)
+    ]
     if trials.empty or not settings:
         return pd.Series(range(len(trials)), index=trials.index, dtype="int64")
-    text = trials[["method", "architecture", "dataset", *settings]].map(str)
-    return text.groupby(list(text.columns), sort=False).ngroup()
+    text = trials[settings].map(str)
+    return text.groupby(settings, sort=False).ngroup()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.report import Column, Format, ReportTable, Value
+from analysis.summary import Interval
 from analysis.wording import label
 from study.metrics import METRICS
 
@@ -28,6 +29,30 @@ def _format(name: str, frame: "pd.DataFrame") -> Format:
         return "text"
     values = frame[name].dropna()
     return "integer" if (values == values.round()).all() else "number"
+
+
+def measured(name: str, title: str = "") -> tuple[Column, Column]:
+    """Columns of a metric's value and of its 95 % interval."""
+    is_fraction = fraction(name)
+    return (
+        Column(name, title or label(name), "percent" if is_fraction else "number"),
+        Column(f"{name}_interval", "95 % interval", "interval" if is_fraction else "range"),
+    )
+
+
+def fraction(name: str) -> bool:
+    """Whether a metric is one, shown in percent."""
+    return name in METRICS and METRICS[name].high == 1
+
+
+def ends(interval: Interval | None, metric: str = "") -> Value:
+    """An interval as a cell, within the bounds of its metric."""
+    if interval is None:
+        return None
+    if metric not in METRICS:
+        return interval.low, interval.high
+    bounds = METRICS[metric]
+    return max(bounds.low, interval.low), min(bounds.high, interval.high)
 
 
 def cell(value: object) -> Value:

@@ -10,7 +10,18 @@ def percent(fraction: float) -> str:
         return "unknown"
     if value == 0 or value >= 99.95:
         return f"{value:.0f} %"
-    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
+    return f"{value:.1f} %" if abs(value) >= 1 else f"{value:.2g} %"
+
+
+def points(difference: float) -> str:
+    """How far two fractions are apart, whichever way: ``-0.0123`` → ``1.2 points``."""
+    value = abs(100 * difference)
+    return f"{value:.1f} points" if value >= 1 or value == 0 else f"{value:.2g} points"
+
+
+def probability(p: float) -> str:
+    """``p = 0.012``, or ``p < 0.001``."""
+    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
 
 
 def size(density: float) -> str:
@@ -47,6 +58,9 @@ LABELS = {
     "density": "weights kept",
     "stream.num_megabatches": "T",
     "samples_seen": "examples trained on",
+    "train_flops": "training FLOPs",
+    "train_flops_sparse": "training FLOPs, pruned weights not counted",
+    "generalization_gap": "generalization gap",
 }
 
 

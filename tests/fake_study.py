@@ -22,6 +22,7 @@ from study.tracking import names
 
 CHANCE = 0.9
 HOLDOUT = 360
+NUM_PRUNABLE = 1000
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class FakeTrial:
     megabatches: int | None = None  # None: all
     harm: float = 0.0  # added to every error
     reason: str = ""
+    architecture: str = "small_conv"
 
     @property
     def key(self) -> str:
@@ -61,7 +63,8 @@ class FakeTrial:
             "data.dataset": "digits",
             "data.seed": 0,
             "data.holdout_size": HOLDOUT,
-            "model.architecture": "small_conv",
+            "model.architecture": self.architecture,
+            "model.num_prunable": NUM_PRUNABLE,
             "stream.num_megabatches": self.t,
             "pruning.schedule": self.method,
             "pruning.final_density": self.density,
@@ -77,7 +80,7 @@ class FakeTrial:
             hyperparameters={"pruning.final_density": self.density},
             tags={
                 names.TAG_METHOD: self.method,
-                names.TAG_ARCHITECTURE: "small_conv",
+                names.TAG_ARCHITECTURE: self.architecture,
                 names.TAG_DATASET: "digits",
                 names.TAG_FINGERPRINT: "f" * 16,
             },
@@ -101,6 +104,7 @@ class FakeTrial:
             "service_error": metrics.service_error(errors, chance=CHANCE),
             "anytime_error": metrics.anytime_error(errors, chance=CHANCE),
             "final_error": errors[-1],
+            "mean_error": metrics.mean_error(errors),
             "final_density": density,
             "test_service_error": metrics.service_error(errors, chance=CHANCE) + 0.01,
             "test_final_error": errors[-1] + 0.01,
@@ -116,6 +120,8 @@ class FakeTrial:
                 "density": density,
                 "sparsity": 1 - density,
                 "samples_seen": 10_000.0 * (k + 1) / self.t,
+                "train_flops": 1e9 * (k + 1) / self.t,
+                "generalization_gap": 0.02 * k - 0.002 * k * k,
                 "seconds": 1.5,
             },
             summary=summary if last else {},

@@ -41,19 +41,6 @@ def test_the_interval_over_seeds_is_students() -> None:
     assert summary.mean_interval([1.0]) is None
 
 
-def test_the_bootstrap_interval_holds_the_mean_and_is_the_same_each_time() -> None:
-    values = list(np.random.default_rng(1).normal(size=30))
-    interval = summary.bootstrap_interval(values)
-    students = summary.mean_interval(values)
-    assert interval is not None
-    assert students is not None
-    assert float(np.mean(values)) in interval
-    assert interval == summary.bootstrap_interval(values)
-    assert interval.low == pytest.approx(students.low, abs=0.1)
-    assert interval.high == pytest.approx(students.high, abs=0.1)
-    assert summary.bootstrap_interval([0.5, 0.5]) is None
-
-
 def _points(*rows: tuple[float, float, str]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=["error", "accuracy", "outcome"])
     return frame.assign(number=range(len(rows)))

@@ -1,0 +1,148 @@
+"""Which schedule: methods at equal density, paired by seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from analysis import selection, summary
+from analysis.arms import Comparison, Pairs, arms, listed, pairs
+from analysis.baseline import DENSE, measure
+from analysis.comparison import uncounted
+from analysis.contrast import differences, forest, told
+from analysis.frames import T
+from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
+from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
+from analysis.statistics.resampling import interquartile_mean, stratified_interval
+from analysis.tables import cell, ends, measured
+from analysis.wording import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs import Runs
+
+TITLE = "Which schedule, and is the difference real?"
+_MAX_SENTENCES = 6
+_MAX_ROWS = 12
+
+
+@REPORTS.register("methods")
+@dataclass(frozen=True)
+class MethodsReport(Report):
+    """Dense, one-shot, APP and others at equal density, T and examples, paired by seed."""
+
+    position: ClassVar[int] = 20
+
+    metrics: str = field(
+        default="",
+        metadata={
+            "help": "Metrics, comma-separated: the first is compared, all are shown over seeds."
+        },
+    )
+
+    def build(self, runs: "Runs") -> ReportSection:
+        """What is separable, the differences with intervals, and means over seeds."""
+        by = measure(runs)
+        given = selection.metrics(runs.trials, self.metrics)
+        shown = given or [by.service, by.final, f"test_{by.service}"]
+        metric = shown[0]
+        found = pairs(runs, metric)
+        pooled = sorted(listed(found.pooled()), key=_order)
+        single = list(listed(found.in_each_setting()))
+        tables = []
+        if pooled:
+            tables.append(differences("Differences", pooled, metric))
+            if len(single) > len(pooled):
+                each = differences("In each configuration", single, metric)
+                tables.append(replace(each, folded=len(single) > _MAX_ROWS))
+        seeds = _over_seeds(runs, shown)
+        figure = forest("methods", [c for c, _ in pooled], [c for c, _ in single], metric)
+        return ReportSection(
+            TITLE,
+            (
+                *_verdicts(pooled, metric),
+                *(_alone(single) if len(single) > len(pooled) else []),
+                *_left_out(found),
+                *uncounted(runs),
+            ),
+            figures=(figure,) if pooled else (),
+            tables=(*tables, *seeds),
+        )
+
+
+def _order(pair: tuple[Comparison, float]) -> tuple[bool, str, str, str]:
+    comparison, _ = pair
+    return comparison.b == DENSE, comparison.a, comparison.b, comparison.density
+
+
+def _verdicts(pooled: Sequence[tuple[Comparison, float]], metric: str) -> list[str]:
+    if not pooled:
+        return [
+            "No two methods can be compared: it takes at least two seeds with which two methods "
+            "were run at equal density, and all else equal too."
+        ]
+    said = [
+        told(comparison, p, metric, family=len(pooled))
+        for comparison, p in pooled[:_MAX_SENTENCES]
+    ]
+    if len(pooled) > len(said):
+        said.append(f"{count(len(pooled) - len(said), 'more comparison')} in the table.")
+    return said
+
+
+def _alone(single: Sequence[tuple[Comparison, float]]) -> list[str]:
+    """What single configurations can tell with their few seeds."""
+    most = max(comparison.result.num_pairs for comparison, _ in single)
+    if len(single) * smallest_p(most) < SIGNIFICANCE:
+        return []
+    return [
+        f"Single configurations have {count(most, 'pair')} at most: too few to tell any of "
+        f"{len(single)} comparisons from chance, which takes {pairs_needed(len(single))}."
+    ]
+
+
+def _left_out(found: Pairs) -> list[str]:
+    said = []
+    if found.num_alone:
+        said.append(
+            f"{count(found.num_alone, 'finished pruned trial')} could not be compared with "
+            f"another schedule: no trial with the same seed and settings ended at the same "
+            f"density, to the weight."
+        )
+    if found.num_unequal:
+        said.append(
+            f"{count(found.num_unequal, 'pair')} of trials saw different numbers of examples and "
+            f"{'is' if found.num_unequal == 1 else 'are'} left out."
+        )
+    return said
+
+
+def _over_seeds(runs: "Runs", metrics: Sequence[str]) -> tuple[ReportTable, ...]:
+    """Interquartile means of every configuration that finished with several seeds."""
+    trials = runs.complete
+    groups = [
+        group for _, group in trials.groupby(summary.configurations(trials)) if len(group) > 1
+    ]
+    if not groups:
+        return ()
+    shown = [name for name in metrics if name in trials and trials[name].notna().any()]
+    columns = [Column("arm", "method"), Column("architecture", "architecture")]
+    columns += [Column(T, "T", "integer"), Column("density", "weights kept", "percent")]
+    columns.append(Column("seeds", "seeds", "integer"))
+    for name in shown:
+        columns += measured(name)
+    named = arms(trials)
+    rows = tuple(_row(group, named, shown) for group in groups)
+    title = "Each configuration over its seeds"
+    return (ReportTable(title, tuple(columns), rows, folded=len(rows) > _MAX_ROWS),)
+
+
+def _row(group: "pd.DataFrame", named: "pd.Series", metrics: Sequence[str]) -> tuple[Value, ...]:
+    first = group.iloc[0]
+    row: list[Value] = [str(named[group.index[0]]), cell(first["architecture"]), cell(first[T])]
+    row += [cell(group["density"].mean()), len(group)]
+    for name in metrics:
+        values = [float(value) for value in group[name].dropna()]
+        row.append(interquartile_mean(values) if values else None)
+        row.append(ends(stratified_interval([values]), name) if values else None)
+    return tuple(row)

@@ -1,0 +1,1 @@
+"""Pure statistics: numbers in, numbers out. SciPy is imported where it is used."""
