@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.anytime-pruning-study
 
-.PHONY: study install test lint format test-slow gpu clean
+.PHONY: study install test lint format test-slow bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -33,6 +33,9 @@ format: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+bench: install
+	$(BIN)/python -m benchmarks
 
 gpu: install
 	$(BIN)/python -m pytest -m gpu

@@ -1,0 +1,135 @@
+"""Images per second through SGD and evaluation: reference-style, ours in fp32, ours in bf16."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks import reference_loop
+from benchmarks.table import Figure
+from benchmarks.timing import interleaved, median_ratio, seconds_of
+from study.data.batches import ImagePool
+from study.models.architecture import ARCHITECTURES
+from study.models.flops import TRAINING_PER_FORWARD, layer_flops
+from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
+from study.training import epochs
+from study.training.optimiser import OptimiserSpec
+from study.training.precision import memory_format
+
+Precision = Literal["fp32", "bf16"]
+
+IMAGE_SHAPE = (3, 32, 32)
+BATCH_SIZE = 64
+DENSITY = 0.3664
+CPU = torch.device("cpu")
+OPTIMISER = OptimiserSpec(lr=0.01, momentum=0.9, weight_decay=1e-4)
+# Enough images for a second or more on two cores.
+NUM_IMAGES = {"resnet20": 1280, "resnet18": 256, "vgg16_bn": 256}
+MATMUL_SIDE = 4096
+
+
+def images_of(num: int) -> tuple[np.ndarray, np.ndarray]:
+    """``num`` images of noise with labels; speed does not depend on what they show."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (num, *IMAGE_SHAPE), dtype=np.uint8)
+    return images, rng.integers(0, 10, num)
+
+
+def network(name: str) -> nn.Module:
+    """A network for CIFAR images, always the same weights."""
+    torch.manual_seed(0)
+    return ARCHITECTURES.get(name)().build(IMAGE_SHAPE, 10)
+
+
+def random_mask(model: nn.Module) -> Mask:
+    """A mask of about ``DENSITY`` over all prunable weights."""
+    generator = torch.Generator().manual_seed(0)
+    parameters = prunable_parameters(model)
+    return Mask(
+        {n: torch.rand(p.shape, generator=generator) < DENSITY for n, p in parameters.items()}
+    )
+
+
+def reference(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """One epoch of training and one evaluation, reference-style."""
+    images, labels = images_of(NUM_IMAGES[name])
+    model = network(name)
+    reference_loop.hook_masks(model, DENSITY)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    augmented = reference_loop.loader(images, labels, batch_size=BATCH_SIZE, augment=True)
+    plain = reference_loop.loader(images, labels, batch_size=BATCH_SIZE, augment=False)
+    return (
+        lambda: reference_loop.train_epoch(model, optimiser, augmented),
+        lambda: reference_loop.count_errors(model, plain),
+    )
+
+
+def ours(name: str, precision: Precision) -> tuple[Callable[[], object], Callable[[], object]]:
+    """One epoch of training and one evaluation, as a trial does them."""
+    images, labels = images_of(NUM_IMAGES[name])
+    model = network(name).to(memory_format=memory_format(precision, CPU))
+    mask = random_mask(model)
+    mask.apply_(model)
+    optimiser = OPTIMISER.build(model)
+    pool = ImagePool(images, labels, mean=(0.5,) * 3, std=(0.25,) * 3, device=CPU)
+    order = np.arange(len(labels))
+    how = epochs.EpochTraining(
+        optimiser=OPTIMISER,
+        batch_size=BATCH_SIZE,
+        augment=True,
+        precision=precision,
+        seed=0,
+        position=(0, 0),
+        first_step=0,
+        num_steps=epochs.num_steps([len(labels)], BATCH_SIZE),
+    )
+    return (
+        lambda: epochs.train_epoch_(model, optimiser, mask, pool, order, how),
+        lambda: epochs.count_errors(model, pool, order, precision=precision),
+    )
+
+
+def matmul_flops_per_second(dtype: torch.dtype, *, repeats: int = 5) -> float:
+    """The machine's rate on large square matrices, the best of a few."""
+    left, right = (torch.randn(MATMUL_SIDE, MATMUL_SIDE).to(dtype) for _ in range(2))
+    best = min(seconds_of(lambda: left @ right) for _ in range(repeats + 1))
+    return 2 * MATMUL_SIDE**3 / best
+
+
+def measure(*, repeats: int = 5) -> list[Figure]:
+    """All figures of this suite."""
+    figures = []
+    rates = {
+        "fp32": matmul_flops_per_second(torch.float32),
+        "bf16": matmul_flops_per_second(torch.bfloat16),
+    }
+    for name, num_images in NUM_IMAGES.items():
+        made = {
+            "reference": reference(name),
+            "fp32": ours(name, "fp32"),
+            "bf16": ours(name, "bf16"),
+        }
+        train = interleaved({key: both[0] for key, both in made.items()}, repeats=repeats)
+        evaluate = interleaved({key: both[1] for key, both in made.items()}, repeats=repeats)
+        flops = TRAINING_PER_FORWARD * layer_flops(network(name), IMAGE_SHAPE).forward
+        rate = num_images / train["reference"].median
+        figures.append(Figure("training", f"{name} reference-style", rate, "images/s"))
+        for precision, target in (("fp32", "≥ 1.2"), ("bf16", "≥ 2.0")):
+            rate = num_images / train[precision].median
+            ratio = median_ratio(train["reference"], train[precision])
+            share = flops * rate / rates[precision]
+            goal = "≥ 0.75" if precision == "bf16" and name != "resnet20" else ""
+            figures += [
+                Figure("training", f"{name} {precision}", rate, "images/s"),
+                Figure("training", f"{name} {precision} / reference-style", ratio, "×", target),
+                Figure("training", f"{name} {precision} FLOP/s / matmul rate", share, "", goal),
+            ]
+        for precision in ("fp32", "bf16"):
+            ratio = median_ratio(evaluate["reference"], evaluate[precision])
+            figures.append(
+                Figure("evaluation", f"{name} {precision} / reference-style", ratio, "×")
+            )
+    return figures
