@@ -100,7 +100,7 @@ def _traces(series: Series, place: int, shown: bool, theme: Theme) -> "list[go.S
                     **common,
                     y=edge,
                     mode="lines",
-                    line={"width": 0, "shape": "hv"},
+                    line={"width": 0, "shape": "hv" if series.mark == "steps" else "linear"},
                     fill=fill,
                     fillcolor=_see_through(tint),
                     showlegend=False,
@@ -255,8 +255,7 @@ def _axis(axis: Axis, theme: Theme) -> dict[str, Any]:
     if axis.span:
         made["range"] = list(axis.span)
     if axis.log:
-        made |= {
-            "type": "log",
-            "tickvals": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
-        }
+        made["type"] = "log"
+    if axis.log and axis.percent:
+        made["tickvals"] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
     return made

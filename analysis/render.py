@@ -15,7 +15,7 @@ from analysis.wording import bounds, percent
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 10_000  # as wide as a table likes: nothing is folded, a sentence is one line
 _WORD_WIDTH = 14
 
 
@@ -98,9 +98,18 @@ def _renderables(section: ReportSection, notes: Sequence[str]) -> "list[Renderab
 
     parts: list[RenderableType] = [Text(safe(section.title), style="bold")]
     parts += [Text(safe(sentence)) for sentence in section.sentences]
-    parts += [_rich_table(table) for table in section.tables if table.rows]
+    for table in section.tables:
+        if table.rows:
+            parts += _titled(table, section)
     parts += [Text(f"Note: {safe(note)}", style="yellow") for note in notes]
     return parts
+
+
+def _titled(table: ReportTable, section: ReportSection) -> "list[RenderableType]":
+    from rich.text import Text
+
+    own = [Text(f"\n{safe(table.title)}", style="bold")] if table.title != section.title else []
+    return [*own, _rich_table(table)]
 
 
 def _rich_table(table: ReportTable) -> "RenderableType":
@@ -130,6 +139,8 @@ def _markdown(section: ReportSection, notes: Sequence[str]) -> str:
     for sentence in section.sentences:
         lines += [_md(sentence), ""]
     for table in section.tables:
+        if table.title != section.title:
+            lines += [f"### {_md(table.title)}", ""]
         lines += [
             _md_row([column.title for column in table.columns]),
             _md_row(["---:" if is_numeric(column) else "---" for column in table.columns]),

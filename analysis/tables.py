@@ -11,6 +11,7 @@ from study.metrics import METRICS
 if TYPE_CHECKING:
     import pandas as pd
 
+_TOO_LONG = 10_000_000  # whole numbers beyond are shown by their first digits
 _PERCENT_PARAMS = ("pruning.final_density", "pruning.rate")
 
 
@@ -28,6 +29,8 @@ def _format(name: str, frame: "pd.DataFrame") -> Format:
     if types.is_bool_dtype(frame[name]) or not types.is_numeric_dtype(frame[name]):
         return "text"
     values = frame[name].dropna()
+    if len(values) and values.abs().max() >= _TOO_LONG:
+        return "number"
     return "integer" if (values == values.round()).all() else "number"
 
 

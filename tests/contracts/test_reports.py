@@ -10,6 +10,7 @@ import pytest
 from plotly import graph_objects as go
 
 from analysis import drawing, render
+from analysis.errors import ReportError
 from analysis.report import REPORTS, Report, load_reports
 from analysis.runs import Runs
 from study.registry import hyperparameters
@@ -110,26 +111,50 @@ def test_a_report_says_what_it_is_and_each_option_has_a_default_and_help(name: s
     assert pickle.loads(pickle.dumps(cls())) == cls()
 
 
-def test_only_finished_trials_are_ringed_and_the_others_are_grey() -> None:
+def test_the_front_is_ringed_and_coloured_and_all_else_is_grey() -> None:
     runs = runs_of(usual())
-    (figure,) = REPORTS.get("tradeoff")().build(runs).figures
+    figure = REPORTS.get("pareto")().build(runs).figures[0]
     (panel,) = figure.panels
-    grey = [s for s in panel.series if s.name == "not finished"]
-    assert {x for s in grey for x in s.x} == set(
+    stopped = [s for s in panel.series if s.name == "not finished"]
+    assert {x for s in stopped for x in s.x} == set(
         runs.trials.loc[runs.trials["number"].isin([15, 17]), "density"]
     )
-    assert all(not s.method and not s.ringed for s in grey)
-    ringed = sum(len(s.x) for s in panel.series if s.ringed)
-    assert ringed == 4
+    ringed = [s for s in panel.series if s.ringed]
+    assert sum(len(s.x) for s in ringed) == 4
+    assert all(s.method for s in ringed)
+    assert all(not s.method for s in panel.series if not s.ringed)
     shown = sum(len(s.x) for s in panel.series if s.mark == "points")
     assert shown == 17  # all but the one that failed before its first megabatch
 
 
 def test_the_stripe_is_the_interval_of_the_best_dense_trial() -> None:
-    (figure,) = REPORTS.get("tradeoff")().build(runs_of(usual())).figures
+    figure = REPORTS.get("pareto")().build(runs_of(usual())).figures[0]
     (band,) = figure.panels[0].bands
     assert band.text == "dense, T = 8: 13.8 % [10.6, 17.7]"
     assert band.low < band.value < band.high
+
+
+def test_the_front_is_of_the_metrics_asked_for_and_no_other_number_of_them() -> None:
+    report = REPORTS.get("pareto")
+    runs = runs_of(usual())
+    made = report(metrics="final_error,stream").build  # type: ignore[call-arg]  # its own option
+    with pytest.raises(ReportError, match="there is no metric 'stream'"):
+        made(runs)
+    with pytest.raises(ReportError, match="two or three metrics"):
+        report(metrics="final_error").build(runs)  # type: ignore[call-arg]  # its own option
+    section = report(metrics="final_error,final_density,mean_error").build(runs)  # type: ignore[call-arg]  # its own option
+    assert [f.name for f in section.figures] == [
+        "pareto-final-density",
+        "pareto-mean-error",
+        "pareto-hypervolume",
+    ]
+
+
+def test_the_hypervolume_counts_finished_trials_alone_and_never_falls() -> None:
+    section = REPORTS.get("pareto")().build(runs_of(usual()))
+    (line,) = section.figures[-1].panels[0].series
+    assert len(line.x) == 15
+    assert list(line.y) == sorted(line.y)
 
 
 def test_curves_show_the_baselines_of_equal_length_and_hold_what_was_recorded() -> None:
@@ -154,9 +179,8 @@ def test_curves_of_several_seeds_are_their_mean_with_an_interval() -> None:
     assert dense.low[-1] < dense.y[-1] < dense.high[-1]
 
 
-def test_the_best_trials_are_the_front_with_the_dense_that_each_compares_with() -> None:
-    (table,) = REPORTS.get("best")().build(runs_of(usual())).tables
-    rows = render.records(table)
+def test_the_front_is_listed_with_the_dense_that_each_compares_with() -> None:
+    rows = render.records(REPORTS.get("pareto")().build(runs_of(usual())).tables[0])
     assert [row["number"] for row in rows] == [10, 12, 13, 14]
     assert {row["dense_service_error"] for row in rows} == {rows[0]["service_error"]}
 

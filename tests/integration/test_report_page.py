@@ -19,6 +19,7 @@ from analysis import cli
 from analysis.answer import answer
 from analysis.errors import ReportError
 from analysis.page import write_report
+from analysis.report import REPORTS
 from analysis.runs import load
 from study.results import Outcome, TrialHistory
 from study.tracking import names
@@ -122,7 +123,7 @@ def test_the_page_of_any_study_is_whole_and_tells_the_answer(
     written = write_report(name, tracking_uri=uri, out=tmp_path / "new" / "folder")
     assert written.page == tmp_path / "new" / "folder" / "index.html"
     html = written.page.read_text(encoding="utf-8")
-    for section in ("answer", "tradeoff", "curves", "best", "runs", "notes", "reading"):
+    for section in ("answer", *REPORTS, "notes", "reading"):
         assert f'<section id="{section}"' in html
     assert written.sentences[0] in html
     assert [path.name for path in written.page.parent.iterdir()] == ["index.html"]
@@ -277,7 +278,7 @@ def test_every_table_of_the_page_has_the_rows_of_its_report_in_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
-    for name in ("tradeoff", "curves", "best", "runs"):
+    for name in REPORTS:
         _, out, _ = _report(
             capfd, monkeypatch, name, "usual", "--format", "json", "--tracking-uri", uri
         )

@@ -1,0 +1,116 @@
+"""Trials that differ in the number of megabatches alone."""
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis import summary
+from analysis.arms import arms
+from analysis.frames import KEY, STEP, T
+from analysis.statistics.paired import PairedDifference, holm, paired_difference
+from analysis.statistics.resampling import interquartile_mean
+from analysis.statistics.turning import Turn, largest_turn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs import Runs
+
+
+@dataclass(frozen=True, eq=False)
+class AtLength:
+    """One configuration at one T.
+
+    Attributes:
+        arm: Its method.
+        family: Number of the configuration, T apart.
+        t: Its number of megabatches.
+        trials: Its trials, one a seed.
+    """
+
+    arm: str
+    family: int
+    t: int
+    trials: "pd.DataFrame"
+
+
+def families(runs: "Runs") -> list[AtLength]:
+    """Finished trials by configuration and T, for the configurations that ran at several T."""
+    trials = runs.complete[runs.complete[T].notna()]
+    if trials.empty:
+        return []
+    family = summary.configurations(trials, without=(T,))
+    several = trials.groupby(family)[T].transform("nunique") > 1
+    named = arms(trials)
+    found = []
+    for _, group in trials[several].groupby([family[several], T]):
+        first = group.index[0]
+        found.append(AtLength(str(named[first]), int(family[first]), int(group[T].iloc[0]), group))
+    return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one T to the next: what it changes, and at how many times the cost."""
+
+    start: int
+    end: int
+    result: PairedDifference
+    p: float
+    cost: float
+
+
+def steps(found: list[AtLength], metric: str, cost: str) -> list[Step]:
+    """Differences in ``metric`` between successive T within pairs of one seed, p by Holm.
+
+    Only steps with at least two pairs; ``cost`` is the ratio of a metric's means.
+    """
+    lengths = sorted({at.t for at in found})
+    by_place = {(at.family, at.t): _by_seed(at.trials)[["_seed", metric, cost]] for at in found}
+    made = []
+    for start, end in itertools.pairwise(lengths):
+        strata, ratios = [], []
+        for family in sorted({at.family for at in found}):
+            a, b = by_place.get((family, end)), by_place.get((family, start))
+            if a is None or b is None:
+                continue
+            both = a.merge(b, on="_seed", suffixes=("_a", "_b"))
+            both = both[both[[f"{metric}_a", f"{metric}_b"]].notna().all(axis=1)]
+            if len(both):
+                strata.append(list((both[f"{metric}_a"] - both[f"{metric}_b"]).astype(float)))
+                ratios += [float(r) for r in (both[f"{cost}_a"] / both[f"{cost}_b"]).dropna()]
+        if sum(map(len, strata)) > 1:
+            ratio = interquartile_mean(ratios) if ratios else float("nan")
+            made.append((start, end, paired_difference(strata), ratio))
+    adjusted = holm([result.p for _, _, result, _ in made])
+    return [
+        Step(start, end, result, p, ratio)
+        for (start, end, result, ratio), p in zip(made, adjusted, strict=True)
+    ]
+
+
+def _by_seed(trials: "pd.DataFrame") -> "pd.DataFrame":
+    seeds = [name for name in summary.SEEDS if name in trials]
+    text = trials[seeds].map(str).agg("|".join, axis=1)
+    return trials.assign(_seed=text).drop_duplicates("_seed")
+
+
+def turns(runs: "Runs", metric: str) -> "list[tuple[pd.DataFrame, Turn, float]]":
+    """The largest turn along the stream of each configuration with seeds enough, p by Holm.
+
+    Seeds whose curve has a gap are left out.
+    """
+    rows = runs.megabatches[[KEY, STEP, metric]].dropna()
+    if rows.empty:
+        return []
+    curves = rows.pivot(index=KEY, columns=STEP, values=metric)
+    trials = runs.complete[runs.complete[T].notna()]
+    found = []
+    for _, group in trials.groupby(summary.configurations(trials)):
+        length = int(group[T].iloc[0])
+        own = curves.reindex(index=list(group[KEY]), columns=range(length)).dropna()
+        turn = largest_turn(own.to_numpy().tolist()) if len(own) else None
+        if turn is not None:
+            found.append((group, turn))
+    adjusted = holm([turn.p for _, turn in found])
+    return [(group, turn, p) for (group, turn), p in zip(found, adjusted, strict=True)]
