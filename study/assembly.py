@@ -206,7 +206,17 @@ def _training_spec(
         reset_optimizer=training.reset_optimizer,
         augment=augment,
         precision=resolve_precision(training.precision, device),
+        compile=_may_compile(training.compile, device),
     )
+
+
+def _may_compile(is_asked: bool, device: torch.device) -> bool:
+    if is_asked and device.type == "cpu":
+        raise ValueError(
+            "training.compile is for GPUs: on a CPU it gains nothing over what is done anyway, and "
+            "costs a minute; leave it out"
+        )
+    return is_asked
 
 
 def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:

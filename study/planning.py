@@ -17,7 +17,12 @@ from study.data.stream import cut_stream
 from study.models.flops import layer_flops, training_flops
 from study.pruning.prunable import prunable_parameters
 from study.training.epochs import EVALUATION_BATCH_SIZE
-from study.training.precision import autocast, resolve_device, resolve_precision
+from study.training.precision import (
+    autocast,
+    memory_format,
+    resolve_device,
+    resolve_precision,
+)
 
 _WARM_UP_STEPS = 2
 _TIMED_STEPS = 5
@@ -167,7 +172,7 @@ def measure_speed(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) -
     """Time a few steps of training and evaluation on made-up images."""
     device = resolve_device(trial.training.device)
     precision = resolve_precision(trial.training.precision, device)
-    model = model.to(device)
+    model = model.to(device).to(memory_format=memory_format(precision, device))
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
     generator = torch.Generator().manual_seed(0)
 

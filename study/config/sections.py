@@ -133,6 +133,7 @@ class TrainingSection(Section):
     augment: bool | None = None
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: bool = False
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -1,7 +1,9 @@
 """Mini-batches of normalised images, cropped and flipped, on the device: the hot path."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - everybody's name for it
 from torch import Tensor
@@ -85,42 +87,68 @@ class ImagePool:
         Raises:
             ValueError: Augmentation without a generator.
         """
-        if augment and generator is None:
-            raise ValueError("augment needs a generator to draw crops and flips from")
+        crops = None
+        if augment:
+            if generator is None:
+                raise ValueError("augment needs a generator to draw crops and flips from")
+            crops = _Crops.draw(len(order), generator).to(self._device)
+        # One transfer for the whole pass: a step waits for nothing.
+        resident_order = None if self._resident is None else _put(order, self._device)
         num_steps = num_minibatches(len(order), batch_size)
         for step in range(num_steps):
             stop = len(order) if step == num_steps - 1 else (step + 1) * batch_size
-            images, labels = self._take(order[step * batch_size : stop])
-            if augment:
-                assert generator is not None
-                images = self._crop_and_flip(images, generator)
+            chosen = slice(step * batch_size, stop)
+            if self._resident is None or resident_order is None:
+                images = torch.from_numpy(self._images.take(order[chosen], axis=0))
+                labels = torch.from_numpy(self._labels.take(order[chosen]))
+            else:
+                images, labels = (t[resident_order[chosen]] for t in self._resident)
+            if crops is not None:
+                images = crops.apply(images, chosen)
             yield images.to(torch.float32).mul_(self._scale).add_(self._shift), labels
 
-    def _take(self, chosen: IndexArray) -> tuple[Tensor, Tensor]:
-        if self._resident is not None:
-            images, labels = self._resident
-            index = torch.tensor(chosen, device=self._device)
-            return images[index], labels[index]
-        return (
-            torch.from_numpy(self._images.take(chosen, axis=0)),
-            torch.from_numpy(self._labels.take(chosen)),
+
+@dataclass(frozen=True)
+class _Crops:
+    """How each image of a pass is cropped and whether it is mirrored.
+
+    Attributes:
+        corners: Row and column of the upper left corner in the padded image, ``int64 [2, N, 1]``.
+        mirrored: ``bool [N, 1]``.
+    """
+
+    corners: Tensor
+    mirrored: Tensor
+
+    @classmethod
+    def draw(cls, num_images: int, generator: torch.Generator) -> "_Crops":
+        corners = torch.randint(2 * CROP_PADDING + 1, (2, num_images, 1), generator=generator)
+        mirrored = torch.randint(2, (num_images, 1), generator=generator).bool()
+        return cls(corners, mirrored)
+
+    def to(self, device: torch.device) -> "_Crops":
+        return _Crops(
+            self.corners.to(device, non_blocking=True), self.mirrored.to(device, non_blocking=True)
         )
 
-    def _crop_and_flip(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def apply(self, images: Tensor, chosen: slice) -> Tensor:
         """One gather over the flat pixels of the padded images, still uint8."""
         size, channels, height, width = images.shape
-        corners = torch.randint(2 * CROP_PADDING + 1, (2, size, 1), generator=generator)
-        mirrored = torch.randint(2, (size, 1), generator=generator).bool()
         padded_width = width + 2 * CROP_PADDING
-        rows = corners[0] + torch.arange(height)
-        columns = corners[1] + torch.where(
-            mirrored, torch.arange(width - 1, -1, -1), torch.arange(width)
+        across = torch.arange(width, device=images.device)
+        rows = self.corners[0, chosen] + torch.arange(height, device=images.device)
+        columns = self.corners[1, chosen] + torch.where(
+            self.mirrored[chosen], across.flip(0), across
         )
         pixels = (rows * padded_width).unsqueeze(2) + columns.unsqueeze(1)
-        index = pixels.view(size, 1, height * width).to(self._device)
+        index = pixels.view(size, 1, height * width)
         padded = F.pad(images, (CROP_PADDING,) * 4).flatten(2)
         gathered = padded.gather(2, index.expand(-1, channels, -1))
         return gathered.view(size, channels, height, width)
+
+
+def _put(order: IndexArray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(order)).to(device, non_blocking=True)
 
 
 def _per_channel(values: Tensor, device: torch.device) -> Tensor:

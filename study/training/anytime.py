@@ -69,6 +69,7 @@ class AnytimeLearner:
         self.model = self.fresh_model("initialisation")
         self.mask = Mask.dense(prunable_parameters(self.model, exclude=spec.pruning.exclude))
         self._optimiser = spec.training.optimiser.build(self.model)
+        self._forward = torch.compile(self.model) if spec.training.compile else None
         self._lessons = Lessons(data.megabatches, spec.replay, spec.training, seed=spec.seed)
         self._flops = layer_flops(self.model, data.image_shape)
         self._terms = ServiceTerms(
@@ -189,6 +190,7 @@ class AnytimeLearner:
                 position=position,
                 first_step=steps.start,
                 num_steps=total_steps,
+                forward=self._forward,
             ),
         )
         metrics = {

@@ -1,6 +1,6 @@
 """How long a megabatch is trained, one pass over it, and evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,6 +81,7 @@ class EpochTraining:
     Attributes:
         position: 0-based megabatch and epoch.
         first_step, num_steps: Steps of the megabatch before this epoch, and in all.
+        forward: The network's forward pass where it is compiled; else its own.
     """
 
     optimiser: OptimiserSpec
@@ -91,6 +92,7 @@ class EpochTraining:
     position: tuple[int, int]
     first_step: int
     num_steps: int
+    forward: Callable[[Tensor], Tensor] | None = None
 
 
 def train_epoch_(
@@ -112,6 +114,7 @@ def train_epoch_(
     device = next(model.parameters()).device
     augmentation = torch_generator(how.seed, "augmentation", *how.position)
     masked = _masked_parameters(model, mask)
+    forward = model if how.forward is None else how.forward
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     num_correct = torch.zeros((), dtype=torch.int64, device=device)
     model.train()
@@ -123,7 +126,7 @@ def train_epoch_(
             for group in optimiser.param_groups:
                 group["lr"] = how.optimiser.lr_at(step, num_steps=how.num_steps)
             with autocast(how.precision, device):
-                logits = model(inputs)
+                logits = forward(inputs)
                 loss = functional.cross_entropy(logits, labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch's

@@ -53,7 +53,10 @@ class PruningSpec:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How a megabatch is trained: exactly one of ``epochs`` and ``total_samples`` is given."""
+    """How a megabatch is trained: exactly one of ``epochs`` and ``total_samples`` is given.
+
+    ``compile`` trains through ``torch.compile``, which pays on a GPU; evaluation and scores do not.
+    """
 
     optimiser: OptimiserSpec
     epochs: int | None
@@ -63,6 +66,7 @@ class TrainingSpec:
     reset_optimizer: bool
     augment: bool
     precision: Literal["fp32", "bf16"]
+    compile: bool = False
 
 
 @dataclass(frozen=True)
