@@ -213,8 +213,8 @@ def _training_spec(
 def _may_compile(is_asked: bool, device: torch.device) -> bool:
     if is_asked and device.type == "cpu":
         raise ValueError(
-            "training.compile is for GPUs: on a CPU it gains nothing over what is done anyway, and "
-            "costs a minute; leave it out"
+            "training.compile is for GPUs, and this trial is on the CPU, where it was measured to "
+            "gain nothing; leave it out"
         )
     return is_asked
 

@@ -55,7 +55,7 @@ class PruningSpec:
 class TrainingSpec:
     """How a megabatch is trained: exactly one of ``epochs`` and ``total_samples`` is given.
 
-    ``compile`` trains through ``torch.compile``, which pays on a GPU; evaluation and scores do not.
+    ``compile`` trains through ``torch.compile``; evaluation and scores never do.
     """
 
     optimiser: OptimiserSpec

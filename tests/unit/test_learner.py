@@ -1,5 +1,5 @@
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -7,7 +7,8 @@ from torch import Tensor
 
 from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
 from study.results import EpochRecord, MegabatchRecord, TrialError
-from tests.small_trials import learner, trained, trial
+from study.training.anytime import AnytimeLearner
+from tests.small_trials import learner, numbers, trained, trial
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,18 @@ def test_a_new_optimiser_begins_without_momentum_only_where_asked_for() -> None:
             if isinstance(record, MegabatchRecord) and before is None:
                 before = made._optimiser
         assert (made._optimiser is not before) == reset
+
+
+def test_compilation_is_refused_on_a_cpu() -> None:
+    with pytest.raises(ValueError, match=r"training\.compile is for GPUs"):
+        learner(trial(training__compile=True, training__device="cpu"))
+
+
+def test_a_compiled_forward_pass_is_what_trains() -> None:
+    made = learner(trial())
+    spec = replace(made.spec, training=replace(made.spec.training, compile=True))
+    with torch.compiler.set_stance("force_eager"):  # the path, without a compiler
+        compiled = AnytimeLearner(made.data, made._build_model, spec, made.device)
+        for one, other in zip(made.run(), compiled.run(), strict=True):
+            assert type(one) is type(other)
+    assert numbers(compiled.history) == numbers(made.history)
