@@ -58,7 +58,7 @@ def html(
     from analysis.store import default_uri
 
     # A study's name is the user's, and need not be a folder's.
-    folder = re.sub(r"[^\w.-]+", "_", study).strip(".") or "study"
+    folder = re.sub(r"[^A-Za-z0-9_.-]+", "_", study)[:80].strip(".") or "study"
     written = write_report(
         study,
         tracking_uri=tracking_uri or default_uri(),

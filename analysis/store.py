@@ -1,7 +1,6 @@
 """MLflow, read only: runs by their tags, and the histories that they left."""
 
 import os
-import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from analysis.errors import ReportError
+from study.credentials import without_credentials
 from study.tracking import names
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_URI = "sqlite:///mlflow.db"
 _PAGE = 1000
+_UNQUOTABLE = frozenset("'\"`\\")
 
 
 def default_uri() -> str:
@@ -48,7 +49,7 @@ class Store:
 
     def __init__(self, tracking_uri: str) -> None:
         _check_database(tracking_uri)
-        self.address = re.sub(r"//[^/@]*@", "//", tracking_uri)  # without a password
+        self.address = without_credentials(tracking_uri)
         # Read by MLflow when it is imported: a report asks nothing but its user's store, and has
         # no progress bar for each small file.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -67,11 +68,12 @@ class Store:
 
     def trials(self, study: str) -> list[RunRecord]:
         """The runs of all trials of ``study``, newest first."""
-        quote = '"' if "'" in study else "'"
-        return self._search(
-            f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}' "
-            f"and tags.`{names.TAG_STUDY}` = {quote}{study}{quote}"
-        )
+        condition = f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}'"
+        # Others may have written any name. What a filter cannot quote is not put into it; and some
+        # databases compare without regard to case.
+        if study.isprintable() and not _UNQUOTABLE & set(study):
+            condition += f" and tags.`{names.TAG_STUDY}` = '{study}'"
+        return [run for run in self._search(condition) if run.tags.get(names.TAG_STUDY) == study]
 
     def table(self, run_id: str, artifact: str) -> "pd.DataFrame | None":
         """The Parquet ``artifact`` of a run, or None where it has none that can be read."""
@@ -116,7 +118,7 @@ class Store:
         try:
             yield
         except MlflowException as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = without_credentials((str(error).strip().splitlines() or ["no reason"])[0])
             raise ReportError(
                 f"MLflow at {self.address} cannot be read: {reason}; check --tracking-uri "
                 f"or MLFLOW_TRACKING_URI"

@@ -5,6 +5,8 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.credentials import without_credentials
+
 MAX_LINE_LENGTH = 1200
 # What the machine refuses and its user can mend.
 _MENDABLE = (
@@ -53,9 +55,11 @@ def is_users(error: Exception) -> bool:
 
 
 def printable(text: str) -> str:
-    """``text`` without what would steer a terminal, and without lines that never end."""
-    lines = ("".join(c if c.isprintable() else "?" for c in line) for line in text.splitlines())
-    return "\n".join(
-        line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
-        for line in lines
-    )
+    """``text`` without what would steer a terminal, passwords, and lines that never end."""
+    return "\n".join(_shown_line(line) for line in text.splitlines())
+
+
+def _shown_line(line: str) -> str:
+    hidden = without_credentials(line[: 10 * MAX_LINE_LENGTH])
+    shown = "".join(c if c.isprintable() else "?" for c in hidden)
+    return shown if len(shown) <= MAX_LINE_LENGTH else f"{shown[: MAX_LINE_LENGTH - 1]}…"

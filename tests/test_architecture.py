@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("study", "analysis")
-BASE = frozenset({"study.registry", "study.metrics", "study.results", "study.seeding"})
+BASE = frozenset(
+    {"study.credentials", "study.registry", "study.metrics", "study.results", "study.seeding"}
+)
 PLUGGED = frozenset({"study.data", "study.models", "study.pruning"})
 CORE = BASE | PLUGGED | {"study.training", "study.config", "study.plugins", "study.assembly"}
 
@@ -57,7 +59,14 @@ LAYERS: dict[str, Layer] = {
     "study.cli": layer(frozenset({"study.commands", "study.user_errors"}), "typer"),
     "study.user_errors": layer(frozenset({"study", "analysis"})),
     "analysis": layer(
-        frozenset({"study.metrics", "study.registry", "study.tracking.names"}),
+        frozenset(
+            {
+                "study.metrics",
+                "study.registry",
+                "study.tracking.names",
+                "study.credentials",
+            }
+        ),
         "mlflow pandas pyarrow scipy optuna plotly jinja2 numpy rich typer",
     ),
 }

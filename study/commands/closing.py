@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from study.user_errors import printable
+
 if TYPE_CHECKING:
     from study.tune.launcher import StudyEnd
     from study.tune.store import StudyStore
@@ -31,7 +33,7 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
         )
     console.print(done, markup=False, highlight=False, soft_wrap=True)
     for reason, count in end.failures:
-        said = f"  failed ({_trials(count)}): {reason}"
+        said = printable(f"  failed ({_trials(count)}): {reason}")
         console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -48,13 +50,17 @@ def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
     for sentence in report.sentences:
         # Wrapped for a person; whole lines for a program that reads them.
         console.print(
-            f"• {sentence}", markup=False, highlight=False, soft_wrap=not console.is_terminal
+            f"• {printable(sentence)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=not console.is_terminal,
         )
     console.print()
     console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
     mlflow = Path(sys.executable).with_name("mlflow")
     program = mlflow if mlflow.exists() else "mlflow"
     console.print(
-        f"[bold]MLflow UI[/bold]  {escape(str(program))} ui --backend-store-uri {escape(uri)}",
+        f"[bold]MLflow UI[/bold]  {escape(str(program))} ui --backend-store-uri "
+        f"{escape(printable(uri))}",
         soft_wrap=True,
     )

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from study.commands.options import Config, DataRoot, Set, with_data_root
-from study.user_errors import SeveralError, in_file
+from study.user_errors import SeveralError, in_file, printable
 
 
 def validate(
@@ -34,7 +34,7 @@ def validate(
             refused.append(error)
             continue
         num_trials = len(study.points) + study.num_proposals
-        print(f"{path}: study {study.name!r} is valid, {num_trials} trials")
+        print(printable(f"{path}: study {study.name!r} is valid, {num_trials} trials"))
     if refused:
         raise SeveralError([str(error) for error in refused])
 

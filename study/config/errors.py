@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from study.credentials import without_credentials
 from study.registry import nearest
 
 MAX_SHOWN = 20
+_LOOKED_AT = 10  # times what is shown: a text may be endless
 MAX_DETAILS = 20  # of all problems together: what is said fits on one screen
 MAX_VALUE_LENGTH = 60
 MAX_PATH_LENGTH = 120
@@ -62,8 +64,9 @@ class ConfigError(ValueError):
 
 
 def cut(text: str, length: int) -> str:
-    """``text`` on one line, printable, not longer than ``length``."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    """``text`` on one line, printable, without passwords, not longer than ``length``."""
+    hidden = without_credentials(text[: _LOOKED_AT * length])
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(hidden.split()))
     return line if len(line) <= length else line[: length - 1] + "…"
 
 

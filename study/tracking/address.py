@@ -1,4 +1,4 @@
-"""Where a tracking store is, and how to speak of it without its password."""
+"""Where a tracking store is."""
 
 import re
 import sqlite3
@@ -11,16 +11,6 @@ from study.tracking.tracker import TrackingError
 ARTIFACT_FOLDER = "mlartifacts"
 
 _SQLITE = re.compile(r"(?P<scheme>sqlite(\+\w+)?:///)(?P<path>[^?]+)(?P<query>\?.*)?", re.DOTALL)
-# The second form is a password with a raw slash, which databases take; host:port/path is none.
-_USER_INFO = re.compile(
-    r"(?P<scheme>[A-Za-z][\w+.-]*://)"
-    r"(?:[^\s/?#'\"]*|[^\s:/?#@'\"]+:(?!\d+[/?#])[^\s@'\"]*)@"
-)
-_SECRET_QUERY = re.compile(
-    r"(?P<name>[?&](?:user|password|passwd|pwd|token|access_token|secret)=)[^&\s'\"]*",
-    re.IGNORECASE,
-)
-_REDACTED = "***"
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -68,9 +58,3 @@ def check_sqlite(path: Path) -> None:
             f"the tracking database {path} cannot be used ({error}); "
             "choose another file with tracking.uri, e.g. sqlite:////absolute/path/mlflow.db"
         ) from error
-
-
-def without_credentials(text: str) -> str:
-    """``text`` with user, password and tokens of every address in it replaced by ``***``."""
-    hidden = _USER_INFO.sub(rf"\g<scheme>{_REDACTED}@", text)
-    return _SECRET_QUERY.sub(rf"\g<name>{_REDACTED}", hidden)

@@ -24,12 +24,12 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from study.credentials import without_credentials
 from study.tracking.address import (
     absolute_uri,
     artifact_location,
     check_sqlite,
     sqlite_path,
-    without_credentials,
 )
 from study.tracking.points import MetricPoint
 from study.tracking.run_store import StoredRun

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from study import __version__
+from study.credentials import without_credentials
 from study.results import Outcome, StudyInfo, TrialHistory, TrialInfo
 from study.tracking import names
-from study.tracking.address import without_credentials
 from study.tracking.history import history_tables
 from study.tracking.points import MetricPoint, metric_points
 from study.tracking.run_store import RunStore, StoredRun

@@ -16,6 +16,7 @@ from rich.table import Table
 from study.metrics import METRICS
 from study.results import Outcome, TrialHistory, TrialInfo
 from study.tune.record import RecordedTrial
+from study.user_errors import printable
 
 NUM_BEST = 5
 _SHOWN_TWICE_AT_MOST = 4  # refreshes a second
@@ -96,7 +97,7 @@ class TerminalDisplay:
         """Something the person should know."""
         # In a file a line is a line, however wide.
         soft_wrap = not self._console.is_terminal
-        self._console.print(text, markup=False, highlight=False, soft_wrap=soft_wrap)
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=soft_wrap)
 
     def _update(self) -> None:
         # A running trial counts by the fraction of its stream, so that the bar never stands still.

@@ -2,8 +2,9 @@
 
 import pytest
 
+from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
-from study.tracking.address import absolute_uri, artifact_location, without_credentials
+from study.tracking.address import absolute_uri, artifact_location
 from study.tracking.mlflow_tracker import MlflowTracker
 from study.tracking.tracker import NullTracker, RecordingTracker
 from tests.tracking_records import before, history, study_info, trial_info

@@ -311,6 +311,12 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
         "print(sorted(name for name in sys.modules if name.startswith('study.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    allowed = ["study.metrics", "study.registry", "study.tracking", "study.tracking.names"]
+    allowed = [
+        "study.credentials",
+        "study.metrics",
+        "study.registry",
+        "study.tracking",
+        "study.tracking.names",
+    ]
     assert done.stdout.splitlines() == ["[]", str(allowed)]
     assert done.stderr == ""
