@@ -13,7 +13,10 @@ import pytest
 from hypothesis import strategies as st
 
 from study.cli import main
+from study.config.sections import SECTIONS
 from study.config.yaml_io import read_yaml, write_yaml
+from study.data.image_cache import CACHE_FOLDER
+from study.registry import hyperparameters
 from tests.small_studies import FIXED, raw_search
 
 # Written without quotes, as a user may: what is a number, and what YAML makes of signs.
@@ -80,19 +83,43 @@ def _places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from _places(value, (*path, key))
 
 
+def _known_paths() -> list[str]:
+    """Every dotted path that a trial may have, under any plug-in."""
+    fields = {
+        f"{name}.{field}" for name, section in SECTIONS.items() for field in section.model_fields
+    }
+    for name, section in SECTIONS.items():
+        for registry in section.plugin_points.values():
+            for plugin in registry:
+                fields |= {f"{name}.{field}" for field in hyperparameters(registry.get(plugin))}
+    # What another data set or network takes would be read, or built, from the real one.
+    return sorted(fields - {"data.dataset", "data.root", "data.download"})
+
+
+KNOWN_PATHS = _known_paths()
+
+
 @st.composite
 def spoilt_values(draw: st.DrawFn) -> str:
-    """A study in YAML of which one value or key is another, gone, or too many."""
-    raw = copy.deepcopy(draw(st.sampled_from(valid_studies())))
-    raw = read_yaml(write_yaml(raw))  # lists, no tuples
-    path = draw(st.sampled_from(list(_places(raw))))
+    """A study in YAML of which one to three values or keys are others, gone, or too many."""
+    raw = read_yaml(write_yaml(draw(st.sampled_from(valid_studies()))))  # lists, no tuples
+    for _ in range(draw(st.integers(1, 3))):
+        places = list(_places(raw))
+        if places:
+            _spoil(draw, raw, draw(st.sampled_from(places)))
+    return write_yaml(raw).replace(_AS_TYPED, "")
+
+
+def _spoil(draw: st.DrawFn, raw: Any, path: tuple[Any, ...]) -> None:
     parent: Any = raw
     for key in path[:-1]:
         parent = parent[key]
     key = path[-1]
-    how = draw(st.sampled_from(["replace", "replace", "delete", "wrap", "add", "rename"]))
-    odd = draw(st.sampled_from(ODD))
-    if how == "replace":
+    how = draw(st.sampled_from(["replace", "replace", "set", "delete", "wrap", "add", "rename"]))
+    odd = copy.deepcopy(draw(st.sampled_from(ODD)))
+    if how == "set" and isinstance(raw.get("fixed"), dict):
+        raw["fixed"][draw(st.sampled_from(KNOWN_PATHS))] = odd
+    elif how in ("replace", "set"):
         parent[key] = odd
     elif how == "delete":
         del parent[key]
@@ -103,7 +130,6 @@ def spoilt_values(draw: st.DrawFn) -> str:
     else:
         name = draw(st.sampled_from([*NAMES, "unknown", "seed", f"{key}s", str(key).upper()]))
         parent[name] = parent.pop(key) if how == "rename" else odd
-    return write_yaml(raw).replace(_AS_TYPED, "")
 
 
 @st.composite
@@ -163,7 +189,9 @@ class Desk:
         return Ended(code, out.getvalue(), err.getvalue(), started)
 
     def files(self) -> list[Path]:
-        return sorted(self.folder.rglob("*"))
+        """All files, but for images that were decoded on the way."""
+        found = self.folder.rglob("*")
+        return sorted(path for path in found if CACHE_FOLDER not in path.parts)
 
 
 @contextlib.contextmanager

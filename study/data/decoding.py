@@ -53,9 +53,8 @@ def decode_image(path: Path, settings: DecodeSettings) -> UInt8Array:
     except UnreadableImageError:
         raise
     except UnidentifiedImageError:
-        kinds = ", ".join(FORMATS)
-        empty = "" if path.stat().st_size else "the file is empty, "
-        raise UnreadableImageError(f"{empty}no image of a kind that is read: {kinds}") from None
+        why = f"no image of a kind that is read: {', '.join(FORMATS)}"
+        raise UnreadableImageError(why if path.stat().st_size else "the file is empty") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels; make it smaller") from None
     except Exception as error:  # Pillow's readers raise whatever they stumble over
@@ -68,15 +67,15 @@ def _decoded(path: Path, settings: DecodeSettings) -> UInt8Array:
         # JPEG can be decoded at an eighth of its size; twice ours leaves the quality.
         image.draft(None, (2 * size, 2 * size))
         upright = ImageOps.exif_transpose(image)
-        eight_bit = _opaque(_to_eight_bit(upright))
+        eight_bit = _opaque(_to_eight_bit(upright, image.format))
         converted = eight_bit.convert("L" if settings.grayscale else "RGB")
     pixels = np.asarray(_fit(converted, size), dtype=np.uint8)
     return pixels[None] if settings.grayscale else pixels.transpose(2, 0, 1)
 
 
-def _to_eight_bit(image: Image.Image) -> Image.Image:
+def _to_eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
     """Modes with more than 8 bits, which ``convert`` would clip to white or black."""
-    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+    if image.mode == "F" or (image.mode == "I" and kind == "TIFF"):
         raise UnreadableImageError(
             "pixels of 32 bits, whose range nothing tells; convert it to 8 or 16 bits"
         )

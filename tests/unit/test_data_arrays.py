@@ -121,3 +121,47 @@ def test_a_single_array_is_refused_with_the_way_to_save_it(tmp_path):
     np.save(tmp_path / "one.npy", LABELS)
     with pytest.raises(DataError, match=r"numpy\.savez"):
         Arrays(path="one.npy").load(tmp_path)
+
+
+def test_archives_spoilt_by_chance_are_refused_or_read_as_they_were(tmp_path):
+    saved(tmp_path, images=images(6, 8, 8), labels=LABELS)
+    path = tmp_path / "images.npz"
+    content, wanted = path.read_bytes(), Arrays().load(tmp_path)
+    generator = np.random.default_rng(0)
+    num_refused = 0
+    for _ in range(300):
+        spoilt = bytearray(content)
+        for place in generator.integers(0, len(content), generator.integers(1, 4)):
+            spoilt[place] = generator.integers(0, 256)
+        path.write_bytes(spoilt[: generator.integers(len(content) // 2, 2 * len(content))])
+        try:
+            read = Arrays().load(tmp_path)
+        except DataError:
+            num_refused += 1
+        else:
+            assert np.array_equal(read.train_images, wanted.train_images)
+            assert np.array_equal(read.train_labels, wanted.train_labels)
+    assert num_refused > 150
+
+
+def test_an_archive_that_unpacks_to_more_than_the_memory_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("study.data.memory.total_memory", lambda: 2**20)
+    np.savez_compressed(
+        tmp_path / "images.npz", images=np.zeros((2000, 32, 32), np.uint8), labels=LABELS
+    )
+    assert (tmp_path / "images.npz").stat().st_size < 10_000
+    with pytest.raises(DataError, match=r"images\.npz: the unpacked arrays would take"):
+        Arrays().load(tmp_path)
+
+
+def test_arrays_that_are_not_ours_are_not_read(tmp_path):
+    given = {"images": images(6, 5, 7), "labels": LABELS, "notes": np.array([print], dtype=object)}
+    np.savez(tmp_path / "images.npz", **given)
+    assert len(Arrays().load(tmp_path).train_labels) == 6
+
+
+def test_pickled_images_are_refused(tmp_path):
+    ragged = np.array([np.zeros((4, 4)), np.zeros((5, 5))], dtype=object)
+    np.savez(tmp_path / "images.npz", images=ragged, labels=np.array([0, 1]))
+    with pytest.raises(DataError, match="of plain arrays"):
+        Arrays().load(tmp_path)

@@ -1,5 +1,7 @@
 import logging
 import os
+import struct
+import zlib
 from collections import Counter
 
 import numpy as np
@@ -9,7 +11,7 @@ from PIL import Image
 
 from study.data.class_map import load_class_map
 from study.data.dataset import DataError
-from study.data.decoding import DecodeSettings, decode_image
+from study.data.decoding import DecodeSettings, UnreadableImageError, decode_image
 from study.data.image_cache import CACHE_FOLDER
 from study.data.image_folder import ImageFolder
 
@@ -135,6 +137,53 @@ def test_a_damaged_cache_is_made_anew_with_a_warning(folder, caplog, content):
     assert np.load(cache).shape == (6, 3, 4, 4)
 
 
+def _cache_of(folder):
+    return next((folder / CACHE_FOLDER).glob("*.npy"))
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.95, 1.0])
+def test_a_cache_of_which_one_bit_is_another_is_made_anew(folder, caplog, place):
+    first = source().load(folder)
+    cache = _cache_of(folder)
+    content = bytearray(cache.read_bytes())
+    content[round(place * (len(content) - 1))] ^= 1
+    cache.write_bytes(content)
+    assert np.array_equal(source().load(folder).train_images, first.train_images)
+    assert "made anew" in caplog.text
+
+
+@pytest.mark.parametrize("kept", range(8))
+def test_a_cache_that_was_cut_is_made_anew(folder, caplog, kept):
+    first = source().load(folder)
+    cache = _cache_of(folder)
+    content = cache.read_bytes()
+    cache.write_bytes(content[: len(content) * kept // 8])
+    assert np.array_equal(source().load(folder).train_images, first.train_images)
+    assert "made anew" in caplog.text
+
+
+def test_the_cache_of_other_images_of_the_same_shape_is_not_taken(folder, tmp_path, caplog):
+    for name in ("red", "blue"):
+        for number in range(3):
+            paint(tmp_path / "others" / name / f"{number}.png", GREEN)
+    first = source().load(folder)
+    source().load(tmp_path / "others")
+    _cache_of(folder).write_bytes(_cache_of(tmp_path / "others").read_bytes())
+    assert np.array_equal(source().load(folder).train_images, first.train_images)
+    assert "made anew" in caplog.text
+
+
+def test_a_cache_that_would_run_code_is_not_unpickled(folder, caplog):
+    source().load(folder)
+    cache = _cache_of(folder)
+    size = cache.stat().st_size
+    np.save(cache, np.array([print], dtype=object), allow_pickle=True)
+    with cache.open("ab") as file:
+        file.write(b"\0" * (size - cache.stat().st_size))
+    assert source().load(folder).train_images[0, :, 0, 0].tolist() == list(BLUE)
+    assert "made anew" in caplog.text
+
+
 def test_the_cache_goes_to_the_user_where_the_folder_cannot_be_written(folder, user_cache):
     (folder / CACHE_FOLDER).write_text("a file in the way")
     source().load(folder)
@@ -232,6 +281,57 @@ def test_images_of_any_mode_become_eight_bit_colour(tmp_path, mode, colour, expe
     pixels = decode_image(tmp_path / "image.png", COLOUR)
     assert pixels.dtype == np.uint8
     assert pixels[:, 1, 1].tolist() == list(expected)
+
+
+def test_sixteen_bit_colours_keep_their_upper_bits(tmp_path):
+    row = b"\0" + b"\x12\x34\xab\xcd\xff\x00" * 8
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * 8)),
+        (b"IEND", b""),
+    ]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    (tmp_path / "image.png").write_bytes(content)
+    assert decode_image(tmp_path / "image.png", COLOUR)[:, 0, 0].tolist() == [0x12, 0xAB, 0xFF]
+
+
+def test_a_graymap_with_sixteen_bits_keeps_its_upper_bits(tmp_path):
+    (tmp_path / "image.pgm").write_bytes(b"P5\n8 8\n65535\n" + b"\x4d\x12" * 64)
+    assert decode_image(tmp_path / "image.pgm", COLOUR)[:, 0, 0].tolist() == [0x4D] * 3
+
+
+def test_of_grey_with_sixteen_bits_the_transparent_value_is_white(tmp_path):
+    Image.new("I;16", (8, 8), 0x4D12).save(tmp_path / "image.png", transparency=0x4D12)
+    assert decode_image(tmp_path / "image.png", COLOUR)[:, 0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("grayscale", [False, True])
+def test_print_colours_become_screen_colours(tmp_path, grayscale):
+    Image.new("CMYK", (64, 64), (0, 255, 255, 0)).save(tmp_path / "image.jpg", quality=95)
+    pixels = decode_image(tmp_path / "image.jpg", DecodeSettings(4, grayscale))[:, 0, 0]
+    expected = [76] if grayscale else list(RED)
+    assert np.abs(pixels.astype(int) - expected).max() < 8
+
+
+def test_of_an_animation_the_first_picture_is_taken(tmp_path):
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in (BLUE, RED)]
+    pictures[0].save(tmp_path / "image.gif", save_all=True, append_images=pictures[1:])
+    assert decode_image(tmp_path / "image.gif", COLOUR)[:, 0, 0].tolist() == list(BLUE)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp", "ppm"])
+def test_a_file_that_was_cut_anywhere_is_refused(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    path = tmp_path / f"image.{suffix}"
+    Image.fromarray(noise).save(path)
+    content = path.read_bytes()
+    for part in range(8):
+        path.write_bytes(content[: len(content) * part // 8])
+        with pytest.raises(UnreadableImageError):
+            decode_image(path, COLOUR)
 
 
 @pytest.mark.parametrize("transparent", [False, True])
