@@ -1,5 +1,6 @@
 """Commands that train: a whole study, the rest of one, or a single trial."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ from study.commands.options import (
     tracking_address,
     with_data_root,
 )
-from study.user_errors import in_file
+from study.user_errors import in_file, printable
 
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
@@ -78,7 +79,17 @@ def run(
 
     with in_file(config):
         study = load_study(config, overrides=with_data_root(overrides, data_root))
-        run_trial(study, single_trial(study), out=out, console=Console())
+        console = Console()
+        _say_plugins(study, console)
+        run_trial(study, single_trial(study), out=out, console=console)
+
+
+def _say_plugins(study: "StudyConfig", console: Console) -> None:
+    """Which code runs besides ours, and where it lies."""
+    for name in study.plugins:
+        place = getattr(sys.modules[name], "__file__", None) or "no file"
+        said = printable(f"plug-in {name}: {place}")
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run_study(
@@ -92,6 +103,7 @@ def _run_study(
     from study.tune.launcher import run_study
 
     console = Console()
+    _say_plugins(study, console)
     uri = tracking_address(study, tracking_uri)
 
     def open_tracker() -> Any:

@@ -51,6 +51,14 @@ def test_no_command_takes_a_name_out_of_its_folder_or_shows_it_raw(name: str, pl
     assert place.files() == before
 
 
+def test_code_that_is_not_ours_is_told_with_its_file_before_anything_starts(place: Desk) -> None:
+    (place.folder / "lab_of_test.py").write_text("one = 1\n", encoding="utf-8")
+    place.write(write_yaml(valid_studies()[0] | {"plugins": ["lab_of_test"]}))
+    said = place.app_study("launch", "study.yaml")
+    assert said.started
+    assert said.out.startswith(f"plug-in lab_of_test: {place.folder / 'lab_of_test.py'}\n")
+
+
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store in which others wrote studies of every name, each with two trials of its own."""
