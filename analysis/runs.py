@@ -15,8 +15,6 @@ from study.tracking import names
 if TYPE_CHECKING:
     import pandas as pd
 
-_DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for a run's text
-
 
 @dataclass(frozen=True)
 class StudyFacts:
@@ -120,7 +118,7 @@ def _facts(parent: RunRecord) -> StudyFacts:
     listed = parent.tags.get(names.TAG_OBJECTIVES, "").split(",")
     return StudyFacts(
         name=parent.tags[names.TAG_STUDY],
-        description=parent.tags.get(_DESCRIPTION, "").strip(),
+        description=parent.tags.get(names.TAG_DESCRIPTION, "").strip(),
         objectives=tuple(name.strip() for name in listed if name.strip()),
         outcome=_outcome(parent),
         schema_version=parent.tags.get(names.TAG_SCHEMA, "unknown"),

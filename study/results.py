@@ -42,12 +42,16 @@ class LayerDensity:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One pass over what a megabatch trains on. ``step`` counts a trial's epochs from 0."""
+    """One pass over what a megabatch trains on. ``step`` counts a trial's epochs from 0.
+
+    ``recorded_at`` is when the study recorded it, in seconds since 1970; 0 where none has.
+    """
 
     megabatch_index: int
     epoch_index: int
     step: int
     metrics: Mapping[str, float]
+    recorded_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class MegabatchRecord:
     """The model in service once a megabatch has been learned.
 
     ``stream_fraction`` is (megabatch_index + 1) / T; ``summary`` holds the metrics of the whole
-    trial and is empty before the last megabatch.
+    trial and is empty before the last megabatch; ``recorded_at`` as in :class:`EpochRecord`.
     """
 
     megabatch_index: int
@@ -64,6 +68,7 @@ class MegabatchRecord:
     metrics: Mapping[str, float]
     summary: Mapping[str, float] = field(default_factory=dict)
     layers: tuple[LayerDensity, ...] = ()
+    recorded_at: float = field(default=0.0, compare=False)
 
     @property
     def is_last(self) -> bool:
@@ -77,6 +82,20 @@ class TrialHistory:
 
     epochs: tuple[EpochRecord, ...] = ()
     megabatches: tuple[MegabatchRecord, ...] = ()
+
+    def recorded(self, at: float) -> "TrialHistory":
+        """The same, recorded at this time in seconds since 1970."""
+        return TrialHistory(
+            tuple(dataclasses.replace(epoch, recorded_at=at) for epoch in self.epochs),
+            tuple(dataclasses.replace(m, recorded_at=at) for m in self.megabatches),
+        )
+
+    @property
+    def last_recorded_at(self) -> float:
+        """When the newest of it was recorded; 0 where nothing was."""
+        epoch = self.epochs[-1].recorded_at if self.epochs else 0.0
+        megabatch = self.megabatches[-1].recorded_at if self.megabatches else 0.0
+        return max(epoch, megabatch)
 
     def to_json(self) -> str:
         """One line of JSON, read back by :meth:`from_json` to equal records."""
@@ -133,6 +152,7 @@ class TrialInfo:
         hyperparameters: The numeric ones, with a neutral value where a method has none.
         tags: ``method``, ``architecture``, ``dataset``, ``fingerprint`` …
         config_yaml: The resolved configuration, which ``app-study run`` accepts.
+        started_at: When it was proposed, in seconds since 1970; 0 where nobody knows.
     """
 
     key: str
@@ -142,3 +162,4 @@ class TrialInfo:
     hyperparameters: Mapping[str, float]
     tags: Mapping[str, str]
     config_yaml: str
+    started_at: float = 0.0

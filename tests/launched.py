@@ -86,7 +86,12 @@ class LaunchedStudy:
 
     def runs(self, kind: str = names.KIND_TRIAL) -> list[Run]:
         """The runs in MLflow, in the order of their trials."""
-        client = self.client
+        return self.runs_at(self.folder / "mlflow.db", kind)
+
+    @staticmethod
+    def runs_at(database: Path, kind: str = names.KIND_TRIAL) -> list[Run]:
+        """The runs in another store."""
+        client = MlflowClient(f"sqlite:///{database}")
         (experiment,) = client.search_experiments(filter_string="name = 'app-study'")
         runs = client.search_runs(
             [experiment.experiment_id], f"tags.`{names.TAG_KIND}` = '{kind}'"

@@ -22,11 +22,11 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     complete = f"{_trials(end.num_complete)} complete"
     if end.num_failed:
         complete += f", {end.num_failed} failed"
+    elsewhere = store.root != DEFAULT_STORE.absolute()
+    where = f" --store {shlex.quote(str(store.root))}" if elsewhere else ""
     if end.is_finished:
         done = f"The study {end.name} is finished: {complete}."
     else:
-        elsewhere = store.root != DEFAULT_STORE.absolute()
-        where = f" --store {shlex.quote(str(store.root))}" if elsewhere else ""
         done = (
             f"The study {end.name} was interrupted: {complete}.\n"
             f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
@@ -35,6 +35,15 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     for reason, count in end.failures:
         said = printable(f"  failed ({_trials(count)}): {reason}")
         console.print(said, markup=False, highlight=False, soft_wrap=True)
+    if end.undelivered:
+        unsent = end.undelivered
+        said = (
+            f"The tracking store has not got all of it ({_trials(unsent.num_trials)} and the "
+            f"study's own run are behind): {unsent.reason}\n"
+            f"The study's record has; once the store answers, send it by: "
+            f"app-study sync {end.name}{where}"
+        )
+        console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
 
 
 def _trials(count: int) -> str:

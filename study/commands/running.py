@@ -64,6 +64,25 @@ def resume(
         _run_study(study, study_store, tracking_uri, reports, fresh=False)
 
 
+def sync(
+    name: Annotated[str, typer.Argument(help="Name of a study.")],
+    data_root: DataRoot = None,
+    store: Store = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Send to MLflow what it has not got of a study, or all of it to a new store."""
+    from study.config.loading import load_study
+    from study.tune.store import StudyStore
+    from study.tune.sync import sync_study
+
+    folder = StudyStore(store_root(None, store)).existing(name)
+    with in_file(folder.config_path):
+        study = load_study(folder.config_path, overrides=with_data_root([], data_root))
+        uri = tracking_address(study, tracking_uri)
+        count = sync_study(study, folder, lambda: _open_tracker(study, uri))
+    print(f"The tracking store has all of the study {name}: {count} trials.")
+
+
 def run(
     config: Config,
     overrides: Set = [],  # noqa: B006  # Typer copies it
@@ -106,14 +125,15 @@ def _run_study(
     _say_plugins(study, console)
     uri = tracking_address(study, tracking_uri)
 
-    def open_tracker() -> Any:
-        from study.tracking.mlflow_tracker import MlflowTracker
-
-        return MlflowTracker(uri, experiment=study.tracking.experiment)
-
-    end = run_study(study, store, open_tracker, console, fresh=fresh)
+    end = run_study(study, store, lambda: _open_tracker(study, uri), console, fresh=fresh)
     say_end(end, console, store)
-    if end.num_complete:
+    if end.num_complete and not end.undelivered:
         say_answer(end.name, uri, reports, console)
     if not end.is_finished:
         raise typer.Exit(INTERRUPTED)
+
+
+def _open_tracker(study: "StudyConfig", uri: str) -> Any:
+    from study.tracking.mlflow_tracker import MlflowTracker
+
+    return MlflowTracker(uri, experiment=study.tracking.experiment)

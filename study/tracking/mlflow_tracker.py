@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 # closing a run MLflow would print its address, password included. Either can be set to false.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# A call that fails is made again by the study itself; seven times over minutes is too long.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -129,18 +131,33 @@ class MlflowStore:
         return [_stored(r) for r in self._search(query) if tags.items() <= r.data.tags.items()]
 
     @_without_secrets
-    def create(self, title: str, tags: Mapping[str, str]) -> StoredRun:
-        """A new run that is running."""
-        cut = {tag: text[:MAX_TAG_LENGTH] for tag, text in tags.items()}
-        name = title[:MAX_TITLE_LENGTH]
-        return _stored(self._client.create_run(self._experiment_id, tags=cut, run_name=name))
+    def create(self, title: str, tags: Mapping[str, str], *, started_at: float) -> StoredRun:
+        """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now)."""
+        run = self._client.create_run(
+            self._experiment_id,
+            start_time=_milliseconds(started_at),
+            tags={tag: text[:MAX_TAG_LENGTH] for tag, text in tags.items()},
+            run_name=title[:MAX_TITLE_LENGTH],
+        )
+        return _stored(run)
+
+    @_without_secrets
+    def discard(self, run_id: str) -> None:
+        """Mark a run as deleted."""
+        self._client.delete_run(run_id)
 
     @_without_secrets
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
-        self._set_tags(run.run_id, tags)
+        self.set_tags(run.run_id, tags)
         if run.status != RUNNING:
             self._client.update_run(run.run_id, status=RUNNING)
+
+    @_without_secrets
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags, cut to MLflow's length."""
+        run_tags = [RunTag(tag, text[:MAX_TAG_LENGTH]) for tag, text in tags.items()]
+        self._client.log_batch(run_id, tags=run_tags, synchronous=True)
 
     @_without_secrets
     def remove_tag(self, run_id: str, tag: str) -> None:
@@ -188,10 +205,10 @@ class MlflowStore:
         self._client.log_artifacts(run_id, str(folder))
 
     @_without_secrets
-    def close(self, run_id: str, tags: Mapping[str, str], status: str) -> None:
-        """Set tags, then the final status."""
-        self._set_tags(run_id, tags)
-        self._client.set_terminated(run_id, status=status)
+    def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:
+        """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""
+        self.set_tags(run_id, tags)
+        self._client.set_terminated(run_id, status=status, end_time=_milliseconds(ended_at))
 
     def _open_experiment(self, name: str, location: str | None) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -220,10 +237,6 @@ class MlflowStore:
             if not token:
                 return
 
-    def _set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        run_tags = [RunTag(tag, text[:MAX_TAG_LENGTH]) for tag, text in tags.items()]
-        self._client.log_batch(run_id, tags=run_tags, synchronous=True)
-
 
 def _quotable(text: str) -> str:
     if not text or _UNQUOTABLE & set(text) or not text.isprintable():
@@ -235,8 +248,12 @@ def _quotable(text: str) -> str:
 
 
 def _metrics(points: Iterable[MetricPoint]) -> list[Metric]:
-    now_ms = int(time.time() * 1000)
-    return [Metric(p.name, _drawable(p.value), now_ms, p.step) for p in points]
+    return [Metric(p.name, _drawable(p.value), _milliseconds(p.time), p.step) for p in points]
+
+
+def _milliseconds(seconds: float) -> int:
+    """MLflow's time; now for 0."""
+    return round((seconds or time.time()) * 1000)
 
 
 def _drawable(value: float) -> float:

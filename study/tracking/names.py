@@ -28,10 +28,12 @@ TAG_REASON: Final = "reason"  # why it failed
 OUTCOME_RUNNING: Final = "running"
 
 # Tags of the parent run.
+TAG_DESCRIPTION: Final = "description"  # the user's own words; MLflow's shows how it stands
 TAG_OBJECTIVES: Final = "objectives"  # comma-separated metric names
 
 # Metrics. Per-megabatch metrics keep their name, step = megabatch_index.
 EPOCH_PREFIX: Final = "epoch/"  # step = epoch of the trial
+SAMPLES_PREFIX: Final = "by_samples/"  # some of them again, step = samples_seen
 HYPERPARAMETER_PREFIX: Final = "hp/"  # numeric hyper-parameters, step 0
 
 # Artifacts.

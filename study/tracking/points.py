@@ -1,19 +1,35 @@
 """A history as single values over steps, as metric stores take them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
-from study.tracking.names import EPOCH_PREFIX
+from study.tracking.names import EPOCH_PREFIX, SAMPLES_PREFIX
+
+# What is drawn against the examples seen as well, since trials of different T share that axis.
+AGAINST_SAMPLES = (
+    "holdout_error_rate",
+    "test_error_rate",
+    "projected_service_error",
+    "density",
+    "effective_density",
+)
 
 
 @dataclass(frozen=True)
 class MetricPoint:
-    """One value of a metric; ``step`` is a megabatch's index, or a trial's epoch."""
+    """One value of a metric.
+
+    ``step`` is a megabatch's index, a trial's epoch, or a number of examples. ``time`` is in
+    seconds since 1970, 0 where nobody knows: a store that is sent the same point again, its time
+    included, has it once.
+    """
 
     name: str
     value: float
     step: int
+    time: float = 0.0
 
 
 def metric_points(
@@ -38,12 +54,18 @@ def megabatch_metrics(record: MegabatchRecord) -> dict[str, float]:
 
 def _epoch_points(record: EpochRecord) -> list[MetricPoint]:
     named = {f"{EPOCH_PREFIX}{name}": value for name, value in record.metrics.items()}
-    return _points(named, record.step)
+    return _points(named, record.step, record.recorded_at)
 
 
 def _megabatch_points(record: MegabatchRecord) -> list[MetricPoint]:
-    return _points(megabatch_metrics(record), record.megabatch_index)
+    metrics, time = megabatch_metrics(record), record.recorded_at
+    points = _points(metrics, record.megabatch_index, time)
+    samples = metrics.get("samples_seen")
+    if samples is not None and math.isfinite(samples):
+        served = {f"{SAMPLES_PREFIX}{n}": metrics[n] for n in AGAINST_SAMPLES if n in metrics}
+        points += _points(served, int(samples), time)
+    return points
 
 
-def _points(metrics: Mapping[str, float], step: int) -> list[MetricPoint]:
-    return [MetricPoint(name, float(value), step) for name, value in metrics.items()]
+def _points(metrics: Mapping[str, float], step: int, time: float) -> list[MetricPoint]:
+    return [MetricPoint(name, float(value), step, time) for name, value in metrics.items()]

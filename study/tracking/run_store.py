@@ -33,11 +33,17 @@ class RunStore(Protocol):
             ValueError: A tag's text holds a quote or a backslash.
         """
 
-    def create(self, title: str, tags: Mapping[str, str]) -> StoredRun:
-        """A new run that is running."""
+    def create(self, title: str, tags: Mapping[str, str], *, started_at: float) -> StoredRun:
+        """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now)."""
+
+    def discard(self, run_id: str) -> None:
+        """Take a run away."""
 
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
 
     def remove_tag(self, run_id: str, tag: str) -> None:
         """Take a tag away."""
@@ -62,5 +68,5 @@ class RunStore(Protocol):
     def leave_folder(self, run_id: str, folder: Path) -> None:
         """Write the files of a folder, over earlier ones."""
 
-    def close(self, run_id: str, tags: Mapping[str, str], status: str) -> None:
-        """Set tags, then the final status."""
+    def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:
+        """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""

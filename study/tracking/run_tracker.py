@@ -56,6 +56,7 @@ class RunTracker:
         self._study: StudyInfo | None = None
         self._study_run_id = ""
         self._trials: dict[str, _TrialRun] = {}
+        self._earlier: dict[str, StoredRun] = {}
 
     @property
     def address(self) -> str:
@@ -77,12 +78,15 @@ class RunTracker:
             **self._shared_tags(study),
             names.TAG_KIND: names.KIND_STUDY,
             names.TAG_FINGERPRINT: study.fingerprint,
-            DESCRIPTION_TAG: study.description,
+            names.TAG_DESCRIPTION: study.description,
         }
         found = self._find(names.KIND_STUDY, study)
         run = self._open(found, study.name, tags)
         self._complete_facts(run, study.params, {}, study.config_yaml)
         self._study, self._study_run_id, self._trials = study, run.run_id, {}
+        # Asked once for all: a study that is resumed starts every trial that it had.
+        runs = self._trial_runs(study) if found is not None else []
+        self._earlier = {run.tags[names.TAG_TRIAL_KEY]: run for run in reversed(runs)}
 
     def start_trial(self, trial: TrialInfo) -> None:
         """Open the trial's run, or continue the one with its key; a finished one is left as is.
@@ -91,7 +95,9 @@ class RunTracker:
             ValueError: The key holds a quote or a backslash.
         """
         study = self._current_study()
-        found = self._find(names.KIND_TRIAL, study, trial.key)
+        found = self._earlier.pop(trial.key, None)  # as it was then: once
+        if found is None:
+            found = self._find(names.KIND_TRIAL, study, trial.key)
         if found is not None and found.status == FINISHED:
             self._trials[trial.key] = _TrialRun(found.run_id, None, is_finished=True)
             return
@@ -104,8 +110,14 @@ class RunTracker:
             names.TAG_TRIAL_NUMBER: str(trial.number),
             PARENT_TAG: self._study_run_id,
         }
-        run = self._open(found, trial.title, tags)
-        self._complete_facts(run, trial.params, trial.hyperparameters, trial.config_yaml)
+        run = self._open(found, trial.title, tags, started_at=trial.started_at)
+        self._complete_facts(
+            run,
+            trial.params,
+            trial.hyperparameters,
+            trial.config_yaml,
+            started_at=trial.started_at,
+        )
         known: frozenset[tuple[str, int]] | None = frozenset() if found is None else None
         self._trials[trial.key] = _TrialRun(run.run_id, known)
 
@@ -141,9 +153,14 @@ class RunTracker:
             return
         self.log_history(trial_key, history)
         self._leave_tables(trial.run_id, {trial_key: history})
-        self._close(trial.run_id, outcome, reason)
+        self._close(trial.run_id, outcome, reason, ended_at=history.last_recorded_at)
         # Should it be called again for a trial that has not finished, it asks the store.
         self._trials[trial_key] = _TrialRun(trial.run_id, None, STATUSES[outcome] == FINISHED)
+
+    def describe_study(self, description: str) -> None:
+        """Set the text that is shown above the parent run."""
+        text = without_credentials(description)
+        self._store.set_tags(self._study_run_id, {DESCRIPTION_TAG: text})
 
     def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
         """Close what is still open, leave all histories as Parquet, then close the parent run.
@@ -152,9 +169,12 @@ class RunTracker:
         cut, before their outcome was known (interrupted) or just after it was written.
         """
         study = self._current_study()
-        wanted = {names.TAG_KIND: names.KIND_TRIAL, names.TAG_STUDY: study.name}
-        for run in self._store.find(wanted, RUNNING):
+        for run in self._trial_runs(study, RUNNING):
             key, tag = run.tags[names.TAG_TRIAL_KEY], run.tags.get(names.TAG_OUTCOME)
+            if self._trial(key).run_id != run.run_id:
+                # Made by a request that was thought lost, and made again.
+                self._store.discard(run.run_id)
+                continue
             ended = Outcome(tag) if tag in set(Outcome) else Outcome.INTERRUPTED
             reason = run.tags.get(names.TAG_REASON, "")
             self.finish_trial(key, histories.get(key, TrialHistory()), ended, reason)
@@ -180,6 +200,10 @@ class RunTracker:
             wanted[names.TAG_TRIAL_KEY] = trial_key
         return next(iter(self._store.find(wanted)), None)
 
+    def _trial_runs(self, study: StudyInfo, status: str | None = None) -> list[StoredRun]:
+        wanted = {names.TAG_KIND: names.KIND_TRIAL, names.TAG_STUDY: study.name}
+        return self._store.find(wanted, status)
+
     def _trial(self, trial_key: str) -> _TrialRun:
         """The trial's run, looked for in the store where this tracker has not started it."""
         if trial_key not in self._trials:
@@ -193,12 +217,19 @@ class RunTracker:
             self._trials[trial_key] = _TrialRun(run.run_id, None, run.status == FINISHED)
         return self._trials[trial_key]
 
-    def _open(self, found: StoredRun | None, title: str, tags: Mapping[str, str]) -> StoredRun:
+    def _open(
+        self,
+        found: StoredRun | None,
+        title: str,
+        tags: Mapping[str, str],
+        *,
+        started_at: float = 0.0,
+    ) -> StoredRun:
         """A new run, or ``found`` with tags and status of a running one."""
         clean = {tag: without_credentials(text) for tag, text in tags.items()}
         clean[names.TAG_OUTCOME] = names.OUTCOME_RUNNING
         if found is None:
-            return self._store.create(without_credentials(title), clean)
+            return self._store.create(without_credentials(title), clean, started_at=started_at)
         if names.TAG_REASON in found.tags:
             self._store.remove_tag(found.run_id, names.TAG_REASON)
         self._store.reopen(found, clean)
@@ -210,6 +241,8 @@ class RunTracker:
         params: Mapping[str, object],
         hyperparameters: Mapping[str, float],
         config_yaml: str,
+        *,
+        started_at: float = 0.0,
     ) -> None:
         numbers = {names.HYPERPARAMETER_PREFIX + k: v for k, v in hyperparameters.items()}
         self._store.add_facts(
@@ -219,7 +252,11 @@ class RunTracker:
                 for k, v in params.items()
                 if k not in run.param_names
             },
-            [MetricPoint(k, v, 0) for k, v in numbers.items() if k not in run.metric_names],
+            [
+                MetricPoint(k, v, 0, started_at)
+                for k, v in numbers.items()
+                if k not in run.metric_names
+            ],
         )
         text = without_credentials(config_yaml)
         self._store.leave_text(run.run_id, text, names.CONFIG_ARTIFACT)
@@ -234,11 +271,11 @@ class RunTracker:
             history_tables(histories).write(Path(folder))
             self._store.leave_folder(run_id, Path(folder))
 
-    def _close(self, run_id: str, outcome: Outcome, reason: str) -> None:
+    def _close(self, run_id: str, outcome: Outcome, reason: str, *, ended_at: float = 0.0) -> None:
         tags = {names.TAG_OUTCOME: str(outcome)}
         if reason:
             tags[names.TAG_REASON] = without_credentials(reason)[:MAX_REASON_LENGTH]
-        self._store.close(run_id, tags, STATUSES[outcome])
+        self._store.close(run_id, tags, STATUSES[outcome], ended_at=ended_at)
 
 
 if TYPE_CHECKING:

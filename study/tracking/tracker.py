@@ -34,6 +34,9 @@ class Tracker(Protocol):
     ) -> None:
         """Close the trial's record with its outcome; ``reason`` is empty unless it failed."""
 
+    def describe_study(self, description: str) -> None:
+        """How the study stands, in Markdown, over what was said before."""
+
     def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
         """Close the study's record; ``histories`` holds every trial's by key."""
 
@@ -57,6 +60,9 @@ class NullTracker:
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
     ) -> None:
+        """Do nothing."""
+
+    def describe_study(self, description: str) -> None:
         """Do nothing."""
 
     def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
@@ -95,6 +101,10 @@ class RecordingTracker:
     ) -> None:
         """Keep the call."""
         self.calls.append(("finish_trial", (trial_key, history, outcome, reason)))
+
+    def describe_study(self, description: str) -> None:
+        """Keep the call."""
+        self.calls.append(("describe_study", (description,)))
 
     def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
         """Keep the call, with ``histories`` as they are now."""

@@ -69,8 +69,8 @@ class TrialDescriber:
         self._paths = sorted(paths - {"data.root"})
         self._facts = functools.cache(self._make_facts)
 
-    def describe(self, trial: TrialConfig, *, number: int) -> TrialInfo:
-        """Everything a tracker is told of a trial."""
+    def describe(self, trial: TrialConfig, *, number: int, started_at: float = 0.0) -> TrialInfo:
+        """Everything a tracker is told of a trial proposed at ``started_at``, as in TrialInfo."""
         flat = trial.flat()
         params: dict[str, Scalar] = {path: _scalar(flat.get(path)) for path in self._paths}
         params |= self._facts_of(trial)
@@ -89,6 +89,7 @@ class TrialDescriber:
                 names.TAG_VERSION: __version__,
             },
             config_yaml=trial_yaml(self._study, trial),
+            started_at=started_at,
         )
 
     def _facts_of(self, trial: TrialConfig) -> Mapping[str, Scalar]:

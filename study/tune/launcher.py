@@ -18,6 +18,7 @@ from study.config.study import StudyConfig
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.results import Outcome
+from study.tracking.background import BackgroundTracker, Undelivered
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber, study_info
 from study.tune.errors import StudyError
@@ -26,6 +27,7 @@ from study.tune.progress import TerminalDisplay
 from study.tune.record import Record
 from study.tune.resources import TrialResources, trial_resources
 from study.tune.session import StudySession
+from study.tune.standing import num_trials, shown_metrics
 from study.tune.store import StudyFolder, StudyStore
 
 _MAX_RESTARTS = 2  # of a trial whose worker died
@@ -40,6 +42,7 @@ class StudyEnd:
     num_complete: int
     num_failed: int
     failures: tuple[tuple[str, int], ...]  # reason, how often
+    undelivered: Undelivered | None = None
 
 
 def run_study(
@@ -147,16 +150,16 @@ class _Run:
     def to_its_end(self) -> StudyEnd:
         """Go on until all is done, or a signal comes."""
         study, record = self.study, self.record
-        num_trials = len(study.points) + study.num_proposals
         describer = TrialDescriber(study, self.datasets)
-        self.tracker.start_study(study_info(study, num_trials=num_trials))
         display = TerminalDisplay(
             self.console,
             study=self.folder.name,
-            metrics=_shown_metrics(study),
-            num_trials=num_trials,
+            metrics=shown_metrics(study),
+            num_trials=num_trials(study),
         )
-        session = StudySession(study, record, self.tracker, describer, display)
+        tracker = BackgroundTracker(self.tracker, notice=display.notice)
+        tracker.start_study(study_info(study, num_trials=num_trials(study)))
+        session = StudySession(study, record, tracker, describer, display)
         try:
             session.repair()
             ended = [t for t in record.trials.values() if t.outcome is not None]
@@ -166,9 +169,9 @@ class _Run:
         except KeyboardInterrupt:  # before Tune listens to signals, or a second one
             is_finished = False
         session.end(is_finished=is_finished)
-        return self._end(is_finished=is_finished)
+        return self._end(is_finished=is_finished, undelivered=tracker.undelivered)
 
-    def _end(self, *, is_finished: bool) -> StudyEnd:
+    def _end(self, *, is_finished: bool, undelivered: Undelivered | None) -> StudyEnd:
         trials = self.record.trials.values()
         outcomes = collections.Counter(trial.outcome for trial in trials)
         failures = collections.Counter(t.reason for t in trials if t.outcome is Outcome.ERROR)
@@ -178,6 +181,7 @@ class _Run:
             num_complete=outcomes[Outcome.COMPLETE],
             num_failed=outcomes[Outcome.ERROR],
             failures=tuple(failures.most_common()),
+            undelivered=undelivered,
         )
 
     def _fit(self, session: StudySession) -> bool:
@@ -242,14 +246,6 @@ class _Run:
         return tune.with_resources(
             tune.with_parameters(StudyTrainable, context=context), self.resources.as_request()
         )
-
-
-def _shown_metrics(study: StudyConfig) -> tuple[str, ...]:
-    """What the display tells of a trial: the objectives, or service and size."""
-    if study.search:
-        return study.objective.metrics
-    has_holdout = study.fixed.get("data.holdout_fraction") != 0
-    return ("service_error" if has_holdout else "test_service_error", "final_density")
 
 
 def _trial_name(trial: Any) -> str:

@@ -13,9 +13,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from study.metrics import METRICS
 from study.results import Outcome, TrialHistory, TrialInfo
 from study.tune.record import RecordedTrial
+from study.tune.standing import best_first
 from study.user_errors import printable
 
 NUM_BEST = 5
@@ -114,13 +114,9 @@ class TerminalDisplay:
         )
 
     def _best(self) -> list[tuple[TrialInfo, tuple[float, ...]]]:
-        complete = [
-            (info, values)
-            for info, trial in self._ended
-            if (values := trial.values(self._metrics)) is not None
-        ]
-        sign = 1.0 if METRICS[self._metrics[0]].direction == "minimize" else -1.0
-        return sorted(complete, key=lambda pair: sign * pair[1][0])[:NUM_BEST]
+        infos = {info.key: info for info, _ in self._ended}
+        best = best_first((trial for _, trial in self._ended), self._metrics)[:NUM_BEST]
+        return [(infos[trial.key], values) for trial, values in best]
 
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False, title_justify="left")

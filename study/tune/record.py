@@ -28,6 +28,7 @@ class RecordedTrial:
         chosen: Dotted path → value, for what the study varies.
         config: The resolved configuration, nested.
         outcome: None while it is running or was cut off.
+        proposed_at, ended_at: In seconds since 1970; 0 where it has not ended.
     """
 
     key: str
@@ -38,6 +39,8 @@ class RecordedTrial:
     history: TrialHistory = field(default_factory=TrialHistory)
     outcome: Outcome | None = None
     reason: str = ""
+    proposed_at: float = 0.0
+    ended_at: float = 0.0
 
     def values(self, metrics: tuple[str, ...]) -> tuple[float, ...] | None:
         """Final values of ``metrics``; None unless the trial is complete."""
@@ -190,18 +193,20 @@ class Record:
                 source=event["source"],
                 chosen=_tuples(event["chosen"]),
                 config=event["config"],
+                proposed_at=event["time"],
             )
         elif kind == "repeat":
             self.repeats.append((event["key"], _tuples(event["chosen"])))
         elif kind == "history":
             trial = self.trials[event["key"]]
-            new = TrialHistory.from_json(json.dumps(event["history"]))
+            new = TrialHistory.from_json(json.dumps(event["history"])).recorded(event["time"])
             trial.history = TrialHistory(
                 trial.history.epochs + new.epochs, trial.history.megabatches + new.megabatches
             )
         elif kind == "outcome":
             self.trials[event["key"]].outcome = Outcome(event["outcome"])
             self.trials[event["key"]].reason = event["reason"]
+            self.trials[event["key"]].ended_at = event["time"]
         elif kind in ("finished", "reopened"):
             self.is_finished = kind == "finished"
 

@@ -1,6 +1,7 @@
 """One process's part in a study: what is recorded, tracked and shown, in this order."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,6 +12,9 @@ from study.results import Outcome, TrialHistory, TrialInfo
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber
 from study.tune.record import Record, RecordedTrial, Source
+from study.tune.standing import standing
+
+_DESCRIBED_EVERY_S = 10.0
 
 
 class Display(Protocol):
@@ -40,6 +44,7 @@ class StudySession:
     display: Display
     errors: list[Exception] = field(default_factory=list)
     _infos: dict[str, TrialInfo] = field(default_factory=dict)
+    _described_at: list[float] = field(default_factory=list)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -63,7 +68,9 @@ class StudySession:
         if key not in self._infos:
             recorded = self.record.trials[key]
             trial = parse_trial(recorded.config)
-            self._infos[key] = self.describer.describe(trial, number=recorded.number)
+            self._infos[key] = self.describer.describe(
+                trial, number=recorded.number, started_at=recorded.proposed_at
+            )
         return self._infos[key]
 
     def start(self, key: str) -> None:
@@ -86,7 +93,18 @@ class StudySession:
             return
         self.record.add_outcome(key, outcome, reason)
         self.tracker.finish_trial(key, recorded.history, outcome, reason)
+        if (
+            not self._described_at
+            or time.monotonic() - self._described_at[-1] > _DESCRIBED_EVERY_S
+        ):
+            self._described_at[:] = [time.monotonic()]
+            self._describe()
         self.display.ended(self.info(key), recorded)
+
+    def _describe(self) -> None:
+        trials = self.record.trials.values()
+        text = standing(self.study, trials, lambda key: self.info(key).title)
+        self.tracker.describe_study(text)
 
     def repair(self) -> None:
         """Bring the tracker up to the record, after a process that died in between.
@@ -103,6 +121,10 @@ class StudySession:
         """The process's part is over; the study's too if ``is_finished``."""
         if is_finished:
             self.record.finish()
+        self.close(Outcome.COMPLETE if is_finished else Outcome.INTERRUPTED)
+
+    def close(self, outcome: Outcome) -> None:
+        """The tracker's last word on the study, as the record has it."""
+        self._describe()
         histories = {key: trial.history for key, trial in self.record.trials.items()}
-        outcome = Outcome.COMPLETE if is_finished else Outcome.INTERRUPTED
         self.tracker.finish_study(histories, outcome)

@@ -5,11 +5,22 @@ import pytest
 from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
 from study.tracking.address import absolute_uri, artifact_location
+from study.tracking.background import BackgroundTracker
 from study.tracking.mlflow_tracker import MlflowTracker
 from study.tracking.tracker import NullTracker, RecordingTracker
 from tests.tracking_records import before, history, study_info, trial_info
 
-TRACKERS = {"null": NullTracker, "recording": RecordingTracker, "mlflow": MlflowTracker}
+
+def in_background():
+    return BackgroundTracker(RecordingTracker(), notice=[].append)
+
+
+TRACKERS = {
+    "null": NullTracker,
+    "recording": RecordingTracker,
+    "background": in_background,
+    "mlflow": MlflowTracker,
+}
 
 
 @pytest.fixture(scope="module", params=sorted(TRACKERS))
@@ -33,6 +44,7 @@ def drive(tracker, name):
     tracker.finish_trial("k3", whole, Outcome.COMPLETE, "")
     tracker.start_trial(trial_info("silent", 4))
     tracker.finish_trial("silent", TrialHistory(), Outcome.ERROR, "no memory")
+    tracker.describe_study("| best |")
     tracker.finish_study({f"k{number}": whole for number in range(4)}, Outcome.COMPLETE)
 
 

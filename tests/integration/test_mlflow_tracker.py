@@ -254,7 +254,7 @@ def test_runs_are_found_named_and_nested_as_the_study_says(uri, client, name):
     for number, key in enumerate(("a", "b")):
         tracker.start_trial(trial_info(key, number))
     (parent,) = runs_of(client, name, names.KIND_STUDY)
-    assert parent.data.tags["mlflow.note.content"] == "How small may it be?"
+    assert parent.data.tags[names.TAG_DESCRIPTION] == "How small may it be?"
     assert parent.data.tags[names.TAG_OBJECTIVES] == "service_error,final_density"
     assert parent.info.run_name == name
     children = runs_of(client, name)

@@ -142,6 +142,27 @@ def test_mlflow_has_the_resolved_config_and_the_history_as_parquet(
     assert errors.tolist() == [m.metrics["holdout_error_rate"] for m in trial.history.megabatches]
 
 
+def test_a_new_store_is_filled_from_the_record_and_what_is_there_is_left_alone(
+    launched: tuple[LaunchedStudy, str],
+) -> None:
+    study, _ = launched
+    before = [run.to_dictionary() for run in study.runs()]
+    for address in ("sqlite:///mlflow.db", "sqlite:///new.db"):
+        code, said = study.call("sync", "small", "--tracking-uri", address)
+        assert code == 0, said
+    assert f"has all of the study small: {len(before)} trials" in said
+    # The failed one is opened again and closed again.
+    assert [run.data.metrics for run in study.runs()] == [r["data"]["metrics"] for r in before]
+    copied = LaunchedStudy.runs_at(study.folder / "new.db")
+    for copy, run in zip(copied, study.runs(), strict=True):
+        assert copy.data.metrics == run.data.metrics
+        assert copy.data.params == run.data.params
+        assert copy.info.status == run.info.status
+        # The times of the record, not of the sending.
+        assert copy.info.start_time == run.info.start_time
+        assert copy.info.end_time == run.info.end_time
+
+
 def test_the_report_page_is_there_and_the_answer_is_said(
     launched: tuple[LaunchedStudy, str],
 ) -> None:

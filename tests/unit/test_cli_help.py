@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "numpy")
-COMMANDS = ("launch", "resume", "run", "validate", "plan", "plugins")
+COMMANDS = ("launch", "resume", "sync", "run", "validate", "plan", "plugins")
 SCRIPT = f"""
 import sys
 from study.cli import app

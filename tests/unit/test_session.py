@@ -48,7 +48,7 @@ def test_a_trial_ends_once(running: tuple[StudySession, str]) -> None:
     made.settle(key, Outcome.EARLY_STOPPED)
     made.report(key, history(2))
     assert made.record.trials[key].outcome is Outcome.COMPLETE
-    assert calls(made) == ["start_trial", "log_history", "finish_trial"]
+    assert calls(made) == ["start_trial", "log_history", "finish_trial", "describe_study"]
     assert isinstance(made.display, QuietDisplay)
     assert made.display.events == [("started", key), ("progressed", key), ("ended", key)]
 
@@ -100,3 +100,6 @@ def test_the_end_leaves_every_history_and_whether_the_study_is_finished(
     assert made.record.is_finished is is_finished
     assert isinstance(made.tracker, RecordingTracker)
     assert made.tracker.calls[-1] == ("finish_study", ({key: history(1)}, outcome))
+    name, (text,) = made.tracker.calls[-2]
+    assert name == "describe_study"
+    assert "0 of 5 trials have ended" in str(text)

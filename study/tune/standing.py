@@ -1,0 +1,120 @@
+"""How a study stands: the best trials so far, and the text that MLflow shows above it."""
+
+import collections
+from collections.abc import Callable, Iterable
+
+from study.config.study import StudyConfig
+from study.metrics import METRICS
+from study.results import Outcome
+from study.tune.record import RecordedTrial
+
+_NUM_BEST = 10
+_NUM_REASONS = 10
+_MAX_CELL = 160  # characters
+_ENDED = {
+    Outcome.COMPLETE: "complete",
+    Outcome.EARLY_STOPPED: "stopped early",
+    Outcome.ERROR: "failed",
+    Outcome.INTERRUPTED: "interrupted",
+}
+
+
+def shown_metrics(study: StudyConfig) -> tuple[str, ...]:
+    """What is told of a trial: the objectives, or service and size."""
+    if study.search:
+        return study.objective.metrics
+    has_holdout = study.fixed.get("data.holdout_fraction") != 0
+    return ("service_error" if has_holdout else "test_service_error", "final_density")
+
+
+def num_trials(study: StudyConfig) -> int:
+    """How many trials the study has in all."""
+    return len(study.points) + study.num_proposals
+
+
+def best_first(
+    trials: Iterable[RecordedTrial], metrics: tuple[str, ...]
+) -> list[tuple[RecordedTrial, tuple[float, ...]]]:
+    """The complete trials with their values of ``metrics``, the best by the first metric first."""
+    complete = [(t, values) for t in trials if (values := t.values(metrics)) is not None]
+    sign = 1.0 if METRICS[metrics[0]].direction == "minimize" else -1.0
+    return sorted(complete, key=lambda pair: sign * pair[1][0])
+
+
+def standing(
+    study: StudyConfig, trials: Iterable[RecordedTrial], title: Callable[[str], str]
+) -> str:
+    """Question, progress, best so far, space and failures, in Markdown.
+
+    Args:
+        study: The study.
+        trials: All that are recorded.
+        title: Trial key → what the trial is.
+    """
+    recorded = list(trials)
+    parts = [
+        study.description.strip(),
+        _question(study),
+        _progress(recorded, num_trials(study)),
+        _best(best_first(recorded, shown_metrics(study))[:_NUM_BEST], shown_metrics(study), title),
+        _space(study),
+        _failures(recorded),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _question(study: StudyConfig) -> str:
+    metrics = " and ".join(f"`{m}` ({METRICS[m].direction})" for m in shown_metrics(study))
+    if study.search:
+        return f"**Objective:** {metrics}, searched by `{study.search.sampler}`."
+    return f"**Compared:** every combination of what varies, by {metrics}."
+
+
+def _progress(trials: list[RecordedTrial], total: int) -> str:
+    counts = collections.Counter(t.outcome for t in trials if t.outcome is not None)
+    told = ", ".join(f"{counts[o]} {text}" for o, text in _ENDED.items() if counts[o])
+    return (
+        f"**Progress:** {counts.total()} of {total} trials have ended{f': {told}' * bool(told)}."
+    )
+
+
+def _best(
+    best: list[tuple[RecordedTrial, tuple[float, ...]]],
+    metrics: tuple[str, ...],
+    title: Callable[[str], str],
+) -> str:
+    if not best:
+        return ""
+    rows = [
+        [str(trial.number), title(trial.key), *(f"{value:.4g}" for value in values)]
+        for trial, values in best
+    ]
+    table = _table(["trial", f"best so far by {metrics[0]}", *metrics], rows)
+    return f"**Best so far**\n\n{table}"
+
+
+def _space(study: StudyConfig) -> str:
+    rows = [[f"`{d.path}`", str(d.domain)] for d in study.space.dimensions]
+    for group in study.axes:
+        rows += [[f"`{path}`", ", ".join(map(str, values))] for path, values in group.items()]
+    return f"**What varies**\n\n{_table(['path', 'values'], rows)}" if rows else ""
+
+
+def _failures(trials: list[RecordedTrial]) -> str:
+    reasons = collections.Counter(t.reason for t in trials if t.outcome is Outcome.ERROR)
+    if not reasons:
+        return ""
+    rows = [[str(count), reason] for reason, count in reasons.most_common(_NUM_REASONS)]
+    return f"**Failures**\n\n{_table(['trials', 'reason'], rows)}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """One line, in which nothing ends the cell and nothing is HTML."""
+    plain = " ".join(text.split())
+    cut = plain if len(plain) <= _MAX_CELL else f"{plain[: _MAX_CELL - 1]}…"
+    return cut.replace("|", "\\|").replace("<", "&lt;")

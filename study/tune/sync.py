@@ -1,0 +1,68 @@
+"""Bring a tracking store up to a study's record, whatever it has missed, or a new one."""
+
+from collections.abc import Callable
+
+from study.checks import load_and_check
+from study.config.study import StudyConfig
+from study.results import Outcome, TrialHistory
+from study.tracking.tracker import Tracker
+from study.tune.describe import TrialDescriber, study_info
+from study.tune.record import Record
+from study.tune.session import StudySession
+from study.tune.standing import num_trials
+from study.tune.store import StudyFolder
+
+
+def sync_study(
+    study: StudyConfig, folder: StudyFolder, open_tracker: Callable[[], Tracker]
+) -> int:
+    """Send what the store has not got, and nothing twice.
+
+    Args:
+        study: As it was launched, its plug-ins imported.
+        folder: Its folder.
+        open_tracker: Opens the store.
+
+    Returns:
+        How many trials the study has.
+
+    Raises:
+        ConfigError: The data, whose sizes are part of what is sent, cannot be read.
+        StudyError: Another process runs the study, or its record is damaged.
+        TrackingError: The store fails; what had arrived is not sent again.
+    """
+    with folder.lock():
+        record = Record.read(folder.record_path)
+        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
+        tracker = open_tracker()
+        session = StudySession(study, record, tracker, TrialDescriber(study, datasets), _Nobody())
+        bring_up_to_date(session)
+        return len(record.trials)
+
+
+def bring_up_to_date(session: StudySession) -> None:
+    """Tell the tracker all that the record holds of a study that is not running."""
+    record, tracker = session.record, session.tracker
+    tracker.start_study(study_info(session.study, num_trials=num_trials(session.study)))
+    session.repair()
+    for trial in record.unfinished():
+        if trial.history != TrialHistory():
+            tracker.start_trial(session.info(trial.key))
+            tracker.log_history(trial.key, trial.history)
+    session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
+
+
+class _Nobody:
+    """No terminal."""
+
+    def started(self, *_: object) -> None:
+        """Say nothing."""
+
+    def progressed(self, *_: object) -> None:
+        """Say nothing."""
+
+    def ended(self, *_: object) -> None:
+        """Say nothing."""
+
+    def notice(self, *_: object) -> None:
+        """Say nothing."""

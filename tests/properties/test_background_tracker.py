@@ -1,0 +1,294 @@
+"""Whatever a store does, nothing is lost, nothing is doubled, and nobody who trains waits."""
+
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from study.results import Outcome, TrialHistory
+from study.tracking.background import BackgroundTracker
+from study.tracking.points import metric_points
+from study.tracking.run_store import StoredRun
+from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
+from study.tracking.tracker import RecordingTracker, TrackingError
+from tests.tracking_records import before, history, study_info, trial_info
+
+WHOLE = history(3, of=3).recorded(1.5e9)
+
+
+class MemoryStore:
+    """Runs as a database holds them, which fails as told: before or after it has done its work."""
+
+    address = "memory"
+
+    def __init__(self, faults=()):
+        self._faults = iter(faults)
+        self.runs = {}
+        self.log = []  # (run, metric, step) in order of arrival
+        self.is_away = threading.Event()
+        self.hangs = threading.Event()
+        self.num_calls = 0
+
+    def _do(self, work):
+        self.num_calls += 1
+        fault = "away" if self.is_away.is_set() else next(self._faults, None)
+        while self.hangs.is_set():
+            time.sleep(0.001)
+        if fault in ("before", "away"):
+            raise TrackingError("database is locked")
+        answer = work()
+        if fault == "after":
+            raise ConnectionResetError("the answer was lost")
+        return answer
+
+    def find(self, tags, status=None):
+        def work():
+            return [
+                StoredRun(
+                    i, r["status"], dict(r["tags"]), frozenset(r["params"]), frozenset(r["names"])
+                )
+                for i, r in self.runs.items()
+                if tags.items() <= r["tags"].items() and status in (None, r["status"])
+            ]
+
+        return self._do(work)
+
+    def create(self, title, tags, *, started_at):
+        def work():
+            run_id = str(len(self.runs))
+            run = dict(
+                status=RUNNING, tags=dict(tags), params={}, names=set(), points={}, files={}
+            )
+            self.runs[run_id] = run | {"title": title, "started_at": started_at}
+            return StoredRun(run_id, RUNNING, tags, frozenset(), frozenset())
+
+        return self._do(work)
+
+    def discard(self, run_id):
+        self._do(lambda: self.runs.pop(run_id, None))
+
+    def reopen(self, run, tags):
+        def work():
+            self.runs[run.run_id]["tags"] |= tags
+            self.runs[run.run_id]["status"] = RUNNING
+
+        self._do(work)
+
+    def set_tags(self, run_id, tags):
+        self._do(lambda: self.runs[run_id]["tags"].update(tags))
+
+    def remove_tag(self, run_id, tag):
+        self._do(lambda: self.runs[run_id]["tags"].pop(tag))
+
+    def add_facts(self, run_id, params, metrics):
+        metrics = list(metrics)
+
+        def work():
+            self.runs[run_id]["params"] |= params
+            self.runs[run_id]["names"] |= {p.name for p in metrics}
+
+        self._do(work)
+
+    def add_points(self, run_id, points):
+        points = list(points)
+
+        def work():
+            run = self.runs[run_id]
+            for p in points:
+                run["names"].add(p.name)
+                # As MLflow's tables: the same value at the same time is one row.
+                run["points"].setdefault((p.name, p.step), set()).add((p.value, p.time))
+                self.log.append((run_id, p.name, p.step))
+
+        self._do(work)
+
+    def logged(self, run_id, metric_names):
+        names = set(metric_names)
+        return self._do(lambda: frozenset(k for k in self.runs[run_id]["points"] if k[0] in names))
+
+    def metric_names(self, run_id):
+        return self._do(lambda: frozenset(self.runs[run_id]["names"]))
+
+    def leave_text(self, run_id, text, artifact):
+        self._do(lambda: self.runs[run_id]["files"].update({artifact: text}))
+
+    def leave_folder(self, run_id, folder):
+        files = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*.parquet")}
+        self._do(lambda: self.runs[run_id]["files"].update(files))
+
+    def close(self, run_id, tags, status, *, ended_at):
+        def work():
+            self.runs[run_id]["tags"] |= tags
+            self.runs[run_id].update(status=status, ended_at=ended_at)
+
+        self._do(work)
+
+
+def background(store, notices=None, *, patience_s=20.0):
+    told = [] if notices is None else notices
+    return BackgroundTracker(
+        RunTracker(store, {}), notice=told.append, patience_s=patience_s, waits_s=(0.001,)
+    )
+
+
+def live(tracker, num_trials=4):
+    """Trials side by side, each reporting step by step, as a study tells them."""
+    keys = [f"k{number}" for number in range(num_trials)]
+    for number, key in enumerate(keys):
+        tracker.start_trial(trial_info(key, number))
+    for step in (1, 2, 3):
+        for key in keys:
+            tracker.log_history(key, before(WHOLE, step))
+        tracker.describe_study(f"{step} of 3")
+    for key in keys:
+        tracker.finish_trial(key, WHOLE, Outcome.COMPLETE, "")
+    return dict.fromkeys(keys, WHOLE)
+
+
+def expect_all(store, num_trials=4):
+    trials = {r["tags"]["trial_key"]: r for r in store.runs.values() if "trial_key" in r["tags"]}
+    assert len(store.runs) == num_trials + 1
+    assert len(trials) == num_trials
+    wanted = {(p.name, p.step): {(p.value, p.time)} for p in metric_points(WHOLE)}
+    for run in trials.values():
+        assert run["points"] == wanted
+        assert (run["status"], run["tags"]["outcome"]) == (FINISHED, "complete")
+    (parent,) = (r for r in store.runs.values() if "trial_key" not in r["tags"])
+    assert parent["status"] == FINISHED
+    assert parent["tags"]["mlflow.note.content"] == "3 of 3"
+
+
+def expect_order(store):
+    """Of each metric of each run, the steps arrive in order."""
+    steps = defaultdict(list)
+    for run_id, name, step in store.log:
+        steps[run_id, name].append(step)
+    assert all(list(dict.fromkeys(s)) == sorted(set(s)) for s in steps.values())
+
+
+# Calls of start_study are before, where errors are the caller's.
+faults = st.lists(st.sampled_from([None, None, None, "before", "after"]), max_size=150)
+
+
+@settings(max_examples=60, deadline=None)
+@given(faults)
+def test_however_a_store_fails_all_arrives_once_and_in_order(scheduled):
+    store = MemoryStore()
+    tracker = background(store)
+    tracker.start_study(study_info())
+    store._faults = iter(scheduled)
+    tracker.finish_study(live(tracker), Outcome.COMPLETE)
+    assert tracker.undelivered is None
+    expect_all(store)
+    expect_order(store)
+
+
+def test_a_store_that_is_away_or_hangs_keeps_nobody_waiting_and_gets_all_afterwards():
+    notices = []
+    store = MemoryStore()
+    tracker = background(store, notices)
+    tracker.start_study(study_info())
+    for trouble in (store.is_away, store.hangs):
+        trouble.set()
+        started = time.monotonic()
+        histories = live(tracker)
+        assert time.monotonic() - started < 1.0
+        time.sleep(0.05)
+        trouble.clear()
+    tracker.finish_study(histories, Outcome.COMPLETE)
+    expect_all(store)
+    assert "training goes on" in notices[0]
+    assert "database is locked" in notices[0]
+    assert "answers again" in notices[1]
+    assert len(notices) == 2
+
+
+def test_what_waits_is_a_trial_once_however_often_it_reports():
+    store = MemoryStore()
+    tracker = background(store, patience_s=0.05)
+    tracker.start_study(study_info())
+    store.is_away.set()
+    for _ in range(50):
+        live(tracker)
+    assert len(tracker._due) <= 4
+
+
+@pytest.mark.parametrize("trouble", ["is_away", "hangs"])
+def test_at_the_end_it_is_said_what_did_not_arrive_and_a_new_tracker_sends_just_that(trouble):
+    store = MemoryStore()
+    tracker = background(store, patience_s=0.2)
+    tracker.start_study(study_info())
+    getattr(store, trouble).set()
+    histories = live(tracker)
+    tracker.finish_study(histories, Outcome.COMPLETE)
+    undelivered = tracker.undelivered
+    assert undelivered.num_trials == 4
+    assert undelivered.reason
+    getattr(store, trouble).clear()
+    tracker._thread.join(timeout=10)
+    again = background(store)
+    again.start_study(study_info())
+    again.finish_study(live(again), Outcome.COMPLETE)
+    assert again.undelivered is None
+    expect_all(store)
+    expect_order(store)
+
+
+def test_one_trial_that_the_store_refuses_keeps_no_other_back():
+    class Choosy(RecordingTracker):
+        def finish_trial(self, trial_key, *rest):
+            if trial_key == "k1":
+                raise TrackingError("not this one")
+            super().finish_trial(trial_key, *rest)
+
+    choosy = Choosy()
+    notices = []
+    tracker = BackgroundTracker(choosy, notice=notices.append, patience_s=0.3, waits_s=(0.001,))
+    tracker.start_study(study_info())
+    tracker.finish_study(live(tracker), Outcome.COMPLETE)
+    ended = [args[0] for name, args in choosy.calls if name == "finish_trial"]
+    assert ended == ["k0", "k2", "k3"]
+    assert tracker.undelivered.num_trials == 1
+    assert tracker.undelivered.reason == "not this one"
+    assert len([text for text in notices if "fails" in text]) == 1
+
+
+def test_a_request_carried_out_after_it_was_given_up_leaves_no_second_run():
+    store = MemoryStore()
+    tracker = RunTracker(store, {})
+    tracker.start_study(study_info())
+    tracker.start_trial(trial_info("k0"))
+    late = dict(store.runs["1"], tags=dict(store.runs["1"]["tags"]))
+    store.runs["2"] = late  # the same request once more
+    tracker.finish_trial("k0", WHOLE, Outcome.COMPLETE, "")
+    tracker.finish_study({"k0": WHOLE}, Outcome.COMPLETE)
+    assert set(store.runs) == {"0", "1"}
+
+
+def test_a_study_that_goes_on_asks_nothing_about_trials_that_are_finished():
+    store = MemoryStore()
+    first = RunTracker(store, {})
+    first.start_study(study_info())
+    for key in ("k0", "k1"):
+        first.start_trial(trial_info(key))
+        first.finish_trial(key, WHOLE, Outcome.COMPLETE, "")
+    second = RunTracker(store, {})
+    second.start_study(study_info())
+    before_repair = store.num_calls
+    for key in ("k0", "k1"):
+        second.start_trial(trial_info(key))
+        second.finish_trial(key, WHOLE, Outcome.COMPLETE, "")
+    assert store.num_calls == before_repair
+
+
+def test_a_run_starts_and_ends_when_the_record_says():
+    store = MemoryStore()
+    tracker = RunTracker(store, {})
+    tracker.start_study(study_info())
+    tracker.start_trial(trial_info("k0", started_at=1.4e9))
+    tracker.finish_trial("k0", WHOLE, Outcome.COMPLETE, "")
+    assert (store.runs["1"]["started_at"], store.runs["1"]["ended_at"]) == (1.4e9, 1.5e9)
+    assert TrialHistory().last_recorded_at == 0.0
