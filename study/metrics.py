@@ -216,3 +216,16 @@ METRICS: dict[str, Metric] = _all_metrics()
 
 # What two runs of one trial may differ in.
 TIMES = frozenset({"seconds", "images_per_second"})
+
+# A metric of the whole trial → what stands for it while the trial runs, comparable at equal T.
+RUNNING_FORMS: dict[str, str] = {
+    prefix + name: prefix + running
+    for prefix in ("", "test_")
+    for name, running in (
+        ("service_error", "projected_service_error"),
+        ("anytime_error", "projected_service_error"),
+        ("final_error", "error_rate"),
+        ("mean_error", "mean_error"),
+        ("cumulative_errors", "cumulative_errors"),
+    )
+} | {"final_error": "holdout_error_rate"}

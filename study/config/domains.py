@@ -30,6 +30,13 @@ class Range:
         """The smallest and the largest value."""
         return (self.low,) if self.low == self.high else (self.low, self.high)
 
+    def steps(self) -> tuple[Any, ...]:
+        """Every value of a range with a step; whole numbers have the step 1."""
+        step = self.step or 1
+        count = round((self.high - self.low) / step) + 1
+        # Rounded: 0.1 + 2 · 0.1 lies above 0.3.
+        return tuple(min(self.high, self.low + index * step) for index in range(count))
+
     def __contains__(self, value: object) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and self.low <= value <= self.high  # type: ignore[operator]  # a number
@@ -42,6 +49,10 @@ class Choices:
     values: tuple[Any, ...]
 
     def ends(self) -> tuple[Any, ...]:
+        """Every value."""
+        return self.values
+
+    def steps(self) -> tuple[Any, ...]:
         """Every value."""
         return self.values
 

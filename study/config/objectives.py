@@ -1,9 +1,11 @@
 """Which objectives a study may have, each refusal with its reason."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from study.config.errors import Problem, did_you_mean, shown
 from study.config.sections import StreamSection
+from study.constraints import Constraint, parse_constraint
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _NO_HOLDOUT = ("train_", "validation_", "test_")
 def objective_problems(study: "StudyConfig") -> list[Problem]:
     """What is wrong with the metrics that a study optimises, or names without a search."""
     names = study.objective.metrics
-    problems = _name_problems(names)
+    problems = [*_name_problems(names), *_constraint_problems(study)]
     if study.search is None:
         return problems
     chosen = set(names)
@@ -57,7 +59,8 @@ def charge_problems(study: "StudyConfig") -> list[Problem]:
     """While T is searched, compute must be charged: else the longest stream trains most."""
     if study.search is None or not _varies_stream_length(study):
         return []
-    if "training.total_samples" in study.fixed or set(study.objective.metrics) & _COMPUTE:
+    charged = {*study.objective.metrics, *(c.metric for c in _limits(study) if c.symbol == "<=")}
+    if "training.total_samples" in study.fixed or charged & _COMPUTE:
         return []
     where = "search.space" if _T in study.space.paths else "search.points"
     return [
@@ -65,7 +68,7 @@ def charge_problems(study: "StudyConfig") -> list[Problem]:
             f"{where}.{_T}",
             "is searched while compute is not charged, so the longest stream wins by training "
             "more; fix training.total_samples, or add samples_seen or train_flops to "
-            "objective.metrics",
+            "objective.metrics or a limit on one of them to objective.constraints",
         )
     ]
 
@@ -90,12 +93,47 @@ def _holdout_problems(study: "StudyConfig") -> list[Problem]:
     ]
 
 
+def _limits(study: "StudyConfig") -> list[Constraint]:
+    """The constraints that can be read."""
+    made = []
+    for text in study.objective.constraints:
+        with contextlib.suppress(ValueError):  # told by _constraint_problems
+            made.append(parse_constraint(text))
+    return made
+
+
+def _constraint_problems(study: "StudyConfig") -> list[Problem]:
+    problems = []
+    if study.objective.constraints and study.search is None:
+        problems.append("have no meaning without search; leave them out")
+    allowed = _trial_metrics()
+    for text in study.objective.constraints:
+        try:
+            name = parse_constraint(text).metric
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        if name not in allowed:
+            problems.append(f"no metric is called {shown(name)}; {did_you_mean(name, allowed)}")
+        elif METRICS[name].is_test and not study.objective.allow_test_objective:
+            problems.append(
+                f"{name} is measured on test, which nothing may be selected on; use "
+                f"{name.removeprefix('test_')}, or set objective.allow_test_objective: true"
+            )
+    return [Problem("objective.constraints", problem) for problem in problems]
+
+
+def _trial_metrics() -> list[str]:
+    """What a finished trial has a value of."""
+    return sorted(n for n, metric in METRICS.items() if metric.scope != "epoch")
+
+
 def _refuse(message: str) -> Problem:
     return Problem("objective.metrics", message)
 
 
 def _name_problems(names: tuple[str, ...]) -> list[Problem]:
-    allowed = sorted(n for n, metric in METRICS.items() if metric.scope != "epoch")
+    allowed = _trial_metrics()
     problems = []
     for name in names:
         if name not in allowed:

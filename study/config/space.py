@@ -45,6 +45,22 @@ class Space:
             if dimension.path not in joint:
                 yield from self._product(fixed, {dimension.path: ()}, first)
 
+    def cells(self, fixed: Mapping[str, Any], *, limit: int) -> list[dict[str, Any]]:
+        """Every combination of choices and steps, each once, up to ``limit`` of them.
+
+        The ranges must have steps.
+        """
+        cells: list[dict[str, Any]] = [{}]
+        for dimension in self.dimensions:
+            grown = itertools.chain.from_iterable(
+                [{**cell, dimension.path: value} for value in dimension.domain.steps()]
+                if dimension.is_active({**fixed, **cell})
+                else [cell]
+                for cell in cells
+            )
+            cells = list(itertools.islice(grown, limit))
+        return cells
+
     def _product(
         self, fixed: Mapping[str, Any], joint: Mapping[str, tuple[()]], first: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,8 @@ from typing import Any
 from study.config.errors import ConfigError, Problem, shown, unknown_key
 from study.config.objectives import charge_problems, objective_problems
 from study.config.paths import flat_paths
-from study.config.points import Axes, cells_of_axes, parse_axes, parse_points
+from study.config.points import MAX_CELLS, Axes, cells_of_axes, parse_axes, parse_points
+from study.config.search_rules import search_problems
 from study.config.space import Space, compose, parse_space
 from study.config.study_rules import corner_problems, leftover_problems, study_problems
 from study.config.study_sections import (
@@ -63,7 +64,12 @@ class StudyConfig:
     @property
     def num_proposals(self) -> int:
         """How many trials the sampler proposes; the points come on top."""
-        return (self.budget.trials or 0) if self.search else 0
+        if self.search is None:
+            return 0
+        if self.search.sampler == "grid":
+            trials = MAX_CELLS if self.budget.trials is None else self.budget.trials
+            return len(self.space.cells(self.fixed, limit=trials))
+        return self.budget.trials or 0
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     # Where a part could not be read, what the rest lacks is no second mistake.
     problems += [p for p in found if is_whole or p.path.startswith(_PLACES_OF_VALUES)]
     if is_whole:
-        problems += charge_problems(study)
+        problems += [*charge_problems(study), *search_problems(study)]
     if problems or (problems := leftover_problems(study, places)):
         raise ConfigError(problems)
     return study

@@ -46,6 +46,8 @@ def _search_problems(
     if not has_objective:
         problems.append(Problem("objective", "a search needs one, e.g. metrics: [service_error]"))
     trials = study.budget.trials
+    if trials is None and study.search is not None and study.search.sampler == "grid":
+        return problems
     if trials is None:
         problems.append(Problem("budget.trials", "a search needs a number of trials, e.g. 20"))
     elif trials == 0 and not study.points:

@@ -8,26 +8,57 @@ from pydantic import Field
 
 from study.config.errors import Problem, pydantic_message, shown, unknown_key
 from study.config.sections import Seed, Strict
+from study.constraints import Constraint, parse_constraint
+
+SamplerName = Literal["tpe", "random", "grid", "gp", "nsga2"]
+StoppingName = Literal["auto", "none", "asha", "median"]
+
+
+class StoppingSection(Strict):
+    """When a proposed trial is stopped before its stream ends, by fractions of the stream.
+
+    ``auto`` is ``asha`` for a single objective that can be judged while it runs, else ``none``.
+    From ``first_rung`` on, at rungs ``reduction`` times the one before, ``asha`` lets the better
+    ``1 / reduction`` of the trials go on; ``median`` stops what is worse than the median. Neither
+    stops before ``min_trials`` have come as far.
+    """
+
+    name: StoppingName = "auto"
+    first_rung: Annotated[float, Field(gt=0, lt=1)] = 0.125
+    reduction: Annotated[float, Field(gt=1)] = 2.0
+    min_trials: Annotated[int, Field(ge=1)] = 4
 
 
 class SearchSection(Strict):
     """How the space is searched.
 
-    ``points`` are tried first; a list in a point stands for each of its values.
+    ``points`` are tried first; a list in a point stands for each of its values. ``warm_start``
+    names earlier studies whose trials the sampler hears of.
     """
 
     space: dict[str, Any]
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: SamplerName = "tpe"
     seed: Seed = 0
     points: tuple[dict[str, Any], ...] = ()
+    stopping: StoppingSection = StoppingSection()
+    warm_start: tuple[str, ...] = ()
 
 
 class ObjectiveSection(Strict):
-    """What a search optimises. Directions belong to the metrics."""
+    """What a search optimises. Directions belong to the metrics.
+
+    ``constraints`` are limits such as ``final_density <= 0.2`` that a winner keeps.
+    """
 
     metrics: tuple[str, ...] = ("service_error",)
+    constraints: tuple[str, ...] = ()
     service_after: Annotated[float, Field(ge=0)] = 1.0
     allow_test_objective: bool = False
+
+    @property
+    def limits(self) -> tuple[Constraint, ...]:
+        """The constraints, read."""
+        return tuple(parse_constraint(text) for text in self.constraints)
 
 
 class BudgetSection(Strict):

@@ -189,6 +189,7 @@ class _Run:
         from ray import tune
 
         from study.tune.callback import StudyCallback
+        from study.tune.scheduler import StudyScheduler
         from study.tune.searcher import StudySearch
 
         labels = {key: str(index) for index, key in enumerate(self.datasets)}
@@ -201,6 +202,7 @@ class _Run:
             self._trainable(labels),
             tune_config=tune.TuneConfig(
                 search_alg=search,
+                scheduler=StudyScheduler(session),
                 num_samples=-1,  # the searcher says when it is over
                 max_concurrent_trials=self.resources.max_concurrent,
                 reuse_actors=True,

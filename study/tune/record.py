@@ -17,7 +17,7 @@ from typing import Any, Literal
 from study.results import Outcome, TrialHistory
 from study.tune.errors import StudyError
 
-Source = Literal["point", "search"]
+Source = Literal["point", "search", "prior"]
 
 
 @dataclass
@@ -60,6 +60,7 @@ class Record:
     def __init__(self) -> None:
         self.trials: dict[str, RecordedTrial] = {}
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
+        self.priors: list[RecordedTrial] = []
         self.is_finished = False
         self._file: RawIOBase | None = None
         self._path = Path()
@@ -137,6 +138,19 @@ class Record:
         """The sampler proposed once more what has a result; it is answered from here."""
         self._append({"event": "repeat", "key": key, "chosen": dict(chosen)})
 
+    def add_prior(self, prior: RecordedTrial) -> None:
+        """A trial of an earlier study that the sampler hears of; it is none of this study's."""
+        self._append(
+            {
+                "event": "prior",
+                "key": prior.key,
+                "chosen": dict(prior.chosen),
+                "config": prior.config,
+                "history": dataclasses.asdict(prior.history),
+                "outcome": prior.outcome,
+            }
+        )
+
     def add_history(self, key: str, reported: TrialHistory) -> bool:
         """What a trial reports; records that are known already are left out.
 
@@ -197,6 +211,18 @@ class Record:
             )
         elif kind == "repeat":
             self.repeats.append((event["key"], _tuples(event["chosen"])))
+        elif kind == "prior":
+            self.priors.append(
+                RecordedTrial(
+                    key=event["key"],
+                    number=len(self.priors),
+                    source="prior",
+                    chosen=_tuples(event["chosen"]),
+                    config=event["config"],
+                    history=TrialHistory.from_json(json.dumps(event["history"])),
+                    outcome=Outcome(event["outcome"]),
+                )
+            )
         elif kind == "history":
             trial = self.trials[event["key"]]
             new = TrialHistory.from_json(json.dumps(event["history"])).recorded(event["time"])

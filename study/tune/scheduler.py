@@ -1,0 +1,35 @@
+"""The trial scheduler that Ray Tune asks: the study's way of stopping, on the stream's clock."""
+
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from study.results import TrialHistory
+from study.tune.session import StudySession
+from study.tune.stopping import make_stopping
+
+
+class StudyScheduler(FIFOScheduler):
+    """Stops trials as the study says.
+
+    Nothing is restored from a pickle: what was reported before is taken from the record.
+    """
+
+    def __init__(self, session: StudySession) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Tune's
+        self._session = session
+        self._stopping = make_stopping(session.study, session.record.trials.values())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles it for a restore that a study never uses."""
+        return {}
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Stop the trial, or let it go on."""
+        with self._session.watched():
+            recorded = self._session.record.trials[result["trial_key"]]
+            megabatches = TrialHistory.from_json(result["history"]).megabatches
+            if self._stopping.stops(recorded, megabatches):
+                return str(TrialScheduler.STOP)
+        return str(TrialScheduler.CONTINUE)
