@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from study.commands.planning import plan, plugins, validate
+from study.commands.replaying import replay
 from study.commands.running import launch, resume, run, sync
 from study.user_errors import is_users, printable
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (launch, resume, sync, run, validate, plan, plugins):
+for _command in (launch, resume, sync, run, validate, plan, replay, plugins):
     app.command()(_command)
 
 

@@ -55,6 +55,7 @@ LAYERS: dict[str, Layer] = {
     "study.tracking.history": layer(BASE, "pyarrow"),
     "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy"),
     "study.tune": layer(frozenset({"study"}), "ray optuna torch rich filelock"),
+    "study.simulation": layer(frozenset({"study"}), "numpy pyarrow rich scipy"),
     "study.commands": layer(frozenset({"study", "analysis"}), "typer rich"),
     "study.cli": layer(frozenset({"study.commands", "study.user_errors"}), "typer"),
     "study.user_errors": layer(frozenset({"study", "analysis"})),

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "numpy")
-COMMANDS = ("launch", "resume", "sync", "run", "validate", "plan", "plugins")
+COMMANDS = ("launch", "resume", "sync", "run", "validate", "plan", "replay", "plugins")
 SCRIPT = f"""
 import sys
 from study.cli import app

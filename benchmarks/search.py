@@ -1,0 +1,165 @@
+"""Searches replayed on a recorded table: examples through SGD to its best 1 %, and hypervolume.
+
+Run from the repository: ``python -m benchmarks.search``. Nothing is trained.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from study.config.loading import study_from_raw
+from study.config.study import StudyConfig
+from study.plugins import load_builtin_plugins
+from study.simulation.comparison import (
+    CONTROL,
+    Searched,
+    find_target,
+    hypervolume,
+    ratio_interval,
+    search_to_target,
+)
+from study.simulation.rendering import comparison_table
+from study.simulation.simulator import replay, searched_anew
+from study.simulation.table import Table, read_table
+
+NONE, ASHA, MEDIAN = ({"name": name} for name in ("none", "asha", "median"))
+WAYS: list[dict[str, Any]] = [
+    CONTROL,
+    {"sampler": "random", "stopping": ASHA},
+    {"sampler": "random", "stopping": MEDIAN},
+    {"sampler": "tpe", "stopping": NONE},
+    {"sampler": "tpe", "stopping": ASHA},
+    {"sampler": "tpe", "stopping": MEDIAN},
+]
+SINGLE = "objective.metrics=[service_error]"
+LIMIT = "objective.constraints=[final_density <= 0.2]"
+BOTH = "objective.metrics=[service_error, final_density]"
+REFERENCE = (1.0, 1.0)
+FRACTIONS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def with_objective(table: Table, *overrides: str) -> Table:
+    """The same trials under another objective."""
+    return Table(study_from_raw(table.study.to_dict(), overrides=overrides), table.rows)
+
+
+def volumes(
+    table: Table, study: StudyConfig, changes: Mapping[str, Any], *, budget: float, num_seeds: int
+) -> np.ndarray:
+    """Hypervolume at the fractions of a budget of examples, one row a seed."""
+    found = []
+    for seed in range(num_seeds):
+        searched = searched_anew(study, changes, seed=seed)
+        ended = replay(table, searched, max_trials=round(budget / mean_cost(table)))
+        row = []
+        for fraction in FRACTIONS:
+            values = [
+                e.trial.values(study.objective.metrics)
+                for e in ended
+                if e.samples <= fraction * budget
+            ]
+            row.append(hypervolume([v[:2] for v in values if v is not None], REFERENCE))
+        found.append(row)
+    return np.array(found)
+
+
+def mean_cost(table: Table) -> float:
+    """Examples through SGD of a trial."""
+    costs = [
+        r.history.megabatches[-1].metrics["samples_seen"]
+        for r in table.rows
+        if r.history.megabatches
+    ]
+    return float(np.mean(costs))
+
+
+def volume_table(
+    table: Table, num_seeds: int, num_trials: int
+) -> tuple[RichTable, dict[str, Any]]:
+    """Mean hypervolume of each sampler at each fraction of a budget, and its excess over random."""
+    both = with_objective(table, BOTH)
+    budget = num_trials * mean_cost(table)
+    made = RichTable(
+        box=None,
+        title=f"hypervolume of service error and final density, budget "
+        f"{budget:,.0f} examples; excess over random with 95 % interval of the mean",
+    )
+    for column in ("sampler", *(f"{fraction:.0%} of it" for fraction in FRACTIONS)):
+        made.add_column(column, justify="right")
+    figures: dict[str, Any] = {"fractions": FRACTIONS, "budget": budget}
+    control = None
+    for sampler in ("random", "tpe", "nsga2"):
+        changes = {"sampler": sampler, "stopping": NONE}
+        found = volumes(both, both.study, changes, budget=budget, num_seeds=num_seeds)
+        figures[sampler] = found.tolist()
+        if control is None:
+            control = found
+            made.add_row(sampler, *(f"{value:.4f}" for value in found.mean(axis=0)))
+            continue
+        excess = found - control
+        half = 1.96 * excess.std(axis=0, ddof=1) / np.sqrt(num_seeds)
+        cells = [f"{m:+.4f} ± {h:.4f}" for m, h in zip(excess.mean(axis=0), half, strict=True)]
+        made.add_row(sampler, *cells)
+    return made, figures
+
+
+def shares(found: Sequence[Searched]) -> list[str]:
+    """What sampler and stopping bring alone and together."""
+    by_title = {searched.title: searched for searched in found}
+    control = found[0]
+    lines = []
+    for words, title in (
+        ("stopping alone", "random, asha"),
+        ("the sampler alone", "tpe, none"),
+        ("both", "tpe, asha"),
+    ):
+        low, high = ratio_interval(by_title[title].samples, control.samples)
+        ratio = by_title[title].mean / control.mean
+        lines.append(f"{words}: {ratio:.3f} of the control's examples [{low:.3f}, {high:.3f}]")
+    return lines
+
+
+def main() -> None:
+    """Print both tables, and leave the figures of every seed as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", type=Path, default=Path("benchmarks/tables/digits.parquet"))
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--trials", type=int, default=100, help="of the two-objective search")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    load_builtin_plugins()
+    console = Console(width=140)
+    recorded = read_table(arguments.table)
+    table = with_objective(recorded, SINGLE, LIMIT)
+    target = find_target(table, table.study)
+    found = [
+        search_to_target(
+            table,
+            target,
+            way,
+            num_seeds=arguments.seeds,
+            max_trials=len(table.rows),
+            num_workers=arguments.workers,
+        )
+        for way in WAYS
+    ]
+    console.print(comparison_table(found, target, num_rows=len(table.rows)))
+    for line in shares(found):
+        console.print(line, highlight=False)
+    made, figures = volume_table(recorded, arguments.seeds, arguments.trials)
+    console.print(made)
+    if arguments.json:
+        samples = {searched.title: searched.samples for searched in found}
+        text = json.dumps({"examples_to_target": samples, "hypervolume": figures}, indent=1)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

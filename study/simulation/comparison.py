@@ -1,0 +1,148 @@
+"""How many examples through SGD a search takes to its target, over seeds, against the control."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from study.config.study import StudyConfig
+from study.metrics import METRICS
+from study.simulation.simulator import Ended, replay, searched_anew
+from study.simulation.table import Table
+from study.tune.errors import StudyError
+from study.tune.feasibility import may_win
+from study.tune.record import RecordedTrial
+
+CONTROL = {"sampler": "random", "stopping": {"name": "none"}}
+TARGET_FRACTION = 0.01
+_NUM_RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Target:
+    """The table's best trials that keep the constraints, by the study's one objective."""
+
+    study: StudyConfig
+    value: float
+    num_rows: int
+
+    def is_met(self, trial: RecordedTrial) -> bool:
+        """Whether a trial has ended as well as one of the table's best."""
+        if not may_win(trial, self.study.objective.limits):
+            return False
+        return _signed(trial, self.study) <= self.value
+
+
+def find_target(table: Table, study: StudyConfig) -> Target:
+    """The best 1 % of the rows that keep the study's constraints, at least one.
+
+    Raises:
+        StudyError: No row keeps them, or the study has several objectives.
+    """
+    if len(study.objective.metrics) != 1:
+        raise StudyError(
+            "a target needs one objective; give it by --set 'objective.metrics=[service_error]', "
+            "and limits by --set 'objective.constraints=[final_density <= 0.2]'"
+        )
+    limits = study.objective.limits
+    values = sorted(_signed(row, study) for row in table.rows if may_win(row, limits))
+    values = [value for value in values if math.isfinite(value)]
+    if not values:
+        raise StudyError("no recorded trial keeps the constraints: there is nothing to find")
+    count = math.ceil(TARGET_FRACTION * len(values))
+    return Target(study, values[count - 1], count)
+
+
+def _signed(trial: RecordedTrial, study: StudyConfig) -> float:
+    """The first objective, lower being better."""
+    name = study.objective.metrics[0]
+    found = trial.values((name,))
+    value = math.nan if found is None else found[0]
+    return value if METRICS[name].direction == "minimize" else -value
+
+
+@dataclass(frozen=True)
+class Searched:
+    """One way of searching, over seeds.
+
+    Attributes:
+        samples: Examples through SGD to the target, one a seed; where it was not met, all that
+            the search took.
+        num_trials: Trials begun until then, one a seed.
+        num_missed: Seeds without the target.
+    """
+
+    title: str
+    samples: tuple[float, ...]
+    num_trials: tuple[int, ...]
+    num_missed: int
+
+    @property
+    def mean(self) -> float:
+        """Mean examples over seeds."""
+        return float(np.mean(self.samples))
+
+
+def search_to_target(
+    table: Table,
+    target: Target,
+    changes: Mapping[str, Any],
+    *,
+    num_seeds: int,
+    max_trials: int,
+    num_workers: int = 1,
+) -> Searched:
+    """Replay a search until its target with the seeds from 0 to ``num_seeds`` − 1."""
+    samples, trials, missed = [], [], 0
+    for seed in range(num_seeds):
+        study = searched_anew(target.study, changes, seed=seed)
+        ended = replay(
+            table, study, max_trials=max_trials, num_workers=num_workers, until=target.is_met
+        )
+        missed += not target.is_met(ended[-1].trial)
+        samples.append(ended[-1].samples)
+        trials.append(len(ended))
+    return Searched(title_of(changes), tuple(samples), tuple(trials), missed)
+
+
+def title_of(changes: Mapping[str, Any]) -> str:
+    """``tpe, asha``."""
+    return f"{changes['sampler']}, {changes['stopping']['name']}"
+
+
+def ratio_interval(
+    numerator: Sequence[float], denominator: Sequence[float], *, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile bootstrap of the ratio of two means over seeds."""
+    rng = np.random.default_rng(seed)
+
+    def means(values: Sequence[float]) -> Any:
+        drawn = rng.integers(len(values), size=(_NUM_RESAMPLES, len(values)))
+        return np.asarray(values)[drawn].mean(axis=1)
+
+    low, high = np.percentile(means(numerator) / means(denominator), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def best_so_far(ended: Sequence[Ended], study: StudyConfig) -> list[tuple[float, float]]:
+    """(examples through SGD, best objective so far) whenever it improves; constraints count."""
+    sign = 1.0 if METRICS[study.objective.metrics[0]].direction == "minimize" else -1.0
+    best, found = math.inf, []
+    for end in ended:
+        value = _signed(end.trial, study)
+        if may_win(end.trial, study.objective.limits) and value < best:
+            best = value
+            found.append((end.samples, sign * value))
+    return found
+
+
+def hypervolume(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
+    """Area that points (both coordinates minimised) dominate below ``reference``."""
+    area, lowest = 0.0, reference[1]
+    for x, y in sorted(points):
+        if x < reference[0] and y < lowest:
+            area += (reference[0] - x) * (lowest - y)
+            lowest = y
+    return area

@@ -1,0 +1,72 @@
+"""From a proposal to the recorded trial that stands for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.config.space import Choices, Dimension, Range, Space
+from study.tune.record import RecordedTrial
+
+# A choice that differs outweighs any distance between numbers.
+_ANOTHER_CHOICE = 100.0
+
+
+class Lookup:
+    """Finds the nearest row that was not tried yet.
+
+    Rows with the same choices come first, among them the nearest by the Euclidean distance of the
+    numbers, each scaled to [0, 1] over its range (over its logarithm where the range is
+    logarithmic). A path that exists in one of the two alone counts as another choice.
+    """
+
+    def __init__(self, space: Space, rows: Sequence[RecordedTrial]) -> None:
+        self._dimensions = space.dimensions
+        self._rows = np.array([self._encoded(row.chosen) for row in rows])
+        self._is_choice = np.array([isinstance(d.domain, Choices) for d in self._dimensions])
+        self._is_left = np.ones(len(rows), dtype=bool)
+
+    @property
+    def num_left(self) -> int:
+        """Rows that were not tried yet."""
+        return int(self._is_left.sum())
+
+    def take(self, chosen: Mapping[str, Any]) -> int:
+        """The index of the row nearest to ``chosen``, which is tried from now on."""
+        index = int(np.argmin(np.where(self._is_left, self._distances(chosen), np.inf)))
+        assert self._is_left[index], "a row is left"
+        self._is_left[index] = False
+        return index
+
+    def _distances(self, chosen: Mapping[str, Any]) -> NDArray[np.float64]:
+        wanted = np.array(self._encoded(chosen))
+        difference = np.abs(self._rows - wanted)
+        # NaN marks a path that does not exist: alike where it exists in neither.
+        alone = np.isnan(self._rows) != np.isnan(wanted)
+        differs = np.where(self._is_choice, difference > 0, False) | alone
+        numbers = np.where(self._is_choice | np.isnan(difference), 0.0, difference)
+        squared: NDArray[np.float64] = (numbers**2).sum(axis=1)
+        return np.asarray(squared + _ANOTHER_CHOICE * differs.sum(axis=1))
+
+    def _encoded(self, chosen: Mapping[str, Any]) -> list[float]:
+        return [
+            _encode(dimension, chosen[dimension.path]) if dimension.path in chosen else np.nan
+            for dimension in self._dimensions
+        ]
+
+
+def _encode(dimension: Dimension, value: Any) -> float:
+    domain = dimension.domain
+    if isinstance(domain, Choices):
+        return float(domain.values.index(value))
+    return _scaled(domain, float(value))
+
+
+def _scaled(domain: Range, value: float) -> float:
+    low, high = domain.low, domain.high
+    if low == high:
+        return 0.0
+    if domain.log:
+        return float(np.log(value / low) / np.log(high / low))
+    return (value - low) / (high - low)

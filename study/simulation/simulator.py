@@ -1,0 +1,157 @@
+"""One search replayed on a table, by the code that a real study asks: proposals and stopping.
+
+Trials run side by side on simulated workers whose clock is examples through SGD. A worker asks for
+a proposal, takes the recorded trial that stands for it, and reveals its curve a megabatch at a
+time.
+"""
+
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from study.config.study import StudyConfig, parse_study
+from study.results import MegabatchRecord, Outcome, TrialHistory
+from study.simulation.lookup import Lookup
+from study.simulation.table import Table
+from study.tune.proposals import Proposals
+from study.tune.record import Record, RecordedTrial
+from study.tune.stopping import Stopping, make_stopping
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial that has ended in the replay.
+
+    Attributes:
+        trial: As the search saw it: with the megabatches before it was stopped alone.
+        samples: Examples through SGD of the whole search when it ended.
+    """
+
+    trial: RecordedTrial
+    samples: float
+
+
+@dataclass
+class _Running:
+    row: RecordedTrial
+    optuna_trial: optuna.Trial
+    revealed: RecordedTrial
+
+    @property
+    def next_megabatch(self) -> MegabatchRecord | None:
+        """What its worker trains now; None at the end of what was recorded."""
+        megabatches = self.row.history.megabatches
+        position = len(self.revealed.history.megabatches)
+        return megabatches[position] if position < len(megabatches) else None
+
+    def reveal(self, megabatch: MegabatchRecord) -> None:
+        """Another megabatch has been learned."""
+        known = self.revealed.history.megabatches
+        self.revealed.history = TrialHistory((), (*known, megabatch))
+
+
+def searched_anew(study: StudyConfig, changes: Mapping[str, Any], *, seed: int) -> StudyConfig:
+    """The study with other search settings (``{"sampler": "tpe"}``) and another seed."""
+    raw = study.to_dict()
+    raw["search"] = {**raw["search"], **changes, "seed": seed, "points": (), "warm_start": ()}
+    return parse_study(raw)
+
+
+def replay(
+    table: Table,
+    study: StudyConfig,
+    *,
+    max_trials: int,
+    num_workers: int = 1,
+    until: Callable[[RecordedTrial], bool] = lambda _: False,
+) -> list[Ended]:
+    """A search through the rows of a table; the same study gives the same.
+
+    Args:
+        table: What is known.
+        study: With the table's space, and the search to try.
+        max_trials: Rows that the search may take, stopped ones included.
+        num_workers: Trials at once.
+        until: The search is over when this is so of a trial that has ended.
+
+    Returns:
+        The trials in the order of their ends.
+    """
+    search = _Search(table, study, max_trials)
+    clock = itertools.count()  # breaks ties by the order of events
+    events: list[tuple[float, int, _Running]] = []
+    samples, ended = 0.0, list[Ended]()
+
+    def begin(now: float) -> None:
+        running = search.propose()
+        if running is not None:
+            heapq.heappush(events, (now + _cost(running), next(clock), running))
+
+    for _ in range(num_workers):
+        begin(0.0)
+    while events:
+        now, _, running = heapq.heappop(events)
+        samples += _cost(running)
+        if not search.advance(running):
+            heapq.heappush(events, (now + _cost(running), next(clock), running))
+            continue
+        ended.append(Ended(running.revealed, samples))
+        if until(running.revealed):
+            break
+        begin(now)
+    return ended
+
+
+def _cost(running: _Running) -> float:
+    """Examples through SGD of the megabatch that a trial trains now."""
+    megabatch = running.next_megabatch
+    if megabatch is None:
+        return 0.0
+    known = running.revealed.history.megabatches
+    before = known[-1].metrics["samples_seen"] if known else 0.0
+    return megabatch.metrics["samples_seen"] - before
+
+
+class _Search:
+    """What proposes, judges and learns."""
+
+    def __init__(self, table: Table, study: StudyConfig, max_trials: int) -> None:
+        self._rows: Sequence[RecordedTrial] = table.rows
+        self._lookup = Lookup(study.space, table.rows)
+        self._proposals = Proposals(study, Record())
+        self._stopping: Stopping = make_stopping(study)
+        self._num_left = min(max_trials, len(table.rows))
+
+    def propose(self) -> _Running | None:
+        """The recorded trial for the next proposal; None where there are enough."""
+        if self._num_left == 0:
+            return None
+        self._num_left -= 1
+        proposed, chosen = self._proposals.ask()
+        row = self._rows[self._lookup.take(chosen)]
+        # Optuna is told of what was trained, which is near what it asked for.
+        self._proposals.fail(proposed)
+        taken = self._proposals.enqueue(row.chosen)
+        assert taken is not None, "the rows of a table lie in its space"
+        blank = dataclasses.replace(row, history=TrialHistory(), outcome=None)
+        return _Running(row, taken, blank)
+
+    def advance(self, running: _Running) -> bool:
+        """The next megabatch has been learned; whether the trial has ended with it."""
+        megabatch = running.next_megabatch
+        trial = running.revealed
+        if megabatch is not None:
+            running.reveal(megabatch)
+            if self._stopping.stops(trial, [megabatch]):
+                trial.outcome = Outcome.EARLY_STOPPED
+        if trial.outcome is None and running.next_megabatch is None:
+            trial.outcome = running.row.outcome
+        if trial.outcome is None:
+            return False
+        self._proposals.tell(running.optuna_trial, trial)
+        return True
