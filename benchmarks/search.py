@@ -64,7 +64,7 @@ def volumes(
                 for e in ended
                 if e.samples <= fraction * budget
             ]
-            row.append(hypervolume([v[:2] for v in values if v is not None], REFERENCE))
+            row.append(hypervolume([(v[0], v[1]) for v in values if v is not None], REFERENCE))
         found.append(row)
     return np.array(found)
 
@@ -82,7 +82,7 @@ def mean_cost(table: Table) -> float:
 def volume_table(
     table: Table, num_seeds: int, num_trials: int
 ) -> tuple[RichTable, dict[str, Any]]:
-    """Mean hypervolume of each sampler at each fraction of a budget, and its excess over random."""
+    """Mean hypervolume of random at fractions of a budget, and what the others have above it."""
     both = with_objective(table, BOTH)
     budget = num_trials * mean_cost(table)
     made = RichTable(

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("study", "analysis")
 BASE = frozenset(
-    {"study.credentials", "study.registry", "study.metrics", "study.results", "study.seeding"}
+    f"study.{name}"
+    for name in ("constraints", "credentials", "registry", "metrics", "results", "seeding")
 )
 PLUGGED = frozenset({"study.data", "study.models", "study.pruning"})
 CORE = BASE | PLUGGED | {"study.training", "study.config", "study.plugins", "study.assembly"}
@@ -55,7 +56,7 @@ LAYERS: dict[str, Layer] = {
     "study.tracking.history": layer(BASE, "pyarrow"),
     "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy"),
     "study.tune": layer(frozenset({"study"}), "ray optuna torch rich filelock"),
-    "study.simulation": layer(frozenset({"study"}), "numpy pyarrow rich scipy"),
+    "study.simulation": layer(frozenset({"study"}), "numpy optuna pyarrow rich"),
     "study.commands": layer(frozenset({"study", "analysis"}), "typer rich"),
     "study.cli": layer(frozenset({"study.commands", "study.user_errors"}), "typer"),
     "study.user_errors": layer(frozenset({"study", "analysis"})),

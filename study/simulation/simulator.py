@@ -39,7 +39,7 @@ class Ended:
 @dataclass
 class _Running:
     row: RecordedTrial
-    optuna_trial: optuna.Trial
+    proposed: optuna.Trial
     revealed: RecordedTrial
 
     @property
@@ -134,12 +134,8 @@ class _Search:
         self._num_left -= 1
         proposed, chosen = self._proposals.ask()
         row = self._rows[self._lookup.take(chosen)]
-        # Optuna is told of what was trained, which is near what it asked for.
-        self._proposals.fail(proposed)
-        taken = self._proposals.enqueue(row.chosen)
-        assert taken is not None, "the rows of a table lie in its space"
         blank = dataclasses.replace(row, history=TrialHistory(), outcome=None)
-        return _Running(row, taken, blank)
+        return _Running(row, proposed, blank)
 
     def advance(self, running: _Running) -> bool:
         """The next megabatch has been learned; whether the trial has ended with it."""
@@ -153,5 +149,6 @@ class _Search:
             trial.outcome = running.row.outcome
         if trial.outcome is None:
             return False
-        self._proposals.tell(running.optuna_trial, trial)
+        # Optuna is told of what was trained, which is near what it asked for.
+        self._proposals.tell_instead(running.proposed, trial)
         return True

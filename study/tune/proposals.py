@@ -24,7 +24,7 @@ from study.tune.samplers import make_sampler
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 # NSGA-II knows a trial by its generation: what is recorded is the first, from which it goes on.
-_FIRST_GENERATION = {"NSGAIISampler:generation": 0}
+_GENERATION = "NSGAIISampler:generation"
 
 
 def distribution(domain: Range | Choices) -> optuna.distributions.BaseDistribution:
@@ -148,6 +148,13 @@ class Proposals:
             trial.set_constraint(name, violation)
         self.optuna_study.tell(trial, told.values, state=told.state)
 
+    def tell_instead(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
+        """What became of a trial near the one proposed, which was trained in its place."""
+        asked = self.optuna_study.get_trials(deepcopy=False)[trial.number]
+        generation = asked.system_attrs.get(_GENERATION, 0)
+        self.fail(trial)
+        self._add_recorded(recorded, recorded.chosen, generation=generation)
+
     def fail(self, trial: optuna.Trial) -> None:
         """Close a trial that leads nowhere."""
         self.optuna_study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -179,7 +186,9 @@ class Proposals:
         inside = all(d.path in chosen and chosen[d.path] in d.domain for d in active)
         return active if inside and set(chosen) == covered else None
 
-    def _add_recorded(self, recorded: RecordedTrial, chosen: Mapping[str, Any]) -> None:
+    def _add_recorded(
+        self, recorded: RecordedTrial, chosen: Mapping[str, Any], *, generation: int = 0
+    ) -> None:
         active = self.active(chosen)
         if active is None:
             return
@@ -195,7 +204,7 @@ class Proposals:
                 params={d.path: _as_label(chosen[d.path]) for d in active},
                 distributions={d.path: distribution(d.domain) for d in active},
                 user_attrs={"trial_key": recorded.key},
-                system_attrs=_FIRST_GENERATION,
+                system_attrs={_GENERATION: generation},
                 intermediate_values=dict(told.intermediate),
                 constraints=dict(told.violations),
             )

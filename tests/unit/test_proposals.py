@@ -6,11 +6,22 @@ from typing import Any
 import optuna
 import pytest
 
+from study.config.study import parse_study
 from study.results import Outcome
 from study.tune.proposals import Proposals
 from study.tune.record import Record, RecordedTrial
-from tests.small_studies import FIXED, SPACE, history, search
+from tests.small_studies import FIXED, SPACE, history, raw_search, search
 
+UNCONDITIONAL: dict[str, Any] = {
+    "pruning.final_density": {"low": 0.1, "high": 1.0, "log": True},
+    "stream.num_megabatches": [2, 4],
+}
+GRID: dict[str, Any] = {
+    "pruning.schedule": ["app", "geometric"],
+    "pruning.final_density": [0.1, 0.5],
+    "pruning.rate": {"low": 0.1, "high": 0.3, "step": 0.1},
+    "stream.num_megabatches": [2, 4],
+}
 State = optuna.trial.TrialState
 ENDS = [
     (Outcome.COMPLETE, 0.2, State.COMPLETE),
@@ -58,6 +69,78 @@ def test_a_trial_is_complete_pruned_or_failed_to_optuna(
         told = proposals.optuna_study.trials[0]
         assert told.state is state
         assert told.values == ([0.2, 0.5] if state is State.COMPLETE else None)
+
+
+def test_a_stopped_trial_is_ranked_by_how_far_it_came_and_how_well_living_and_rebuilt(
+    tmp_path: Path,
+) -> None:
+    study = search(objective={"metrics": ["service_error"]})
+    with Record.open(tmp_path / "r") as record:
+        proposals = Proposals(study, record)
+        trial, chosen = proposals.ask()
+        record.add_trial("a", source="search", chosen=chosen, config={})
+        record.add_history("a", history(1, of=2, error=0.125))
+        record.add_outcome("a", Outcome.EARLY_STOPPED)
+        proposals.tell(trial, record.trials["a"])
+        for known_by in (proposals, Proposals(study, record)):
+            (told,) = known_by.optuna_study.trials
+            assert told.state is State.PRUNED
+            assert told.intermediate_values == {50: 0.125}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2"])
+def test_a_constraint_that_a_result_breaks_is_known_to_optuna_living_and_rebuilt(
+    tmp_path: Path, sampler: str
+) -> None:
+    raw = raw_search(
+        search={"space": UNCONDITIONAL, "sampler": sampler},
+        objective={"metrics": ["service_error"], "constraints": ["final_density <= 0.2"]},
+        fixed=FIXED | {"pruning.schedule": "app"},
+        budget={"trials": 4},
+    )
+    study = parse_study(raw)
+    with Record.open(tmp_path / "r") as record:
+        proposals = Proposals(study, record)
+        for number in range(24):  # enough for the sampler to use what it knows
+            trial, chosen = proposals.ask()
+            record.add_trial(str(number), source="search", chosen=chosen, config={})
+            proposals.tell(trial, ended(record, str(number), Outcome.COMPLETE, 0.1 + number / 100))
+        for known_by in (proposals, Proposals(study, record)):
+            for told in known_by.optuna_study.trials:
+                assert told.constraints == {"final_density <= 0.2": pytest.approx(0.298)}
+            assert len(asked(known_by, 2)) == 2
+
+
+def test_a_grid_proposes_every_cell_once_in_an_order_of_its_seed_and_goes_on_where_it_was(
+    tmp_path: Path,
+) -> None:
+    raw = raw_search(search={"space": GRID, "sampler": "grid"}, budget={})
+    study = parse_study(raw)
+    assert study.num_proposals == 2 * 2 + 2 * 3  # a density with app, a rate with geometric
+    with Record.open(tmp_path / "r") as record:
+        proposals = Proposals(study, record)
+        first = asked(proposals, 4)
+        for number, chosen in enumerate(first):
+            record.add_trial(str(number), source="search", chosen=chosen, config={})
+            ended(record, str(number), Outcome.COMPLETE, 0.25)
+        rest = asked(Proposals(study, record), study.num_proposals - 4)
+    cells = study.space.cells(study.fixed, limit=100)
+    assert sorted(map(repr, [*first, *rest])) == sorted(map(repr, cells))
+    assert first != cells[:4]
+
+
+def test_trials_of_an_earlier_study_are_knowledge_but_none_of_this_studys_trials(
+    tmp_path: Path,
+) -> None:
+    with Record.open(tmp_path / "old") as record:
+        _, chosen = Proposals(search(), record).ask()
+        record.add_trial("old", source="search", chosen=chosen, config={})
+        prior = ended(record, "old", Outcome.COMPLETE, 0.25)
+    with Record.open(tmp_path / "new") as record:
+        record.add_prior(prior)
+    again = Record.read(tmp_path / "new")
+    assert again.trials == {}
+    assert known(Proposals(search(), again)) == [(State.COMPLETE, [0.25, 0.5], chosen)]
 
 
 def test_knowledge_rebuilt_from_the_record_equals_the_living_one(tmp_path: Path) -> None:
