@@ -7,8 +7,9 @@ from analysis.baseline import DENSE
 from analysis.figure import Axis, Figure, Panel, Series
 from analysis.report import Column, ReportTable, Value
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
+from analysis.summary import Interval
 from analysis.tables import ends, fraction
-from analysis.wording import bounds, count, label, percent, points, probability
+from analysis.wording import bounds, count, label, points, probability
 from study.metrics import METRICS
 
 
@@ -18,7 +19,7 @@ def told(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
     where = (
         f" at {comparison.density} of the weights" if comparison.density else " at equal density"
     )
-    numbers = f"difference {_signed(result.estimate, metric)}{_interval(comparison, metric)}"
+    numbers = f"difference {signed(result.estimate, metric, result.interval)}"
     basis = f"{count(result.num_pairs, 'pair')} of one seed"
     if result.num_strata > 1:
         basis += f" in {count(result.num_strata, 'configuration')}"
@@ -53,22 +54,19 @@ def _range(comparison: Comparison, metric: str) -> str:
     if len(each) < 2:
         return ""
     return (
-        f" In single configurations it ranges from {_signed(min(each), metric)} to "
-        f"{_signed(max(each), metric)}."
+        f" In single configurations it ranges from {signed(min(each), metric)} to "
+        f"{signed(max(each), metric)}."
     )
 
 
-def _signed(value: float, metric: str) -> str:
+def signed(value: float, metric: str, interval: Interval | None = None) -> str:
+    """``+1.2 points``, with the interval behind it where there is one."""
     sign = "−" if value < 0 else "+"
-    return sign + (points(value) if fraction(metric) else f"{abs(value):.3g}")
-
-
-def _interval(comparison: Comparison, metric: str) -> str:
-    interval = comparison.result.interval
+    number = sign + (points(value) if fraction(metric) else f"{abs(value):.3g}")
     if interval is None:
-        return ""
+        return number
     plain = f"[{interval.low:.3g}, {interval.high:.3g}]"
-    return f" {bounds(interval) if fraction(metric) else plain}"
+    return f"{number} {bounds(interval) if fraction(metric) else plain}"
 
 
 def verdict(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
@@ -120,13 +118,21 @@ def forest(
     name: str, pooled: Sequence[Comparison], single: Sequence[Comparison], metric: str
 ) -> Figure:
     """Each comparison a row: its difference with the interval, grey points for configurations."""
-    places = {(c.a, c.b, c.density if c.b == DENSE else ""): i for i, c in enumerate(pooled)}
-    labels = tuple(f"{c.a} − {c.b}" + (f", {c.density}" if c.density else "") for c in pooled)
-    grey = [
-        (places[key], c)
-        for c in single
-        if (key := (c.a, c.b, c.density if c.b == DENSE else "")) in places
-    ]
+    by_model = all(c.architecture for c in pooled)
+
+    def key(c: Comparison) -> tuple[str, ...]:
+        level = c.density if c.b == DENSE else ""
+        return (c.a, c.b, level, c.architecture if by_model else "")
+
+    places = {key(c): i for i, c in enumerate(pooled)}
+    several = by_model and len({c.architecture for c in pooled}) > 1
+    labels = tuple(
+        f"{c.a} − {c.b}"
+        + (f", {c.density}" if c.density else "")
+        + (f", {c.architecture}" if several else "")
+        for c in pooled
+    )
+    grey = [(places[key(c)], c) for c in single if key(c) in places]
     series = [
         Series(
             "single configurations",
@@ -170,6 +176,6 @@ def _hover(c: Comparison, metric: str) -> str:
         text for text in (c.density and f"{c.density} of the weights", c.architecture) if text
     ]
     lines += [f"T = {c.num_megabatches}"] if c.num_megabatches else []
-    estimate = percent(c.result.estimate) if fraction(metric) else f"{c.result.estimate:.3g}"
-    lines.append(f"{estimate}{_interval(c, metric)}, {count(c.result.num_pairs, 'pair')}")
+    estimate = signed(c.result.estimate, metric, c.result.interval)
+    lines.append(f"{estimate}, {count(c.result.num_pairs, 'pair')}")
     return "\n".join(lines)

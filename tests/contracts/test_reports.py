@@ -161,13 +161,15 @@ def test_curves_show_the_baselines_of_equal_length_and_hold_what_was_recorded() 
     runs = runs_of(usual())
     section = REPORTS.get("curves")().build(runs)
     assert [figure.title for figure in section.figures] == ["T = 2", "T = 4", "T = 8"]
-    errors, densities = section.figures[2].panels
-    assert [s.method for s in errors.series] == ["dense", "one_shot", "app", "app"]
+    errors, gaps, densities = section.figures[2].panels
+    # A line a method, of the size of the smallest network as good as dense: 30 %.
+    assert [s.method for s in errors.series] == ["dense", "app", "one_shot"]
+    assert len(gaps.series) == 3
     dense = FakeTrial(10, "dense", 8, 1.0)
     assert errors.series[0].y == tuple(dense.errors)
     assert errors.series[0].x == tuple((k + 1) / 8 for k in range(8))
     assert set(densities.series[0].y) == {1.0}
-    assert densities.series[2].y == tuple(FakeTrial(12, "app", 8, 0.3).densities())
+    assert densities.series[1].y == tuple(FakeTrial(12, "app", 8, 0.3).densities())
 
 
 def test_curves_of_several_seeds_are_their_mean_with_an_interval() -> None:

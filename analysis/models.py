@@ -1,0 +1,62 @@
+"""Configurations on several architectures: where each is run with all else equal."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis import summary
+from analysis.arms import arms
+from analysis.frames import T
+from analysis.statistics.resampling import interquartile_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs import Runs
+
+# What goes with the architecture.
+_OF_THE_MODEL = ("architecture", "model.")
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """All settings but the architecture and the seeds.
+
+    Attributes:
+        arm: Its method.
+        num_megabatches: T; None where it was not recorded.
+        density: Weights kept, on the first architecture that it ran on.
+        trials: Architecture → its finished trials.
+        means: Architecture → interquartile mean of the metric over seeds.
+    """
+
+    arm: str
+    num_megabatches: int | None
+    density: float
+    trials: "dict[str, pd.DataFrame]"
+    means: dict[str, float]
+
+
+def configurations(runs: "Runs", metric: str) -> list[Configuration]:
+    """The configurations of finished trials that have ``metric``, by their first trial."""
+    trials = runs.complete[runs.complete[metric].notna()]
+    if trials.empty:
+        return []
+    named = arms(trials)
+    number = summary.configurations(trials, without=_OF_THE_MODEL)
+    found = []
+    for _, group in trials.groupby(number):
+        own = {str(name): part for name, part in group.groupby("architecture", sort=True)}
+        t = group[T].iloc[0]
+        found.append(
+            Configuration(
+                arm=str(named[group.index[0]]),
+                num_megabatches=int(t) if t == t and t is not None else None,
+                density=float(group["density"].iloc[0]),
+                trials=own,
+                means={
+                    name: interquartile_mean([float(value) for value in part[metric]])
+                    for name, part in own.items()
+                },
+            )
+        )
+    return found
