@@ -29,6 +29,7 @@ from study.tune.resources import TrialResources, trial_resources
 from study.tune.session import StudySession
 from study.tune.standing import num_trials, shown_metrics
 from study.tune.store import StudyFolder, StudyStore
+from study.tune.warm_start import check_earlier, warm_start
 
 _MAX_RESTARTS = 2  # of a trial whose worker died
 
@@ -70,6 +71,7 @@ def run_study(
     with contextlib.ExitStack() as stack:
         if fresh:
             _free_name(store, study.name)
+            check_earlier(study, store)
         else:
             stack.enter_context(store.folder(study.name).lock())
         status = stack.enter_context(console.status("reading the data, starting Ray"))
@@ -87,6 +89,9 @@ def run_study(
             folder.write_config(study)
         record = stack.enter_context(Record.open(folder.record_path))
         record.begin_session(version=__version__)
+        if fresh:
+            for sentence in warm_start(study, store, record):
+                console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         status.stop()
         run = _Run(study, folder, record, datasets, tracker, console, resources)
         return run.to_its_end()
