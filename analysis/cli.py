@@ -57,14 +57,37 @@ def html(
     from analysis.page import write_report
     from analysis.store import default_uri
 
-    # A study's name is the user's, and need not be a folder's.
-    folder = re.sub(r"[^A-Za-z0-9_.-]+", "_", study)[:80].strip(".") or "study"
     written = write_report(
         study,
         tracking_uri=tracking_uri or default_uri(),
-        out=out or Path("reports") / folder,
+        out=out or Path("reports") / _folder(study),
     )
     typer.echo(str(written.page))
+
+
+@app.command()
+def export(
+    study: _Study,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")
+    ] = None,
+    tracking_uri: _Uri = None,
+) -> None:
+    """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV, and say where."""
+    from analysis.export import write_frames
+    from analysis.runs import load
+    from analysis.store import default_uri
+
+    runs = load(study, tracking_uri=tracking_uri or default_uri())
+    for path in write_frames(runs, out or Path("reports") / _folder(study)):
+        typer.echo(str(path))
+    for note in runs.notes:
+        typer.echo(f"Note: {safe(note)}", err=True)
+
+
+def _folder(study: str) -> str:
+    """A folder's name for a study, whose own name is the user's and need not be one."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", study)[:80].strip(".") or "study"
 
 
 def _command(cls: type[Report]) -> Callable[..., None]:
@@ -122,3 +145,7 @@ def _parameter(
 load_reports()
 for _name in REPORTS:
     app.command(_name)(_command(REPORTS.get(_name)))
+
+
+if __name__ == "__main__":
+    main()

@@ -49,6 +49,13 @@ def colour(method: str, theme: Theme) -> str:
     return _PALETTE.get(method, _OTHERS[sum(method.encode()) % len(_OTHERS)])
 
 
+def _tint(series: Series, theme: Theme) -> str:
+    if series.hue is None:
+        return colour(series.method, theme)
+    hues = (*_PALETTE.values(), *_OTHERS)
+    return hues[series.hue % len(hues)]
+
+
 def draw(figure: Figure, theme: Theme) -> "go.Figure":
     """The Plotly figure. Every text from outside is escaped, as Plotly reads some HTML in it."""
     import plotly.graph_objects as go
@@ -73,7 +80,7 @@ def _axis_name(letter: str, place: int) -> str:
 def _traces(series: Series, place: int, shown: bool, theme: Theme) -> "list[go.Scatter]":
     import plotly.graph_objects as go
 
-    tint = colour(series.method, theme)
+    tint = _tint(series, theme)
     name = html.escape(series.name)
     common: dict[str, Any] = {
         "x": _held(series).x,
@@ -150,7 +157,7 @@ def _points(series: Series, tint: str, theme: Theme) -> dict[str, Any]:
             "color": tint,
             "symbol": _SYMBOLS[series.symbol % len(_SYMBOLS)],
             "size": 13 if series.ringed else 9,
-            "opacity": 1 if series.method else 0.55,
+            "opacity": 1 if _counts(series) else 0.55,
             "line": {"color": edge, "width": 2 if series.ringed else 1},
         },
     }
@@ -161,11 +168,15 @@ def _stroke(series: Series, tint: str) -> dict[str, Any]:
         "mode": "lines",
         "line": {
             "color": tint,
-            "width": 2.5 if series.method else 1.2,
+            "width": 2.5 if _counts(series) else 1.2,
             "dash": _DASHES[series.dash % len(_DASHES)],
             "shape": "hv" if series.mark == "steps" else "linear",
         },
     }
+
+
+def _counts(series: Series) -> bool:
+    return bool(series.method) or series.hue is not None
 
 
 def _see_through(tint: str) -> str:

@@ -36,6 +36,7 @@ class Series:
         y: Values, as many as ``x``.
         hover: What pointing at each says, lines parted by ``\n``; as many as ``x``, or empty.
         method: Whose colour it takes; empty for grey, which stands for what does not count.
+        hue: Index of a colour, for what is no pruning schedule; None for that of ``method``.
         mark: Points, a line, steps that hold each value until the next x, or points of which each
             has its interval as a whisker along x.
         symbol: Index of the points' shape.
@@ -51,6 +52,7 @@ class Series:
     y: tuple[float, ...]
     hover: tuple[str, ...] = ()
     method: str = ""
+    hue: int | None = None
     mark: Mark = "points"
     symbol: int = 0
     dash: int = 0

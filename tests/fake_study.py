@@ -1,7 +1,7 @@
 """A small study with plausible numbers, as MLflow would hold it and as reports see it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
@@ -188,6 +188,7 @@ def runs_of(
         trials=frames.trials_frame([_record(trial) for trial in trials]),
         megabatches=megabatches,
         notes=notes,
+        load_layers=lambda: _layer_rows(trials),
     )
 
 
@@ -232,3 +233,19 @@ def _megabatch_rows(trial: FakeTrial) -> pd.DataFrame:
             for megabatch in trial.history().megabatches
         ]
     )
+
+
+def _layer_rows(trials: Sequence[FakeTrial]) -> pd.DataFrame:
+    columns = [field.name for field in fields(LayerDensity)]
+    rows = [
+        {
+            frames.KEY: trial.key,
+            frames.STEP: megabatch.megabatch_index,
+            **{name: getattr(layer, name) for name in columns},
+        }
+        for trial in trials
+        if trial.outcome is not None  # a running one has not left its ledger yet
+        for megabatch in trial.history().megabatches
+        for layer in megabatch.layers
+    ]
+    return pd.DataFrame(rows, columns=[frames.KEY, frames.STEP, *columns])
