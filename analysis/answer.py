@@ -52,7 +52,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     if not sentences:
         sentences += _best_served(runs, by)
     sentences += _without_baseline(runs, found, by)
-    return (*sentences, _counts(runs), *_failures(runs), *_caution(runs, by))
+    return (*sentences, _counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, by))
 
 
 def _unfinished(runs: "Runs") -> str:
@@ -69,6 +69,17 @@ def _tally(runs: "Runs") -> str:
 
 def _counts(runs: "Runs") -> str:
     return f"{count(len(runs.trials), 'trial')}: {_tally(runs)}.{_so_far(runs)}"
+
+
+def _limits(runs: "Runs") -> str:
+    return listing([str(constraint) for constraint in runs.study.constraints])
+
+
+def _outside(runs: "Runs") -> list[str]:
+    broken = len(runs.trials) - len(runs.candidates)
+    if not broken:
+        return []
+    return [f"{count(broken, 'finished trial')} broke {_limits(runs)} and could not win."]
 
 
 def _so_far(runs: "Runs") -> str:
@@ -121,9 +132,12 @@ def _winner(runs: "Runs", by: Measure) -> list[str]:
     name = runs.study.objectives[0]
     if name not in METRICS or name not in runs.trials:
         return [f"The objective {name} is no metric that this report knows."]
-    best = summary.best(runs.complete, name, direction=METRICS[name].direction)
+    best = summary.best(runs.candidates, name, direction=METRICS[name].direction)
     if best is None:
-        return [f"No finished trial has a {label(name)}."]
+        limits = _limits(runs)
+        return [
+            f"No finished trial has a {label(name)}{f' and keeps {limits}' if limits else ''}."
+        ]
     extreme = "lowest" if METRICS[name].direction == "minimize" else "highest"
     value = _quantity(name, best[name])
     interval = by.interval(best[name]) if name in (by.service, by.final) else None
@@ -174,7 +188,7 @@ def _without_baseline(runs: "Runs", found: list[Match], by: Measure) -> list[str
 
 
 def _best_served(runs: "Runs", by: Measure) -> list[str]:
-    best = summary.best(runs.complete, by.service)
+    best = summary.best(runs.candidates, by.service)
     if best is None:
         return ["No finished trial has a service error."]
     said = [
@@ -182,7 +196,7 @@ def _best_served(runs: "Runs", by: Measure) -> list[str]:
     ]
     for limit, words in SIZES:
         limits = {"final_density": limit * (1 + summary.SIZE_TOLERANCE)}
-        small = summary.best(runs.complete, by.service, at_most=limits)
+        small = summary.best(runs.candidates, by.service, at_most=limits)
         if small is not None:
             said.append(
                 f"The best with at most {words} of the weights: service error "

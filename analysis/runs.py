@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analysis import frames
+from analysis import frames, summary
 from analysis.errors import unknown
 from analysis.frames import KEY, STEP, T
 from analysis.store import RunRecord, Store
+from study.constraints import Constraint, parse_constraints
 from study.tracking import names
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class StudyFacts:
     outcome: str = frames.COMPLETE
     schema_version: str = names.SCHEMA_VERSION
     params: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The limits that a winner of the search keeps."""
+        return parse_constraints(self.params.get(names.PARAM_CONSTRAINTS, ""))
 
     @property
     def running(self) -> bool:
@@ -73,8 +79,13 @@ class Runs:
         return self.load_layers()
 
     @cached_property
+    def candidates(self) -> "pd.DataFrame":
+        """All trials but those that broke a constraint at their end: what may be a winner."""
+        return summary.within(self.trials, self.study.constraints)
+
+    @cached_property
     def complete(self) -> "pd.DataFrame":
-        """The trials that reached the end of their stream: all that may win anything."""
+        """The trials that reached the end of their stream."""
         return self.trials[self.trials["outcome"] == frames.COMPLETE]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.frames import COMPLETE
+from study.constraints import Constraint
 from study.metrics import Direction
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) ->
     front = pd.Series(False, index=trials.index)
     front[eligible] = ~np.array(dominated, dtype=bool)
     return front
+
+
+def within(trials: "pd.DataFrame", constraints: Sequence[Constraint]) -> "pd.DataFrame":
+    """The trials without those complete ones that break a constraint."""
+    kept = trials["outcome"] != COMPLETE
+    met = ~kept
+    for constraint in constraints:
+        met &= trials[constraint.metric].map(constraint.allows)
+    return trials[kept | met]
 
 
 def best(

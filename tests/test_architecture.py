@@ -63,6 +63,7 @@ LAYERS: dict[str, Layer] = {
     "analysis": layer(
         frozenset(
             {
+                "study.constraints",
                 "study.metrics",
                 "study.registry",
                 "study.tracking.names",

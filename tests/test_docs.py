@@ -48,10 +48,15 @@ def study_keys(section: str) -> set[str]:
     """Keys of a section of the study file."""
     hint = typing.get_type_hints(StudyConfig)[section]
     (model,) = [t for t in (typing.get_args(hint) or (hint,)) if t is not type(None)]
-    return set(model.model_fields)
+    inner = {
+        f"{name}.{key}"
+        for name, field in model.model_fields.items()
+        for key in getattr(field.annotation, "model_fields", {})
+    }
+    return set(model.model_fields) | inner
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/method.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/method.md", "docs/search.md"])
 def test_every_path_that_a_document_names_is_a_path_of_the_study_file(name: str) -> None:
     text = read(name)
     paths = dotted_paths(text)

@@ -8,6 +8,7 @@ from analysis import selection, summary
 from analysis.baseline import EQUAL_SAMPLES, Measure, matches, measure
 from analysis.comparison import by_model, comparison, uncounted
 from analysis.errors import ReportError
+from analysis.frames import COMPLETE
 from analysis.front import front_figure, volume_figure
 from analysis.front_tables import per_t, volumes_table, with_dense
 from analysis.report import REPORTS, Report, ReportSection, ReportTable
@@ -44,13 +45,16 @@ class ParetoReport(Report):
         """The smallest as good as dense, the front in figures, and how it grew."""
         by = measure(runs)
         names = self._names(runs, by)
-        measured = runs.complete[runs.complete[names].notna().all(axis=1)]
+        finished = runs.candidates[runs.candidates["outcome"] == COMPLETE]
+        measured = finished[finished[names].notna().all(axis=1)]
         if measured.empty:
             words = listing([label(name) for name in names])
             said = f"No finished trial has {words}, so there is no front."
             return ReportSection(TITLE, (said, *uncounted(runs)))
         found = matches(runs, by)
-        on_front = summary.pareto_front(runs.trials, {n: METRICS[n].direction for n in names})
+        directions = {n: METRICS[n].direction for n in names}
+        among = summary.pareto_front(runs.candidates, directions)
+        on_front = among.reindex(runs.trials.index, fill_value=False)
         front = runs.trials[on_front].sort_values([names[0], "number"])
         volumes = running_hypervolume(_costs(measured, names))
         listed = replace(with_dense(runs, front.head(self.limit), by, names), title="The front")

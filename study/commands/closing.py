@@ -32,6 +32,12 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
             f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
         )
     console.print(done, markup=False, highlight=False, soft_wrap=True)
+    if end.savings.num_stopped:
+        saved = (
+            f"Stopped early: {_trials(end.savings.num_stopped)}, which saved "
+            f"{end.savings.fraction:.0%} of the examples through SGD."
+        )
+        console.print(saved, markup=False, highlight=False, soft_wrap=True)
     for reason, count in end.failures:
         said = printable(f"  failed ({_trials(count)}): {reason}")
         console.print(said, markup=False, highlight=False, soft_wrap=True)

@@ -31,6 +31,11 @@ OUTCOME_RUNNING: Final = "running"
 TAG_DESCRIPTION: Final = "description"  # the user's own words; MLflow's shows how it stands
 TAG_OBJECTIVES: Final = "objectives"  # comma-separated metric names
 
+# Params of the parent run.
+PARAM_SAMPLER: Final = "search.sampler"
+PARAM_STOPPING: Final = "search.stopping"
+PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
+
 # Metrics. Per-megabatch metrics keep their name, step = megabatch_index.
 EPOCH_PREFIX: Final = "epoch/"  # step = epoch of the trial
 SAMPLES_PREFIX: Final = "by_samples/"  # some of them again, step = samples_seen

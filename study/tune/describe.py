@@ -7,9 +7,11 @@ from typing import Any
 
 from study import __version__
 from study.assembly import dataset_key, facts, target_density
+from study.config.search_rules import stopping_name
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, flatten
 from study.config.yaml_io import write_yaml
+from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.pruning.schedules import SPARSITY_BASE
 from study.results import StudyInfo, TrialInfo
@@ -165,6 +167,13 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
     for index, group in enumerate(study.axes):
         params |= {f"axes.{index}.{path}": _scalar(values) for path, values in group.items()}
     params["num_trials"] = num_trials
+    if study.search:
+        params |= {
+            names.PARAM_SAMPLER: study.search.sampler,
+            names.PARAM_STOPPING: stopping_name(study.search, study.objective),
+        }
+    if study.objective.limits:
+        params[names.PARAM_CONSTRAINTS] = constraints_text(study.objective.limits)
     return StudyInfo(
         name=study.name,
         description=study.description,

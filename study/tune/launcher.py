@@ -26,6 +26,7 @@ from study.tune.local_ray import alive_nodes, local_ray
 from study.tune.progress import TerminalDisplay
 from study.tune.record import Record
 from study.tune.resources import TrialResources, trial_resources
+from study.tune.savings import Savings, savings
 from study.tune.session import StudySession
 from study.tune.standing import num_trials, shown_metrics
 from study.tune.store import StudyFolder, StudyStore
@@ -43,6 +44,7 @@ class StudyEnd:
     num_complete: int
     num_failed: int
     failures: tuple[tuple[str, int], ...]  # reason, how often
+    savings: Savings  # of early stopping
     undelivered: Undelivered | None = None
 
 
@@ -161,6 +163,7 @@ class _Run:
             study=self.folder.name,
             metrics=shown_metrics(study),
             num_trials=num_trials(study),
+            constraints=study.objective.limits,
         )
         tracker = BackgroundTracker(self.tracker, notice=display.notice)
         tracker.start_study(study_info(study, num_trials=num_trials(study)))
@@ -186,6 +189,7 @@ class _Run:
             num_complete=outcomes[Outcome.COMPLETE],
             num_failed=outcomes[Outcome.ERROR],
             failures=tuple(failures.most_common()),
+            savings=savings(trials),
             undelivered=undelivered,
         )
 

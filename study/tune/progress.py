@@ -13,6 +13,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from study.constraints import Constraint
 from study.results import Outcome, TrialHistory, TrialInfo
 from study.tune.record import RecordedTrial
 from study.tune.standing import best_first
@@ -31,14 +32,22 @@ class TerminalDisplay:
         console: Where to.
         metrics: What is told of a trial; the best are by the first.
         num_trials: How many trials the study has in all.
+        constraints: Limits that the best keep.
     """
 
     def __init__(
-        self, console: Console, *, study: str, metrics: tuple[str, ...], num_trials: int
+        self,
+        console: Console,
+        *,
+        study: str,
+        metrics: tuple[str, ...],
+        num_trials: int,
+        constraints: tuple[Constraint, ...] = (),
     ) -> None:
         self._console = console
         self._metrics = metrics
         self._num_trials = num_trials
+        self._constraints = constraints
         self._ended: list[tuple[TrialInfo, RecordedTrial]] = []
         self._running: dict[str, tuple[TrialInfo, float]] = {}
         self._progress = Progress(
@@ -115,7 +124,8 @@ class TerminalDisplay:
 
     def _best(self) -> list[tuple[TrialInfo, tuple[float, ...]]]:
         infos = {info.key: info for info, _ in self._ended}
-        best = best_first((trial for _, trial in self._ended), self._metrics)[:NUM_BEST]
+        trials = (trial for _, trial in self._ended)
+        best = best_first(trials, self._metrics, self._constraints)[:NUM_BEST]
         return [(infos[trial.key], values) for trial, values in best]
 
     def _render(self) -> Group:

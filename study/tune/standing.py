@@ -4,8 +4,10 @@ import collections
 from collections.abc import Callable, Iterable
 
 from study.config.study import StudyConfig
+from study.constraints import Constraint
 from study.metrics import METRICS
 from study.results import Outcome
+from study.tune.feasibility import may_win
 from study.tune.record import RecordedTrial
 
 _NUM_BEST = 10
@@ -33,10 +35,19 @@ def num_trials(study: StudyConfig) -> int:
 
 
 def best_first(
-    trials: Iterable[RecordedTrial], metrics: tuple[str, ...]
+    trials: Iterable[RecordedTrial],
+    metrics: tuple[str, ...],
+    constraints: tuple[Constraint, ...] = (),
 ) -> list[tuple[RecordedTrial, tuple[float, ...]]]:
-    """The complete trials with their values of ``metrics``, the best by the first metric first."""
-    complete = [(t, values) for t in trials if (values := t.values(metrics)) is not None]
+    """The complete trials with their values of ``metrics``, the best by the first metric first.
+
+    Those that break a constraint are left out.
+    """
+    complete = [
+        (trial, values)
+        for trial in trials
+        if (values := trial.values(metrics)) is not None and may_win(trial, constraints)
+    ]
     sign = 1.0 if METRICS[metrics[0]].direction == "minimize" else -1.0
     return sorted(complete, key=lambda pair: sign * pair[1][0])
 
@@ -52,11 +63,12 @@ def standing(
         title: Trial key → what the trial is.
     """
     recorded = list(trials)
+    metrics, limits = shown_metrics(study), study.objective.limits
     parts = [
         study.description.strip(),
         _question(study),
         _progress(recorded, num_trials(study)),
-        _best(best_first(recorded, shown_metrics(study))[:_NUM_BEST], shown_metrics(study), title),
+        _best(best_first(recorded, metrics, limits)[:_NUM_BEST], metrics, title),
         _space(study),
         _failures(recorded),
     ]
