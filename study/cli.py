@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from study.commands.delivery import export
 from study.commands.planning import plan, plugins, validate
 from study.commands.replaying import replay
 from study.commands.running import launch, resume, run, sync
@@ -19,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (launch, resume, sync, run, validate, plan, replay, plugins):
+for _command in (launch, resume, sync, run, validate, plan, replay, plugins, export):
     app.command()(_command)
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -163,3 +164,30 @@ class TrialInfo:
     tags: Mapping[str, str]
     config_yaml: str
     started_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a tracker is told of a model in service.
+
+    Attributes:
+        name: What it is within its study, e.g. ``trial 3 megabatch 7``.
+        folder: Its files, with the card; they stay where they are until the study has ended.
+        step: 0-based megabatch after which it went into service.
+        image_shape: Channels, height, width of the ``uint8`` images that it takes.
+        num_classes: Logits that it gives for each.
+        loader: Module by which MLflow loads it.
+        loaded_file: What of the folder the loader is given; empty for all of it.
+        metric_names: Its own, of those that its run has at this step.
+        params: A few facts by which models are told apart.
+    """
+
+    name: str
+    folder: Path
+    step: int
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    loader: str
+    loaded_file: str
+    metric_names: tuple[str, ...]
+    params: Mapping[str, str | int | float | bool]

@@ -42,14 +42,15 @@ def is_users(error: Exception) -> bool:
     from analysis.errors import ReportError
     from study.config.errors import ConfigError
     from study.data.dataset import DataError
+    from study.export.errors import ExportError
     from study.plugins import PluginImportError
     from study.results import TrialError
     from study.tracking.tracker import TrackingError
     from study.tune.errors import StudyError
 
     users = (
-        ConfigError, DataError, PluginImportError, ReportError, StudyError, TrackingError,
-        TrialError,
+        ConfigError, DataError, ExportError, PluginImportError, ReportError, StudyError,
+        TrackingError, TrialError,
     )  # fmt: skip
     return isinstance(error, users)
 

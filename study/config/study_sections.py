@@ -87,11 +87,18 @@ class ResourcesSection(Strict):
         return value
 
 
+LogModels = Literal["none", "final", "best", "every_megabatch"]
+
+
 class TrackingSection(Strict):
-    """Where MLflow keeps what the study says; by default SQLite in the working directory."""
+    """Where MLflow keeps what the study says; by default SQLite in the working directory.
+
+    ``log_models`` says which of a trial's models in service are left there.
+    """
 
     uri: str | None = None
     experiment: Annotated[str, Field(min_length=1, max_length=200)] = "app-study"
+    log_models: LogModels = "final"
 
 
 STUDY_SECTIONS: dict[str, type[Strict]] = {

@@ -185,9 +185,14 @@ _OPTIONS: Mapping[type[nn.Module], Callable[[Request], dict[str, Any]]] = {
 }
 
 
+def options_of(request: Request) -> dict[str, Any]:
+    """What torchvision's builder must be told beyond the number of classes."""
+    options = _OPTIONS.get(request.family)
+    return options(request) if options else {}
+
+
 def as_published(request: Request) -> nn.Module:
     """The network as torchvision makes it, but for the number of input channels."""
-    options = _OPTIONS.get(request.family)
-    model = request.construct(**(options(request) if options else {}))
+    model = request.construct(**options_of(request))
     change_first_convolution_(model, in_channels=request.image_shape[0])
     return model

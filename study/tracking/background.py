@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from study.results import Outcome, StudyInfo, TrialHistory, TrialInfo
+from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
 from study.tracking.tracker import Tracker
 
 _WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)  # after the first failure, the second …, the rest
@@ -39,6 +39,7 @@ class _Due:
 
     info: TrialInfo | None = None
     history: TrialHistory = _NOTHING
+    models: tuple[ModelInfo, ...] = ()
     ending: tuple[Outcome, str] | None = None
 
     def followed_by(self, later: "_Due") -> "_Due":
@@ -47,16 +48,19 @@ class _Due:
         return _Due(
             info=later.info or self.info,
             history=later.history if later.history != _NOTHING else self.history,
+            models=(*self.models, *later.models),
             ending=later.ending or (None if reopened else self.ending),
         )
 
     def tell(self, tracker: Tracker, key: str) -> None:
         if self.info is not None:
             tracker.start_trial(self.info)
+        if self.history != _NOTHING and (self.models or self.ending is None):
+            tracker.log_history(key, self.history)
+        for model in self.models:
+            tracker.log_model(key, model)
         if self.ending is not None:
             tracker.finish_trial(key, self.history, *self.ending)
-        elif self.history != _NOTHING:
-            tracker.log_history(key, self.history)
 
 
 class BackgroundTracker:
@@ -118,6 +122,10 @@ class BackgroundTracker:
     def log_history(self, trial_key: str, history: TrialHistory) -> None:
         """Bring the trial's record up to ``history`` some time soon."""
         self._put(trial_key, _Due(history=history))
+
+    def log_model(self, trial_key: str, model: ModelInfo) -> None:
+        """Leave a model of the trial some time soon; its files are read then."""
+        self._put(trial_key, _Due(models=(model,)))
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

@@ -27,12 +27,14 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.credentials import without_credentials
+from study.results import ModelInfo
 from study.tracking.address import (
     absolute_uri,
     artifact_location,
     check_sqlite,
     sqlite_path,
 )
+from study.tracking.mlflow_models import find_model, log_model
 from study.tracking.points import MetricPoint
 from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import RUNNING, RunTracker
@@ -56,7 +58,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _without_secrets(method: Callable[P, R]) -> Callable[P, R]:
+def without_secrets(method: Callable[P, R]) -> Callable[P, R]:
     """Raise MLflow's errors as our own, since their texts hold the address, password included."""
 
     @functools.wraps(method)
@@ -103,7 +105,7 @@ class MlflowStore:
         TrackingError: As :class:`MlflowTracker` says.
     """
 
-    @_without_secrets
+    @without_secrets
     def __init__(self, tracking_uri: str, experiment: str) -> None:
         uri = absolute_uri(tracking_uri)
         self._address = without_credentials(uri)
@@ -121,7 +123,7 @@ class MlflowStore:
         """Where it is, without credentials."""
         return self._address
 
-    @_without_secrets
+    @without_secrets
     def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
         """Runs with all these tags, and in this status, oldest first."""
         query = " AND ".join(f"tags.`{tag}` = '{_quotable(text)}'" for tag, text in tags.items())
@@ -130,7 +132,7 @@ class MlflowStore:
         # Some databases compare text without regard to case.
         return [_stored(r) for r in self._search(query) if tags.items() <= r.data.tags.items()]
 
-    @_without_secrets
+    @without_secrets
     def create(self, title: str, tags: Mapping[str, str], *, started_at: float) -> StoredRun:
         """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now)."""
         run = self._client.create_run(
@@ -141,30 +143,30 @@ class MlflowStore:
         )
         return _stored(run)
 
-    @_without_secrets
+    @without_secrets
     def discard(self, run_id: str) -> None:
         """Mark a run as deleted."""
         self._client.delete_run(run_id)
 
-    @_without_secrets
+    @without_secrets
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
         self.set_tags(run.run_id, tags)
         if run.status != RUNNING:
             self._client.update_run(run.run_id, status=RUNNING)
 
-    @_without_secrets
+    @without_secrets
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags, cut to MLflow's length."""
         run_tags = [RunTag(tag, text[:MAX_TAG_LENGTH]) for tag, text in tags.items()]
         self._client.log_batch(run_id, tags=run_tags, synchronous=True)
 
-    @_without_secrets
+    @without_secrets
     def remove_tag(self, run_id: str, tag: str) -> None:
         """Take a tag away."""
         self._client.delete_tag(run_id, tag)
 
-    @_without_secrets
+    @without_secrets
     def add_facts(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
@@ -172,7 +174,7 @@ class MlflowStore:
         texts = [Param(key, str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
         self._client.log_batch(run_id, _metrics(metrics), texts, synchronous=True)
 
-    @_without_secrets
+    @without_secrets
     def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """Values of metrics that the run has not got, each request whole or not at all."""
         metrics = _metrics(points)
@@ -180,12 +182,12 @@ class MlflowStore:
             request = metrics[start : start + MAX_METRICS_PER_REQUEST]
             self._client.log_batch(run_id, request, synchronous=True)
 
-    @_without_secrets
+    @without_secrets
     def metric_names(self, run_id: str) -> frozenset[str]:
         """Which metrics the run has."""
         return frozenset(self._client.get_run(run_id).data.metrics)
 
-    @_without_secrets
+    @without_secrets
     def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
         """Which (metric, step) the run has, of these metrics."""
         return frozenset(
@@ -194,17 +196,23 @@ class MlflowStore:
             for point in self._client.get_metric_history(run_id, name)
         )
 
-    @_without_secrets
+    @without_secrets
     def leave_text(self, run_id: str, text: str, artifact: str) -> None:
         """Write one text file, over an earlier one."""
         self._client.log_text(run_id, text, artifact)
 
-    @_without_secrets
+    @without_secrets
     def leave_folder(self, run_id: str, folder: Path) -> None:
         """Write the files of a folder, over earlier ones."""
         self._client.log_artifacts(run_id, str(folder))
 
-    @_without_secrets
+    @without_secrets
+    def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
+        """Leave a model made by the run, unless the store has one with these tags already."""
+        if find_model(self._client, self._experiment_id, tags) is None:
+            log_model(self._client, self._experiment_id, model, run_id=run_id, tags=tags)
+
+    @without_secrets
     def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:
         """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""
         self.set_tags(run_id, tags)

@@ -27,6 +27,16 @@ TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING
 TAG_REASON: Final = "reason"  # why it failed
 OUTCOME_RUNNING: Final = "running"
 
+# Tags of a model, beside those of its trial.
+TAG_MEGABATCH: Final = "megabatch_index"
+TAG_MODEL: Final = "app.model"  # MODEL_IN_SERVICE or MODEL_EXPORTED
+MODEL_IN_SERVICE: Final = "in service"
+MODEL_EXPORTED: Final = "exported"
+
+# Tags of a registered version, by which the next one is compared with it.
+TAG_HOLDOUT: Final = "app.holdout"  # which images its error rate was measured on
+TAG_HOLDOUT_ERROR: Final = "holdout_error_rate"
+
 # Tags of the parent run.
 TAG_DESCRIPTION: Final = "description"  # the user's own words; MLflow's shows how it stands
 TAG_OBJECTIVES: Final = "objectives"  # comma-separated metric names

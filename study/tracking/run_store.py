@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from study.results import ModelInfo
 from study.tracking.points import MetricPoint
 
 
@@ -67,6 +68,9 @@ class RunStore(Protocol):
 
     def leave_folder(self, run_id: str, folder: Path) -> None:
         """Write the files of a folder, over earlier ones."""
+
+    def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
+        """Leave a model made by the run, unless the store has one with these tags already."""
 
     def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:
         """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""

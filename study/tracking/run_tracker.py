@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from study import __version__
 from study.credentials import without_credentials
-from study.results import Outcome, StudyInfo, TrialHistory, TrialInfo
+from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
 from study.tracking import names
 from study.tracking.history import history_tables
 from study.tracking.points import MetricPoint, metric_points
@@ -139,6 +139,23 @@ class RunTracker:
         trial.known = known
         trial.num_epochs = max(num_epochs, len(history.epochs))
         trial.num_megabatches = max(num_megabatches, len(history.megabatches))
+
+    def log_model(self, trial_key: str, model: ModelInfo) -> None:
+        """Leave a model of the trial in the store, unless it is there already.
+
+        Raises:
+            TrackingError: No run of the study has this key.
+        """
+        trial = self._trial(trial_key)
+        if trial.is_finished:
+            return
+        tags = {
+            names.TAG_MODEL: names.MODEL_IN_SERVICE,
+            names.TAG_STUDY: self._current_study().name,
+            names.TAG_TRIAL_KEY: trial_key,
+            names.TAG_MEGABATCH: str(model.step),
+        }
+        self._store.leave_model(trial.run_id, model, tags)
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from study.results import Outcome, StudyInfo, TrialHistory, TrialInfo
+from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
 
 
 class TrackingError(RuntimeError):
@@ -28,6 +28,9 @@ class Tracker(Protocol):
 
     def log_history(self, trial_key: str, history: TrialHistory) -> None:
         """Bring the trial's record up to ``history``."""
+
+    def log_model(self, trial_key: str, model: ModelInfo) -> None:
+        """Leave a model of the trial, whose metrics were logged before; once, however often."""
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
@@ -55,6 +58,9 @@ class NullTracker:
         """Do nothing."""
 
     def log_history(self, trial_key: str, history: TrialHistory) -> None:
+        """Do nothing."""
+
+    def log_model(self, trial_key: str, model: ModelInfo) -> None:
         """Do nothing."""
 
     def finish_trial(
@@ -95,6 +101,10 @@ class RecordingTracker:
     def log_history(self, trial_key: str, history: TrialHistory) -> None:
         """Keep the call."""
         self.calls.append(("log_history", (trial_key, history)))
+
+    def log_model(self, trial_key: str, model: ModelInfo) -> None:
+        """Keep the call."""
+        self.calls.append(("log_model", (trial_key, model)))
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

@@ -23,6 +23,7 @@ from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber, study_info
 from study.tune.errors import StudyError
 from study.tune.local_ray import alive_nodes, local_ray
+from study.tune.models import ModelShelf
 from study.tune.progress import TerminalDisplay
 from study.tune.record import Record
 from study.tune.resources import TrialResources, trial_resources
@@ -167,7 +168,8 @@ class _Run:
         )
         tracker = BackgroundTracker(self.tracker, notice=display.notice)
         tracker.start_study(study_info(study, num_trials=num_trials(study)))
-        session = StudySession(study, record, tracker, describer, display)
+        shelf = ModelShelf(study, self.folder.path / "trials", self.datasets)
+        session = StudySession(study, record, tracker, describer, display, shelf.news)
         try:
             session.repair()
             ended = [t for t in record.trials.values() if t.outcome is not None]
@@ -251,6 +253,7 @@ class _Run:
             plugins=self.study.plugins,
             service_after=self.study.objective.service_after,
             checkpoint_every_s=self.study.resources.checkpoint_every_s,
+            log_models=self.study.tracking.log_models,
             cpus=self.resources.cpus,
             hide_gpus=self.resources.gpus == 0,
         )

@@ -2,13 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
-from study.results import Outcome, TrialHistory, TrialInfo
+from study.results import ModelInfo, Outcome, TrialHistory, TrialInfo
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber
 from study.tune.record import Record, RecordedTrial, Source
@@ -33,15 +33,24 @@ class Display(Protocol):
         """Something the person should know."""
 
 
+def no_models(trial: RecordedTrial) -> list[ModelInfo]:  # noqa: ARG001  # one of several
+    """For studies that leave no models."""
+    return []
+
+
 @dataclass(frozen=True)
 class StudySession:
-    """Takes what trials report to the record, the tracker and the display."""
+    """Takes what trials report to the record, the tracker and the display.
+
+    ``new_models`` are those that a trial has left and nobody was told of.
+    """
 
     study: StudyConfig
     record: Record
     tracker: Tracker
     describer: TrialDescriber
     display: Display
+    new_models: Callable[[RecordedTrial], list[ModelInfo]] = no_models
     errors: list[Exception] = field(default_factory=list)
     _infos: dict[str, TrialInfo] = field(default_factory=dict)
     _described_at: list[float] = field(default_factory=list)
@@ -84,6 +93,7 @@ class StudySession:
         if self.record.trials[key].outcome is None and self.record.add_history(key, reported):
             history = self.record.trials[key].history
             self.tracker.log_history(key, history)
+            self._log_models(key)
             self.display.progressed(self.info(key), history)
 
     def settle(self, key: str, outcome: Outcome, reason: str = "") -> None:
@@ -92,6 +102,7 @@ class StudySession:
         if recorded.outcome is not None:
             return
         self.record.add_outcome(key, outcome, reason)
+        self._log_models(key)
         self.tracker.finish_trial(key, recorded.history, outcome, reason)
         if (
             not self._described_at
@@ -115,7 +126,16 @@ class StudySession:
         for key, recorded in self.record.trials.items():
             if recorded.outcome is not None:
                 self.tracker.start_trial(self.info(key))
+                self._log_models(key)
                 self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
+
+    def _log_models(self, key: str) -> None:
+        recorded = self.record.trials[key]
+        models = self.new_models(recorded)
+        if models:  # their metrics are the run's, which must have them first
+            self.tracker.log_history(key, recorded.history)
+        for model in models:
+            self.tracker.log_model(key, model)
 
     def end(self, *, is_finished: bool) -> None:
         """The process's part is over; the study's too if ``is_finished``."""

@@ -7,6 +7,7 @@ from study.config.study import StudyConfig
 from study.results import Outcome, TrialHistory
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber, study_info
+from study.tune.models import ModelShelf
 from study.tune.record import Record
 from study.tune.session import StudySession
 from study.tune.standing import num_trials
@@ -35,7 +36,9 @@ def sync_study(
         record = Record.read(folder.record_path)
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
         tracker = open_tracker()
-        session = StudySession(study, record, tracker, TrialDescriber(study, datasets), _Nobody())
+        shelf = ModelShelf(study, folder.path / "trials", datasets)
+        describer = TrialDescriber(study, datasets)
+        session = StudySession(study, record, tracker, describer, _Nobody(), shelf.news)
         bring_up_to_date(session)
         return len(record.trials)
 

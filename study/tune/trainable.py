@@ -13,12 +13,14 @@ import torch
 from ray import tune
 
 from study.assembly import assemble
+from study.config.study_sections import LogModels
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.plugins import load_builtin_plugins, load_user_plugins
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
+from study.tune.models import keep_model
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class WorkerContext:
     plugins: tuple[str, ...]
     service_after: float
     checkpoint_every_s: float
+    log_models: LogModels
     cpus: int
     hide_gpus: bool
 
@@ -120,6 +123,8 @@ class StudyTrainable(tune.Trainable):
         started = time.monotonic()
         for record in self._run:
             is_megabatch = isinstance(record, MegabatchRecord)
+            if is_megabatch:
+                keep_model(learner, self._folder, self._context.log_models)
             if is_megabatch or time.monotonic() - started >= self._context.checkpoint_every_s:
                 self._checkpoints.save(learner.state_dict(), position=learner.position)
                 return

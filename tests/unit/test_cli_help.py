@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "numpy")
-COMMANDS = ("launch", "resume", "sync", "run", "validate", "plan", "replay", "plugins")
+COMMANDS = ("launch", "resume", "sync", "run", "validate", "plan", "replay", "plugins", "export")
 SCRIPT = f"""
 import sys
 from study.cli import app

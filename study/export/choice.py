@@ -1,0 +1,86 @@
+"""Which trials of a study go out: the best, the front, or one by its number or key."""
+
+import math
+from collections.abc import Sequence
+
+from study.export.errors import ExportError
+from study.metrics import METRICS
+from study.registry import nearest
+from study.results import Outcome
+from study.tune.record import Record, RecordedTrial
+
+BEST, PARETO = "best", "pareto"
+
+
+def choose(
+    record: Record, which: str, objectives: tuple[str, ...], *, max_density: float | None = None
+) -> list[RecordedTrial]:
+    """The chosen trials, all of them complete, in order of proposal.
+
+    Args:
+        record: The study's.
+        which: ``best`` in the first of the objectives, ``pareto`` for all that no other beats in
+            every objective, or a trial's number or key.
+        objectives: Metric names.
+        max_density: Only networks that keep no more than this fraction of their weights; not for
+            a trial that is named.
+
+    Raises:
+        ExportError: There is no such trial, it is not complete, or nothing can be chosen by.
+    """
+    if which not in (BEST, PARETO):
+        return [_named(record, which)]
+    complete = [t for t in record.trials.values() if t.outcome is Outcome.COMPLETE]
+    if max_density is not None:
+        complete = [t for t in complete if _values(t, ("final_density",))[0] <= max_density]
+    measured = [t for t in complete if not any(map(math.isnan, _values(t, objectives)))]
+    if not measured:
+        limit = "" if max_density is None else f" with a density of at most {max_density:g}"
+        raise ExportError(
+            f"no complete trial{limit} has a value of {' and '.join(objectives)} to be chosen by; "
+            f"name one by its number, e.g. --trial 0 (nothing is chosen on the test split)"
+        )
+    if which == BEST:
+        return [min(measured, key=lambda t: _costs(t, objectives[:1]))]
+    return [t for t in measured if not any(_beats(o, t, objectives) for o in measured)]
+
+
+def _named(record: Record, which: str) -> RecordedTrial:
+    by_name = {t.key: t for t in record.trials.values()}
+    by_name |= {str(t.number): t for t in record.trials.values()}
+    if which not in by_name:
+        guess = nearest(which, list(by_name))
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise ExportError(
+            f"no trial {which!r}{hint} (best, pareto, a number from 0 to "
+            f"{len(record.trials) - 1}, or a trial's key)"
+        )
+    trial = by_name[which]
+    if trial.outcome is not Outcome.COMPLETE:
+        how = "has not ended" if trial.outcome is None else f"ended as {trial.outcome}"
+        raise ExportError(f"trial {trial.number} {how}; only a complete trial has a final model")
+    return trial
+
+
+def _values(trial: RecordedTrial, metrics: tuple[str, ...]) -> tuple[float, ...]:
+    values = trial.values(metrics)
+    assert values is not None, "the trial is complete"
+    return values
+
+
+def _costs(trial: RecordedTrial, metrics: tuple[str, ...]) -> tuple[float, ...]:
+    """Values, lower is better."""
+    signs = [1.0 if METRICS[name].direction == "minimize" else -1.0 for name in metrics]
+    return tuple(s * v for s, v in zip(signs, _values(trial, metrics), strict=True))
+
+
+def _beats(one: RecordedTrial, other: RecordedTrial, metrics: tuple[str, ...]) -> bool:
+    a, b = _costs(one, metrics), _costs(other, metrics)
+    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+
+
+def best_first(
+    trials: Sequence[RecordedTrial], objectives: tuple[str, ...]
+) -> list[RecordedTrial]:
+    """By the first objective; the earliest of equals first."""
+    return sorted(trials, key=lambda t: _costs(t, objectives[:1]))

@@ -1,0 +1,96 @@
+"""A model as a folder: its file, its masks, and its card twice, for programs and for people."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from study.export.card import ModelCard
+from study.export.errors import ExportError
+from study.export.formats import FORMATS, Predict, Safetensors, save_weights
+from study.export.readme import readme
+from study.pruning.mask import Mask
+
+CARD_FILE, README_FILE, MASKS_FILE = "model_card.json", "README.md", "masks.safetensors"
+
+
+def write_weights(network: nn.Module, mask: Mask, folder: Path) -> None:
+    """Weights, and the masks beside them: all of a model that only its worker has.
+
+    The folder appears whole or not at all, in the place of an earlier one.
+    """
+    with replaced(folder) as new:
+        save_weights(network, new / Safetensors.file_name)
+        write_masks(mask, new)
+
+
+def write_masks(mask: Mask, folder: Path) -> None:
+    """Write the masks, a byte a weight."""
+    save_file({n: t.cpu().contiguous() for n, t in mask.tensors.items()}, folder / MASKS_FILE)
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write the card into a folder that has the model."""
+    (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
+    (folder / README_FILE).write_text(readme(card), encoding="utf-8")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card in a model's folder.
+
+    Raises:
+        ExportError: There is none, or it cannot be read.
+    """
+    path = folder / CARD_FILE
+    try:
+        return ModelCard.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(
+            f"{path}: {error}; a folder that app-study export wrote has one"
+        ) from None
+
+
+def read_mask(folder: Path) -> Mask:
+    """The masks in a model's folder."""
+    return Mask({name: t.to(torch.bool) for name, t in load_file(folder / MASKS_FILE).items()})
+
+
+def load_model(folder: Path) -> tuple[ModelCard, Predict]:
+    """The card, and the model: images ``uint8 [B, C, H, W]`` → logits ``float32 [B, classes]``.
+
+    Nothing that the files hold is run as code.
+
+    Raises:
+        ExportError: The folder holds no model that can be read here.
+    """
+    card = read_card(folder)
+    if card.format not in FORMATS:
+        raise ExportError(
+            f"{folder}: unknown format {card.format!r} (known: {', '.join(FORMATS)})"
+        )
+    how = FORMATS.get(card.format)()
+    try:
+        return card, how.load(folder / how.file_name, card.network)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ExportError(f"{folder / how.file_name}: cannot be read: {error}") from error
+
+
+@contextlib.contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """A new folder to be filled, which then takes the place of ``folder``."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    new.chmod(0o755)  # a temporary folder is its maker's alone
+    try:
+        yield new
+        if folder.exists():
+            shutil.rmtree(folder)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

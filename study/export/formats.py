@@ -1,0 +1,197 @@
+"""The formats that a network is exported to."""
+
+import importlib
+import importlib.util
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from study.export.errors import ExportError
+from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
+from study.registry import Registry, nearest
+
+Predict = Callable[[Images], Logits]
+INPUT, OUTPUT = "images", "logits"
+
+
+@dataclass(frozen=True)
+class ExportFormat(ABC):
+    """Plug-in: one file with a network in it.
+
+    Class attributes of a member: ``file_name``; ``holds_graph``, whether the file is the whole
+    computation from raw images on, or the weights alone; ``needs``, modules beyond this package.
+    """
+
+    file_name: ClassVar[str]
+    holds_graph: ClassVar[bool]
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:
+        """Write the network, which takes normalised images.
+
+        Raises:
+            ExportError: It cannot be written in this format.
+        """
+
+    @abstractmethod
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:
+        """What the file says of images ``uint8 [B, C, H, W]``; no code in it is run."""
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write weights and buffers as safetensors."""
+    # Copies: the format takes no two tensors that share memory, as tied weights do.
+    tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+FORMATS: Registry[ExportFormat] = Registry("export format")
+
+
+@FORMATS.register("safetensors")
+@dataclass(frozen=True)
+class Safetensors(ExportFormat):
+    """The weights under the network's own names for them; nothing in the file can be run."""
+
+    file_name: ClassVar[str] = "model.safetensors"
+    holds_graph: ClassVar[bool] = False
+
+    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
+        """Write weights and buffers."""
+        save_weights(network, path)
+
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:
+        """Into a network built anew; every name and shape must fit."""
+        network = spec.build()
+        network.load_state_dict(load_file(path), strict=True)
+        return lambda images: logits_of(network, spec, images)
+
+
+@FORMATS.register("state_dict")
+@dataclass(frozen=True)
+class StateDict(ExportFormat):
+    """The weights as ``torch.save`` writes them, to be read with ``weights_only=True``."""
+
+    file_name: ClassVar[str] = "state_dict.pt"
+    holds_graph: ClassVar[bool] = False
+
+    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
+        """Write weights and buffers."""
+        torch.save({name: t.detach().cpu() for name, t in network.state_dict().items()}, path)
+
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:
+        """Into a network built anew; every name and shape must fit."""
+        network = spec.build()
+        network.load_state_dict(torch.load(path, weights_only=True), strict=True)
+        return lambda images: logits_of(network, spec, images)
+
+
+@FORMATS.register("torch_export")
+@dataclass(frozen=True)
+class TorchExport(ExportFormat):
+    """The computation from raw images to logits as a ``torch.export`` program."""
+
+    file_name: ClassVar[str] = "model.pt2"
+    holds_graph: ClassVar[bool] = True
+
+    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:
+        """Trace the network, for any number of images at once."""
+        with _quiet():
+            torch.export.save(_program(network, spec, self), path)
+
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
+        """The program itself."""
+        with _quiet():
+            program = torch.export.load(path).module()
+
+        def predict(images: Images) -> Logits:
+            with torch.inference_mode():
+                logits: Logits = program(torch.tensor(images)).numpy()
+            return logits
+
+        return predict
+
+
+@FORMATS.register("onnx")
+@dataclass(frozen=True)
+class Onnx(ExportFormat):
+    """The computation from raw images to logits as an ONNX graph, for onnxruntime and others."""
+
+    file_name: ClassVar[str] = "model.onnx"
+    holds_graph: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
+
+    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:
+        """Trace the network, for any number of images at once, into one file."""
+        with _quiet():
+            program = torch.onnx.export(
+                _program(network, spec, self),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+            assert program is not None
+            program.save(path, external_data=False)
+
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
+        """By onnxruntime, on the CPU."""
+        runtime: Any = importlib.import_module("onnxruntime")
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+        def predict(images: Images) -> Logits:
+            logits: Logits = session.run([OUTPUT], {INPUT: images})[0]
+            return logits
+
+        return predict
+
+
+def _program(
+    network: nn.Module, spec: NetworkSpec, into: ExportFormat
+) -> torch.export.ExportedProgram:
+    # Two images: a size of one would be taken for a constant.
+    images = torch.zeros(2, *spec.image_shape, dtype=torch.uint8)
+    batch = {0: torch.export.Dim("batch")}
+    try:
+        return torch.export.export(
+            ServedNetwork(network, spec), (images,), dynamic_shapes=(batch,)
+        )
+    except Exception as error:  # whatever the tracer runs into, in whatever network
+        raise ExportError(
+            f"{spec.model['architecture']} cannot be traced for {into.file_name} "
+            f"({str(error).splitlines()[0]}); --format safetensors or state_dict holds the weights"
+        ) from error
+
+
+def _quiet() -> "warnings.catch_warnings[None]":
+    """Torch's exporters warn of their own parts, of which nobody here can do anything."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def format_called(name: str) -> ExportFormat:
+    """The format of that name.
+
+    Raises:
+        ExportError: There is none, or it needs what is not installed.
+    """
+    if name not in FORMATS:
+        guess = nearest(name, list(FORMATS))
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise ExportError(f"--format {name!r} is unknown{hint} (known: {', '.join(FORMATS)})")
+    made = FORMATS.get(name)()
+    missing = [module for module in made.needs if importlib.util.find_spec(module) is None]
+    if missing:
+        raise ExportError(
+            f"--format {name} needs {', '.join(missing)}: "
+            f"pip install 'anytime-pruning-study[{name}]'"
+        )
+    return made

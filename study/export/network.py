@@ -1,0 +1,116 @@
+"""A network that goes out into the world: how it is built again, and what it takes and gives."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from study.config.section_parsing import parse_section
+from study.config.trial import TrialConfig
+from study.data.dataset import ImageDataset
+from study.models.architecture import ARCHITECTURES, Architecture
+from study.plugins import load_builtin_plugins, load_user_plugins
+
+Images = NDArray[np.uint8]
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything about a network but its weights, as plain values.
+
+    Attributes:
+        model: The section ``model`` of the trial.
+        plugins: Modules to import where the architecture is not a built-in one.
+        image_shape: Channels, height, width.
+        class_names: One a logit.
+        mean, std: Per channel, of images scaled to [0, 1].
+    """
+
+    model: Mapping[str, Any]
+    plugins: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(
+        cls, trial: TrialConfig, dataset: ImageDataset, plugins: tuple[str, ...]
+    ) -> "NetworkSpec":
+        """The network of a trial on its data."""
+        return cls(
+            model=trial.model.model_dump(),
+            plugins=plugins,
+            image_shape=dataset.image_shape,
+            class_names=dataset.class_names,
+            mean=dataset.mean,
+            std=dataset.std,
+        )
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "NetworkSpec":
+        """What :func:`dataclasses.asdict` made of one, be it through JSON."""
+        lists = {f.name: tuple(raw[f.name]) for f in dataclasses.fields(cls) if f.name != "model"}
+        return cls(model=raw["model"], **lists)
+
+    def architecture(self) -> Architecture:
+        """The plug-in with its settings.
+
+        Raises:
+            ValueError: It is not installed here.
+        """
+        load_builtin_plugins()
+        if self.model["architecture"] not in ARCHITECTURES:
+            load_user_plugins(self.plugins)
+        section, problems = parse_section("model", dict(self.model))
+        if section is None:
+            raise ValueError("; ".join(f"{p.path}: {p.message}" for p in problems))
+        architecture: Architecture = section.plugin("architecture")
+        return architecture
+
+    def build(self) -> nn.Module:
+        """The network, with weights of no meaning.
+
+        Raises:
+            ValueError: Its architecture is not installed here.
+        """
+        with torch.random.fork_rng(devices=[]):
+            network = self.architecture().build(self.image_shape, len(self.class_names))
+        return network.eval()
+
+
+class ServedNetwork(nn.Module):
+    """Images as they come, ``uint8 [B, C, H, W]`` from 0 to 255 → logits ``[B, classes]``.
+
+    The normalisation of training is part of it, to the same bits.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, network: nn.Module, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.network = network
+        mean = torch.tensor(spec.mean, dtype=torch.float64)
+        std = torch.tensor(spec.std, dtype=torch.float64)
+        self.register_buffer("scale", (1 / (255 * std)).float().view(1, -1, 1, 1))
+        self.register_buffer("shift", (-mean / std).float().view(1, -1, 1, 1))
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of images."""
+        logits: Tensor = self.network(images.to(torch.float32) * self.scale + self.shift)
+        return logits
+
+
+def logits_of(network: nn.Module, spec: NetworkSpec, images: Images) -> Logits:
+    """What a plain network, fed with normalised images, says of images as they come."""
+    with torch.inference_mode():
+        logits: Logits = ServedNetwork(network, spec)(torch.tensor(images)).numpy()
+    return logits

@@ -1,0 +1,168 @@
+"""The model card for people: a README in Markdown."""
+
+import math
+from statistics import NormalDist
+
+from study.config.trial import flatten
+from study.export.card import ModelCard
+from study.export.formats import FORMATS, INPUT, OUTPUT
+from study.metrics import METRICS
+from study.models.plain_torchvision import plain_torchvision_code
+
+_CONFIDENCE = 0.95
+# Error rates of single models, measured on a split of known size.
+_INTERVALS = {"holdout_error_rate": "holdout", "test_error_rate": "test"}
+_SHOWN = (
+    "holdout_error_rate", "test_error_rate", "validation_error_rate", "service_error",
+    "anytime_error", "final_error", "test_service_error", "test_final_error",
+    "generalization_gap", "density", "effective_density", "model_density", "forward_flops",
+    "forward_flops_sparse", "samples_seen",
+)  # fmt: skip
+
+
+def readme(card: ModelCard) -> str:
+    """The card as Markdown."""
+    return (
+        "\n\n".join(
+            [
+                f"# {card.title}",
+                f"Model of trial {card.trial_number} (`{card.trial_key}`) of the study "
+                f"`{card.study}`, in service after megabatch {card.megabatch_index} (counted from "
+                f"0). Written by anytime-pruning-study {card.version}.",
+                f"Licence: {card.licence}",
+                "## Use",
+                _use(card),
+                "## Data",
+                _data(card),
+                "## Results",
+                _results(card),
+                "## Layers",
+                _layers(card),
+                "## Configuration",
+                _configuration(card),
+            ]
+        ).rstrip("\n")
+        + "\n"
+    )
+
+
+def _use(card: ModelCard) -> str:
+    channels, height, width = card.network.image_shape
+    takes = (
+        f"It takes images of {channels} × {height} × {width} (channels, height, width), "
+        f"`uint8` from 0 to 255, and gives one logit for each of {len(card.network.class_names)} "
+        f"classes: the highest is the answer."
+    )
+    return f"{takes}\n\n```python\n{code(card)}\n```"
+
+
+def code(card: ModelCard) -> str:
+    """Python that answers for ``images``, with as little installed as the format allows."""
+    file_name = FORMATS.get(card.format).file_name
+    if card.format == "onnx":
+        return (
+            "import onnxruntime\n\n"
+            f'session = onnxruntime.InferenceSession("{file_name}")\n'
+            "# images: a numpy array\n"
+            f'(logits,) = session.run(["{OUTPUT}"], {{"{INPUT}": images}})'
+        )
+    if card.format == "torch_export":
+        return (
+            "import torch\n\n"
+            f'model = torch.export.load("{file_name}").module()\n'
+            "logits = model(images)  # images: a torch tensor"
+        )
+    return _weights_code(card, file_name)
+
+
+def _weights_code(card: ModelCard, file_name: str) -> str:
+    network = card.network
+    lines = plain_torchvision_code(
+        network.architecture(), network.image_shape, len(network.class_names)
+    )
+    if lines is None:
+        return (
+            "# torchvision cannot make this network: anytime-pruning-study does. The formats\n"
+            "# onnx and torch_export need no such package.\n"
+            "from pathlib import Path\n\n"
+            "from study.export.folder import load_model\n\n"
+            'card, predict = load_model(Path("."))\n'
+            "logits = predict(images)  # images: a numpy array"
+        )
+    by_safetensors = card.format == "safetensors"
+    loaded = (
+        f'load_file("{file_name}")'
+        if by_safetensors
+        else f'torch.load("{file_name}", weights_only=True)'
+    )
+    imports = ["import torch", "import torchvision"]
+    imports += ["from safetensors.torch import load_file"] if by_safetensors else []
+    imports += ["from torch import nn"] if len(lines) > 1 else []
+    return "\n".join(
+        [
+            *imports,
+            "",
+            *lines,
+            f"model.load_state_dict({loaded})",
+            "model.eval()",
+            f"mean = torch.tensor({list(network.mean)}).view(1, -1, 1, 1)",
+            f"std = torch.tensor({list(network.std)}).view(1, -1, 1, 1)",
+            "with torch.inference_mode():",
+            "    logits = model((images / 255 - mean) / std)  # images: a torch tensor",
+        ]
+    )
+
+
+def _data(card: ModelCard) -> str:
+    data, network = card.config["data"], card.network
+    return (
+        f"Data set `{data['dataset']}`, split by `data.seed` {data['seed']} "
+        f"({card.split_sizes['holdout']:,} holdout and {card.split_sizes['test']:,} test "
+        f"examples, neither ever trained on). Classes in the order of the logits: "
+        f"{', '.join(network.class_names)}. Normalised by mean {list(network.mean)} and standard "
+        f"deviation {list(network.std)} of images scaled to [0, 1]."
+    )
+
+
+def _results(card: ModelCard) -> str:
+    lines = ["| metric | value | 95 % interval | definition |", "|---|---|---|---|"]
+    for name in _SHOWN:
+        value = card.metrics.get(name)
+        if value is None:
+            continue
+        size = card.split_sizes.get(_INTERVALS.get(name, ""), 0)
+        interval = "[{:.4g}, {:.4g}]".format(*binomial_interval(value, size)) if size else ""
+        lines.append(f"| `{name}` | {value:.6g} | {interval} | {METRICS[name].description} |")
+    note = "Where a search chose this model by its figures on the holdout, these are optimistic."
+    return "\n".join([*lines, "", note])
+
+
+def binomial_interval(rate: float, num_examples: int) -> tuple[float, float]:
+    """Wilson's score interval, at 95 %, of an error rate measured on ``num_examples``."""
+    z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
+    weight = z * z / num_examples
+    centre = (rate + weight / 2) / (1 + weight)
+    half = math.sqrt(rate * (1 - rate) * weight + weight * weight / 4) / (1 + weight)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _layers(card: ModelCard) -> str:
+    lines = ["| layer | weights | kept | density | effective density |", "|---|---|---|---|---|"]
+    for layer in card.layers:
+        effective = layer.effective_density
+        lines.append(
+            f"| `{layer.layer}` | {layer.num_weights:,} | {layer.num_kept:,} | "
+            f"{layer.density:.4g} | {'not known' if effective is None else f'{effective:.4g}'} |"
+        )
+    num_kept = sum(layer.num_kept for layer in card.layers)
+    num_weights = sum(layer.num_weights for layer in card.layers)
+    lines.append(f"| all | {num_weights:,} | {num_kept:,} | {num_kept / num_weights:.4g} | |")
+    return "\n".join(lines)
+
+
+def _configuration(card: ModelCard) -> str:
+    lines = ["| setting | value |", "|---|---|"]
+    # Where the data lay on somebody's disk is nobody else's business.
+    flat = {path: v for path, v in flatten(card.config).items() if path != "data.root"}
+    lines += [f"| `{path}` | {value} |" for path, value in flat.items() if value is not None]
+    return "\n".join(lines)

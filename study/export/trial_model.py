@@ -1,0 +1,141 @@
+"""The model that a trial left, and its way into a folder that others can use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from study.assembly import split
+from study.config.trial import TrialConfig
+from study.data.dataset import ImageDataset
+from study.export.card import UNLICENSED, ModelCard, ModelSource
+from study.export.errors import ExportError
+from study.export.folder import load_model, replaced, write_card, write_masks
+from study.export.formats import format_called
+from study.export.network import Images, NetworkSpec, logits_of
+from study.pruning.mask import Mask
+from study.results import MegabatchRecord
+from study.training.checkpoint import CheckpointFolder
+from study.tune.describe import title
+
+TOLERANCE = 1e-5  # of the largest logit, where that is above 1
+_NUM_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class TrialModel:
+    """The model in service after a megabatch, masks folded in.
+
+    Attributes:
+        network: In evaluation mode, on the CPU; its pruned weights are zero.
+        sample: A few images that it never trained on, to be compared by.
+    """
+
+    source: ModelSource
+    record: MegabatchRecord
+    network: nn.Module
+    mask: Mask
+    sample: Images
+
+
+def model_source(
+    trial: TrialConfig, dataset: ImageDataset, *, study: str, number: int, plugins: tuple[str, ...]
+) -> ModelSource:
+    """What the models of a trial have in common."""
+    splits = split(trial, dataset)
+    return ModelSource(
+        study=study,
+        trial=trial,
+        trial_number=number,
+        title=title(trial),
+        network=NetworkSpec.of(trial, dataset, plugins),
+        split_sizes={"holdout": len(splits.holdout), "test": len(splits.test)},
+    )
+
+
+def final_model(
+    source: ModelSource, record: MegabatchRecord, dataset: ImageDataset, trial_folder: Path
+) -> TrialModel:
+    """The model at the end of a trial, from its newest checkpoint.
+
+    Args:
+        source: Of the trial.
+        record: Of its last megabatch.
+        dataset: What it was trained on.
+        trial_folder: Where it left its checkpoints.
+
+    Raises:
+        ExportError: The checkpoint is gone, or is not the end of the trial.
+    """
+    state = CheckpointFolder(trial_folder / "checkpoints").load_latest()
+    if state is None:
+        raise ExportError(
+            f"{trial_folder} holds no checkpoint that can be read: the model is gone"
+        )
+    is_end = state["megabatch_index"] == record.megabatch_index + 1 and not state["epoch_index"]
+    if not is_end or state["identity"] != source.trial.key():
+        raise ExportError(f"the newest checkpoint in {trial_folder} is not the trial's last")
+    network = source.network.build()
+    network.load_state_dict(state["model"], strict=True)
+    mask = Mask(dict(state["mask"]))
+    mask.apply_(network)
+    return TrialModel(source, record, network, mask, sample_images(source.trial, dataset))
+
+
+def sample_images(trial: TrialConfig, dataset: ImageDataset) -> Images:
+    """A few images of the holdout, or of test where there is none."""
+    splits = split(trial, dataset)
+    if len(splits.holdout) or not splits.test_is_separate:
+        chosen = splits.holdout if len(splits.holdout) else splits.test
+        return np.ascontiguousarray(dataset.train_images[chosen[:_NUM_SAMPLES]])
+    assert dataset.test_images is not None, "test is separate"
+    return np.ascontiguousarray(dataset.test_images[splits.test[:_NUM_SAMPLES]])
+
+
+def export_model(
+    model: TrialModel, folder: Path, *, format_name: str, licence: str | None = None
+) -> ModelCard:
+    """Write the model, read it again, and only if it says the same let it appear.
+
+    Args:
+        model: What goes out.
+        folder: Appears whole or not at all, in the place of an earlier model.
+        format_name: See :data:`study.export.formats.FORMATS`.
+        licence: The user's word on it, for the card.
+
+    Raises:
+        ExportError: The network cannot be written in this format, what is written says something
+            else than the network, or ``folder`` is something that is no model.
+    """
+    _check_replaceable(folder)
+    card = ModelCard.of(
+        model.source, model.record, format_name=format_name, licence=licence or UNLICENSED
+    )
+    how = format_called(format_name)
+    with replaced(folder) as new:
+        how.write(model.network, model.source.network, new / how.file_name)
+        write_masks(model.mask, new)
+        write_card(card, new)
+        _verify(model, new)
+    return card
+
+
+def _check_replaceable(folder: Path) -> None:
+    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not is_free and not (folder / "model_card.json").is_file():
+        raise ExportError(f"{folder} is there and is no exported model; choose another --out")
+
+
+def _verify(model: TrialModel, folder: Path) -> None:
+    """Compare what was written with the network in memory, for several images and for one."""
+    card, predict = load_model(folder)
+    for images in (model.sample, model.sample[:1]):
+        wanted = logits_of(model.network, card.network, images)
+        difference = float(np.abs(predict(images) - wanted).max())
+        allowed = TOLERANCE * max(1.0, float(np.abs(wanted).max()))
+        if not difference <= allowed:
+            raise ExportError(
+                f"what was written as {card.format} differs from the network by {difference:.3g} "
+                f"in a logit (at most {allowed:.3g} is accepted); nothing was exported"
+            )
