@@ -54,7 +54,9 @@ class ModelCard:
         format_name: str,
         licence: str = UNLICENSED,
     ) -> "ModelCard":
-        """The card of the model that ``record`` reports."""
+        """The card of the model that ``record`` reports, without the place of its data."""
+        config = source.trial.to_dict()
+        config["data"]["root"] = None
         return cls(
             format=format_name,
             network=source.network,
@@ -63,7 +65,7 @@ class ModelCard:
             trial_number=source.trial_number,
             title=source.title,
             megabatch_index=record.megabatch_index,
-            config=source.trial.to_dict(),
+            config=config,
             metrics={**record.metrics, **record.summary},
             split_sizes=source.split_sizes,
             layers=record.layers,

@@ -48,8 +48,12 @@ class ExportFormat(ABC):
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write weights and buffers as safetensors."""
-    # Copies: the format takes no two tensors that share memory, as tied weights do.
-    tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
+    # Copies in the usual order of memory: the format takes no other (convolutions may be channels
+    # last), and no two tensors that share memory, as tied weights do.
+    tensors = {
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in network.state_dict().items()
+    }
     save_file(tensors, path, metadata={"format": "pt"})
 
 

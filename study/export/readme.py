@@ -162,7 +162,6 @@ def _layers(card: ModelCard) -> str:
 
 def _configuration(card: ModelCard) -> str:
     lines = ["| setting | value |", "|---|---|"]
-    # Where the data lay on somebody's disk is nobody else's business.
-    flat = {path: v for path, v in flatten(card.config).items() if path != "data.root"}
+    flat = flatten(card.config)
     lines += [f"| `{path}` | {value} |" for path, value in flat.items() if value is not None]
     return "\n".join(lines)
