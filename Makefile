@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.anytime-pruning-study
 
-.PHONY: study install test lint format test-slow bench gpu clean
+.PHONY: study install test lint format test-slow test-faults bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 test: lint
-	$(BIN)/python -m pytest -m "not gpu and not slow"
+	$(BIN)/python -m pytest -m "not gpu and not slow and not faults"
 
 lint: install
 	$(BIN)/ruff check .
@@ -32,7 +32,10 @@ format: install
 	$(BIN)/ruff format .
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not faults"
+
+test-faults: install
+	$(BIN)/python -m pytest -m faults
 
 bench: install
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ import typer
 
 from study.commands.delivery import export
 from study.commands.planning import plan, plugins, validate
+from study.commands.recovery import check, extend
 from study.commands.replaying import replay
 from study.commands.running import launch, resume, run, sync
 from study.user_errors import is_users, printable
@@ -20,7 +21,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (launch, resume, sync, run, validate, plan, replay, plugins, export):
+for _command in (
+    launch,
+    resume,
+    extend,
+    check,
+    sync,
+    run,
+    validate,
+    plan,
+    replay,
+    plugins,
+    export,
+):
     app.command()(_command)
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from study.user_errors import printable
 
 if TYPE_CHECKING:
-    from study.tune.launcher import StudyEnd
+    from study.tune.ending import StudyEnd
     from study.tune.store import StudyStore
 
 
@@ -24,11 +24,13 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
         complete += f", {end.num_failed} failed"
     elsewhere = store.root != DEFAULT_STORE.absolute()
     where = f" --store {shlex.quote(str(store.root))}" if elsewhere else ""
+    if end.num_cut:
+        complete += f", {end.num_cut} cut"
     if end.is_finished:
         done = f"The study {end.name} is finished: {complete}."
     else:
         done = (
-            f"The study {end.name} was interrupted: {complete}.\n"
+            f"The study {end.name} {'was ended' if end.why else 'was interrupted'}: {complete}.\n"
             f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
         )
     console.print(done, markup=False, highlight=False, soft_wrap=True)
@@ -38,6 +40,8 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
             f"{end.savings.fraction:.0%} of the examples through SGD."
         )
         console.print(saved, markup=False, highlight=False, soft_wrap=True)
+    if end.why:
+        console.print(f"  {end.why}", markup=False, highlight=False, soft_wrap=True)
     for reason, count in end.failures:
         said = printable(f"  failed ({_trials(count)}): {reason}")
         console.print(said, markup=False, highlight=False, soft_wrap=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from study.tune.store import StudyStore
 
 INTERRUPTED = 130
+ENDED = 1  # by its own budget.max_failures
 
 
 def launch(
@@ -130,7 +131,7 @@ def _run_study(
     if end.num_complete and not end.undelivered:
         say_answer(end.name, uri, reports, console)
     if not end.is_finished:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ENDED if end.why else INTERRUPTED)
 
 
 def _open_tracker(study: "StudyConfig", uri: str) -> Any:

@@ -62,9 +62,23 @@ class ObjectiveSection(Strict):
 
 
 class BudgetSection(Strict):
-    """When a search ends: ``trials`` proposals of the sampler, the points come on top."""
+    """When a study ends, and when a trial is given up.
+
+    Attributes:
+        trials: Proposals of the sampler; the points come on top.
+        hours: Wall time of all sessions of the study together, resumed ones included.
+        train_flops: FLOPs of training, counted dense, of all trials together.
+        max_failures: So many failed trials in one session end it, unfinished.
+        fail_fast: The first failed trial does.
+        trial_timeout: Seconds on its actor, in one session, after which a trial has failed.
+    """
 
     trials: Annotated[int, Field(ge=0)] | None = None
+    hours: Annotated[float, Field(gt=0)] | None = None
+    train_flops: Annotated[float, Field(gt=0)] | None = None
+    max_failures: Annotated[int, Field(ge=1)] | None = None
+    fail_fast: bool = False
+    trial_timeout: Annotated[float, Field(gt=0)] | None = None
 
 
 class ResourcesSection(Strict):

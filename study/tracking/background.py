@@ -7,7 +7,7 @@ whatever a process leaves unsent the next one sends, from the record.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +40,7 @@ class _Due:
     info: TrialInfo | None = None
     history: TrialHistory = _NOTHING
     models: tuple[ModelInfo, ...] = ()
+    notices: tuple[str, ...] = ()
     ending: tuple[Outcome, str] | None = None
 
     def followed_by(self, later: "_Due") -> "_Due":
@@ -49,6 +50,7 @@ class _Due:
             info=later.info or self.info,
             history=later.history if later.history != _NOTHING else self.history,
             models=(*self.models, *later.models),
+            notices=later.notices or self.notices,
             ending=later.ending or (None if reopened else self.ending),
         )
 
@@ -59,6 +61,8 @@ class _Due:
             tracker.log_history(key, self.history)
         for model in self.models:
             tracker.log_model(key, model)
+        if self.notices:
+            tracker.note_trial(key, self.notices)
         if self.ending is not None:
             tracker.finish_trial(key, self.history, *self.ending)
 
@@ -126,6 +130,10 @@ class BackgroundTracker:
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
         """Leave a model of the trial some time soon; its files are read then."""
         self._put(trial_key, _Due(models=(model,)))
+
+    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+        """Keep with the trial's record how it went, some time soon."""
+        self._put(trial_key, _Due(notices=tuple(notices)))
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

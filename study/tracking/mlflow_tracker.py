@@ -197,6 +197,20 @@ class MlflowStore:
         )
 
     @without_secrets
+    def points(self, run_id: str) -> list[MetricPoint]:
+        """Every value that a run has of every metric, as often as it has it."""
+        return [
+            MetricPoint(name, point.value, point.step)
+            for name in self._client.get_run(run_id).data.metrics
+            for point in self._client.get_metric_history(run_id, name)
+        ]
+
+    @without_secrets
+    def remove(self, run_id: str) -> None:
+        """Delete a run; ``mlflow gc`` takes it away for good, and until then it can come back."""
+        self._client.delete_run(run_id)
+
+    @without_secrets
     def leave_text(self, run_id: str, text: str, artifact: str) -> None:
         """Write one text file, over an earlier one."""
         self._client.log_text(run_id, text, artifact)

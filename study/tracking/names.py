@@ -25,6 +25,7 @@ TAG_ARCHITECTURE: Final = "architecture"
 TAG_DATASET: Final = "dataset"
 TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING
 TAG_REASON: Final = "reason"  # why it failed
+TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
 OUTCOME_RUNNING: Final = "running"
 
 # Tags of a model, beside those of its trial.

@@ -6,7 +6,7 @@ already has are not sent again, and a run's final status is the last thing that 
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -156,6 +156,17 @@ class RunTracker:
             names.TAG_MEGABATCH: str(model.step),
         }
         self._store.leave_model(trial.run_id, model, tags)
+
+    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+        """Set the tag that holds what the trial ran into and got over.
+
+        Raises:
+            TrackingError: No run of the study has this key.
+        """
+        trial = self._trial(trial_key)
+        text = without_credentials("\n".join(notices))
+        if not trial.is_finished:
+            self._store.set_tags(trial.run_id, {names.TAG_NOTICES: text})
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

@@ -1,6 +1,6 @@
 """What a study says of itself while it runs, and two trackers that need no server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
@@ -32,6 +32,9 @@ class Tracker(Protocol):
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
         """Leave a model of the trial, whose metrics were logged before; once, however often."""
 
+    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+        """Keep with the trial's record all that its user should know of how it went."""
+
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
     ) -> None:
@@ -61,6 +64,9 @@ class NullTracker:
         """Do nothing."""
 
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
+        """Do nothing."""
+
+    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
         """Do nothing."""
 
     def finish_trial(
@@ -105,6 +111,10 @@ class RecordingTracker:
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
         """Keep the call."""
         self.calls.append(("log_model", (trial_key, model)))
+
+    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+        """Keep the call."""
+        self.calls.append(("note_trial", (trial_key, tuple(notices))))
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

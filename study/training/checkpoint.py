@@ -1,6 +1,7 @@
 """Checkpoints of a trial on disk: written whole or not at all, checked when read."""
 
 import hashlib
+import io
 import logging
 import os
 from pathlib import Path
@@ -15,7 +16,10 @@ _DIGEST_LENGTH = 16
 
 
 class CheckpointFolder:
-    """The newest checkpoints of one trial; a file's name holds its place there and a digest.
+    """The newest checkpoints of one trial, and the best.
+
+    A file is called POSITION-DIGEST.pt, and POSITION-DIGEST-ERROR.pt where an error rate of its
+    network is known; the best has the lowest, the latest of equals.
 
     Args:
         folder: Made at the first save.
@@ -24,24 +28,32 @@ class CheckpointFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, state: dict[str, Any], *, position: int) -> Path:
+    def save(
+        self, state: dict[str, Any], *, position: int, error_rate: float | None = None
+    ) -> Path:
         """Write ``state`` (tensors and plain values) as the newest checkpoint.
 
         Args:
             state: What :meth:`load_latest` gives back.
             position: Rises along the trial; of two checkpoints the higher is newer.
+            error_rate: Of the network on the holdout, where it has just been measured.
 
         Raises:
             OSError: The disk is full or cannot be written; the checkpoints before are untouched.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f".writing-{os.getpid()}"
+        # In memory first: torch's writer takes a disk that fills up for a fault of its own.
+        content = io.BytesIO()
+        torch.save(state, content)
+        digest = hashlib.sha256(content.getbuffer()).hexdigest()[:_DIGEST_LENGTH]
+        error = "" if error_rate is None else f"-{error_rate:.6f}"
+        path = self.folder / f"{position:08d}-{digest}{error}.pt"
         try:
             with temporary.open("wb") as file:
-                torch.save(state, file)
+                file.write(content.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            path = self.folder / f"{position:08d}-{_digest(temporary)}.pt"
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -50,13 +62,27 @@ class CheckpointFolder:
         return path
 
     def _clean(self, newest: Path) -> None:
-        """Leave the newest checkpoints alone: no older ones, no leftovers of a killed process."""
+        """Leave the newest and the best alone: none else, no leftovers of a killed process."""
         others = [p for p in self._newest_first() if p != newest]
         # What lies at or after the newest is damaged, or was given up.
         stale = [p for p in others if _position(p) >= _position(newest)]
         earlier = [p for p in others if p not in stale]
-        for old in [*stale, *earlier[NUM_KEPT - 1 :], *self.folder.glob(".writing-*")]:
-            old.unlink(missing_ok=True)
+        best = _best([newest, *earlier])
+        old = [p for p in earlier[NUM_KEPT - 1 :] if p != best]
+        for path in [*stale, *old, *self.folder.glob(".writing-*")]:
+            path.unlink(missing_ok=True)
+
+    def best(self) -> Path | None:
+        """The checkpoint whose network has the lowest known error rate; None without one."""
+        return _best(self._newest_first())
+
+    def torn(self) -> list[Path]:
+        """Checkpoints that are not what was written, newest first."""
+        return [path for path in self._newest_first() if not _is_whole(path)]
+
+    def leftovers(self) -> list[Path]:
+        """What a killed process was writing."""
+        return sorted(self.folder.glob(".writing-*"))
 
     def load_latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that is whole, on the CPU; None where there is none.
@@ -64,7 +90,7 @@ class CheckpointFolder:
         A torn or altered file is passed over for the one before it, with a warning in the log.
         """
         for path in self._newest_first():
-            if _digest(path) != path.stem.rpartition("-")[2]:
+            if not _is_whole(path):
                 logger.warning("checkpoint %s is damaged; going back to the one before", path)
                 continue
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -78,12 +104,22 @@ class CheckpointFolder:
 
 
 def _position(path: Path) -> int:
-    return int(path.stem.partition("-")[0])
+    return int(_parts(path)[0])
 
 
-def _digest(path: Path) -> str:
+def _best(newest_first: list[Path]) -> Path | None:
+    rated = [path for path in newest_first if len(_parts(path)) > 2]
+    return min(rated, key=lambda path: float(_parts(path)[2]), default=None)
+
+
+def _parts(path: Path) -> list[str]:
+    return path.stem.split("-")
+
+
+def _is_whole(path: Path) -> bool:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_LENGTH]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return digest[:_DIGEST_LENGTH] == _parts(path)[1]
 
 
 def _sync_folder(folder: Path) -> None:

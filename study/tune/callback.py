@@ -1,5 +1,6 @@
 """From Ray Tune's events to the session."""
 
+import time
 from typing import Any
 
 from ray import tune
@@ -7,17 +8,50 @@ from ray.tune.experiment import Trial
 
 from study.results import Outcome, TrialHistory
 from study.tune.session import StudySession
+from study.tune.watch import TrialClock, check_ray_lives, end_actor
+
+_WATCH_EVERY_S = 1.0
 
 
 class StudyCallback(tune.Callback):
-    """Tells the session what trials do. Called by the driver, between two of Tune's events."""
+    """Tells the session what trials do. Called by the driver, between two of Tune's events.
+
+    Tune comes back to it ten times a second, also while no trial reports.
+    """
 
     def __init__(self, session: StudySession) -> None:
         self._session = session
+        self._clock = TrialClock()
+        self._watched_at = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles it for a restore that a study never uses."""
         return {}
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Look after what reports nothing: trials that hang, and Ray itself."""
+        now = time.monotonic()
+        if now - self._watched_at < _WATCH_EVERY_S:
+            return
+        self._watched_at = now
+        with self._session.watched():
+            check_ray_lives(self._session.record.name)
+            for trial in trials:
+                if trial.status == Trial.RUNNING:
+                    self._end_if_late(trial)
+
+    def _end_if_late(self, trial: Trial) -> None:
+        limit, key = self._session.study.budget.trial_timeout, trial.config["trial_key"]
+        if limit is None or self._clock.seconds(key) <= limit:
+            return
+        history = self._session.record.trials[key].history
+        self._session.settle(
+            key,
+            Outcome.ERROR,
+            f"took longer than budget.trial_timeout = {limit:g} seconds: "
+            f"{len(history.megabatches)} megabatches and {len(history.epochs)} epochs were done",
+        )
+        end_actor(trial)
 
     def on_trial_start(
         self,
@@ -27,8 +61,28 @@ class StudyCallback(tune.Callback):
         **info: Any,
     ) -> None:
         """An actor begins a trial."""
+        key = trial.config["trial_key"]
+        self._clock.start(key)
         with self._session.watched():
-            self._session.start(trial.config["trial_key"])
+            self._session.deaths.watch(key, trial)
+            self._session.start(key)
+
+    def on_trial_recover(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        **info: Any,
+    ) -> None:
+        """A trial's worker died; Tune gives it a fresh one."""
+        key = trial.config["trial_key"]
+        self._clock.stop(key)
+        with self._session.watched():
+            deaths = self._session.deaths
+            deaths.watch(key, trial)
+            cause = deaths.last_cause(key)
+            deaths.died(key, cause)
+            self._session.lost(key, cause)
 
     def on_trial_result(
         self,
@@ -41,6 +95,9 @@ class StudyCallback(tune.Callback):
         """A trial reports; its last report says how it ended."""
         key = result["trial_key"]
         with self._session.watched():
-            self._session.report(key, TrialHistory.from_json(result["history"]))
+            for notice in result["notices"]:
+                self._session.note(key, notice)
+            if self._session.report(key, TrialHistory.from_json(result["history"])):
+                self._session.deaths.progressed(key)
             if result["outcome"]:
                 self._session.settle(key, Outcome(result["outcome"]), result["reason"])

@@ -29,6 +29,7 @@ class RecordedTrial:
         config: The resolved configuration, nested.
         outcome: None while it is running or was cut off.
         proposed_at, ended_at: In seconds since 1970; 0 where it has not ended.
+        notices: What its user should know of how it went.
     """
 
     key: str
@@ -41,6 +42,7 @@ class RecordedTrial:
     reason: str = ""
     proposed_at: float = 0.0
     ended_at: float = 0.0
+    notices: tuple[str, ...] = ()
 
     def values(self, metrics: tuple[str, ...]) -> tuple[float, ...] | None:
         """Final values of ``metrics``; None unless the trial is complete."""
@@ -62,6 +64,8 @@ class Record:
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
         self.priors: list[RecordedTrial] = []
         self.is_finished = False
+        self._seconds = 0.0
+        self._session: tuple[float, float] | None = None  # first and last event's time
         self._file: RawIOBase | None = None
         self._path = Path()
         self._size = 0
@@ -74,6 +78,7 @@ class Record:
             StudyError: A line before the last is damaged.
         """
         record = cls()
+        record._path = path
         for number, line in enumerate(_whole_lines(path), start=1):
             try:
                 record._take(json.loads(line))
@@ -96,7 +101,6 @@ class Record:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         record = cls.read(path)
-        record._path = path
         # Unbuffered: a line that could not be written must not be written later.
         record._file = path.open("ab", buffering=0)
         record._file.truncate(record._size)
@@ -171,6 +175,10 @@ class Record:
         """How a trial ended."""
         self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": reason})
 
+    def add_notice(self, key: str, text: str) -> None:
+        """Something that a trial ran into and got over."""
+        self._append({"event": "notice", "key": key, "text": text})
+
     def finish(self) -> None:
         """The study has come to its end."""
         self._append({"event": "finished"})
@@ -178,6 +186,17 @@ class Record:
     def reopen(self) -> None:
         """A finished study is to go on."""
         self._append({"event": "reopened"})
+
+    @property
+    def name(self) -> str:
+        """The study's, which is its folder's."""
+        return self._path.parent.name
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all sessions, each from its beginning to the last that it wrote."""
+        begun, last = self._session or (0.0, 0.0)
+        return self._seconds + last - begun
 
     def _append(self, event: dict[str, Any]) -> None:
         assert self._file is not None, "the record was opened to be looked at"
@@ -193,13 +212,14 @@ class Record:
             self._file.truncate(self._size)
             raise StudyError(
                 f"{self._path}: cannot be written ({error.strerror}); once it can, go on with the "
-                f"study by: app-study resume {self._path.parent.name}"
+                f"study by: app-study resume {self.name}"
             ) from error
         self._size += len(line)
         self._take(json.loads(text))
 
     def _take(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
+        self._count_time(event["time"], is_new=kind == "session")
         if kind == "trial":
             self.trials[event["key"]] = RecordedTrial(
                 key=event["key"],
@@ -233,8 +253,17 @@ class Record:
             self.trials[event["key"]].outcome = Outcome(event["outcome"])
             self.trials[event["key"]].reason = event["reason"]
             self.trials[event["key"]].ended_at = event["time"]
+        elif kind == "notice":
+            self.trials[event["key"]].notices += (event["text"],)
         elif kind in ("finished", "reopened"):
             self.is_finished = kind == "finished"
+
+    def _count_time(self, now: float, *, is_new: bool) -> None:
+        if is_new:
+            self._seconds, self._session = self.seconds, (now, now)
+        elif self._session is not None:
+            # A clock that was set back takes nothing away.
+            self._session = (self._session[0], max(self._session[1], now))
 
     def unfinished(self) -> list[RecordedTrial]:
         """Trials that were cut off, in order of proposal."""

@@ -154,9 +154,9 @@ class StudySearch(OptunaSearch):
             return
         with self._session.watched():
             if error:
-                self._session.settle(
-                    key, Outcome.ERROR, "the worker process died and died again after each restart"
-                )
+                deaths = self._session.deaths
+                reason = deaths.reason(key, deaths.last_cause(key))
+                self._session.settle(key, Outcome.ERROR, reason)
             elif result is not None:
                 self._session.settle(key, Outcome.EARLY_STOPPED)
         self._is_blocked = False

@@ -10,6 +10,7 @@ from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
 from study.results import ModelInfo, Outcome, TrialHistory, TrialInfo
 from study.tracking.tracker import Tracker
+from study.tune.deaths import Deaths
 from study.tune.describe import TrialDescriber
 from study.tune.record import Record, RecordedTrial, Source
 from study.tune.standing import standing
@@ -52,6 +53,7 @@ class StudySession:
     display: Display
     new_models: Callable[[RecordedTrial], list[ModelInfo]] = no_models
     errors: list[Exception] = field(default_factory=list)
+    deaths: Deaths = field(default_factory=Deaths)
     _infos: dict[str, TrialInfo] = field(default_factory=dict)
     _described_at: list[float] = field(default_factory=list)
 
@@ -88,13 +90,39 @@ class StudySession:
         self.tracker.start_trial(info)
         self.display.started(info)
 
-    def report(self, key: str, reported: TrialHistory) -> None:
-        """A trial has reported records, some of which may be known already."""
-        if self.record.trials[key].outcome is None and self.record.add_history(key, reported):
-            history = self.record.trials[key].history
-            self.tracker.log_history(key, history)
-            self._log_models(key)
-            self.display.progressed(self.info(key), history)
+    def report(self, key: str, reported: TrialHistory) -> bool:
+        """A trial has reported records, some of which may be known already.
+
+        Returns:
+            Whether any was new.
+        """
+        if self.record.trials[key].outcome is not None:
+            return False
+        if not self.record.add_history(key, reported):
+            return False
+        history = self.record.trials[key].history
+        self.tracker.log_history(key, history)
+        self._log_models(key)
+        self.display.progressed(self.info(key), history)
+        return True
+
+    def note(self, key: str, text: str) -> None:
+        """A trial ran into something and goes on: said once, kept in the record and its run."""
+        recorded = self.record.trials[key]
+        if recorded.outcome is not None or text in recorded.notices:
+            return
+        self.record.add_notice(key, text)
+        self.tracker.note_trial(key, recorded.notices)
+        self.display.notice(f"{self.info(key).title}: {text}")
+
+    def lost(self, key: str, cause: str) -> None:
+        """A trial's worker died, and the trial goes on with another."""
+        done = self.record.trials[key].history
+        self.note(
+            key,
+            f"{cause}: goes on with a fresh worker ({len(done.megabatches)} megabatches and "
+            f"{len(done.epochs)} epochs were reported)",
+        )
 
     def settle(self, key: str, outcome: Outcome, reason: str = "") -> None:
         """A trial has ended; only the first word on it counts."""
@@ -126,6 +154,8 @@ class StudySession:
         for key, recorded in self.record.trials.items():
             if recorded.outcome is not None:
                 self.tracker.start_trial(self.info(key))
+                if recorded.notices:
+                    self.tracker.note_trial(key, recorded.notices)
                 self._log_models(key)
                 self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
 

@@ -1,6 +1,7 @@
 """Where studies live on disk: one folder a study, one process at a time in it."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,14 @@ class StudyFolder:
         return Record.read(self.record_path).is_finished
 
     def write_config(self, study: StudyConfig) -> None:
-        """Keep the study as launched."""
+        """Keep the study as launched, or as extended; whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self.config_path.write_text(write_yaml(study.to_dict()), encoding="utf-8")
+        temporary = self.path / ".study.yaml.writing"
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(write_yaml(study.to_dict()))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.config_path)
 
     def read_config(self) -> StudyConfig:
         """The study as launched; its plug-ins must have been imported."""

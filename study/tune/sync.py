@@ -38,7 +38,7 @@ def sync_study(
         tracker = open_tracker()
         shelf = ModelShelf(study, folder.path / "trials", datasets)
         describer = TrialDescriber(study, datasets)
-        session = StudySession(study, record, tracker, describer, _Nobody(), shelf.news)
+        session = StudySession(study, record, tracker, describer, Nobody(), shelf.news)
         bring_up_to_date(session)
         return len(record.trials)
 
@@ -55,7 +55,7 @@ def bring_up_to_date(session: StudySession) -> None:
     session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
 
 
-class _Nobody:
+class Nobody:
     """No terminal."""
 
     def started(self, *_: object) -> None:

@@ -1,5 +1,6 @@
 """The Ray Tune trainable: one trial on an actor, which the next trial may reuse."""
 
+import contextlib
 import os
 import time
 import traceback
@@ -20,6 +21,7 @@ from study.plugins import load_builtin_plugins, load_user_plugins
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
+from study.tune.deaths import is_out_of_memory
 from study.tune.models import keep_model
 
 
@@ -69,6 +71,7 @@ class StudyTrainable(tune.Trainable):
         self._learner: AnytimeLearner | None = None
         self._run: Iterator[EpochRecord | MegabatchRecord] = iter(())
         self._reported = TrialHistory()
+        self._notices: list[str] = []
 
     def _prepare(self) -> AnytimeLearner:
         """The learner at its newest checkpoint; made in the first step, whose errors are told."""
@@ -82,9 +85,14 @@ class StudyTrainable(tune.Trainable):
             service_after=self._context.service_after,
         )
         self._checkpoints = CheckpointFolder(self._folder / "checkpoints")
+        torn = self._checkpoints.torn()
         state = self._checkpoints.load_latest()
         if state is not None:
             learner.load_state_dict(state)
+        if torn:
+            damaged = ", ".join(path.name for path in torn)
+            where = f"record {learner.position}" if state is not None else "its beginning"
+            self._notices.append(f"damaged checkpoint {damaged} passed over: goes on from {where}")
         self._run = learner.run()
         return learner
 
@@ -101,6 +109,10 @@ class StudyTrainable(tune.Trainable):
         except Exception as error:  # the study goes on, whatever a trial runs into
             # Its memory is given back before the next trial comes.
             self._learner, self._run = None, iter(())
+            self._keep_trace()
+            if is_out_of_memory(repr(error)):
+                # The driver starts it again, once, on another actor.
+                raise MemoryError(str(error).partition("\n")[0]) from None
             return self._failure(error)
         history = self._learner.history
         news = TrialHistory(
@@ -116,6 +128,7 @@ class StudyTrainable(tune.Trainable):
             "stream_fraction": last.stream_fraction if last else 0.0,
             "outcome": Outcome.COMPLETE.value if done else "",
             "reason": "",
+            "notices": self._notices,
             tune.result.DONE: done,
         }
 
@@ -124,14 +137,34 @@ class StudyTrainable(tune.Trainable):
         for record in self._run:
             is_megabatch = isinstance(record, MegabatchRecord)
             if is_megabatch:
-                keep_model(learner, self._folder, self._context.log_models)
+                with self._tolerated("the model"):
+                    keep_model(learner, self._folder, self._context.log_models)
             if is_megabatch or time.monotonic() - started >= self._context.checkpoint_every_s:
-                self._checkpoints.save(learner.state_dict(), position=learner.position)
+                with self._tolerated("a checkpoint"):
+                    self._checkpoints.save(
+                        learner.state_dict(),
+                        position=learner.position,
+                        error_rate=record.metrics.get("holdout_error_rate"),
+                    )
                 return
 
+    @contextlib.contextmanager
+    def _tolerated(self, what: str) -> Iterator[None]:
+        """A disk that refuses a file costs this file, and is told, but it does not cost the trial."""
+        try:
+            yield
+        except OSError as error:
+            self._notices.append(
+                f"{what} could not be written to {self._folder} ({error.strerror or error}): the "
+                f"trial goes on, and tries again at the next boundary"
+            )
+
+    def _keep_trace(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk is no further failure
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+
     def _failure(self, error: Exception) -> dict[str, Any]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         reason = str(error) if isinstance(error, TrialError | ValueError) else repr(error)
         return {
             "trial_key": self._config["trial_key"],
@@ -139,6 +172,7 @@ class StudyTrainable(tune.Trainable):
             "stream_fraction": 0.0,
             "outcome": Outcome.ERROR.value,
             "reason": reason,
+            "notices": self._notices,
             tune.result.DONE: True,
         }
 

@@ -119,3 +119,27 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(pickle.UnpicklingError):
         checkpoints.load_latest()
     assert not (tmp_path / "planted").exists()
+
+
+def test_the_best_is_kept_beside_the_newest_two(tmp_path: Path) -> None:
+    checkpoints = CheckpointFolder(tmp_path)
+    for position, rate in enumerate((0.5, 0.25, None, 0.25, 0.75, None, 0.5, None)):
+        checkpoints.save(state(position), position=position, error_rate=rate)
+    assert [int(path.name.partition("-")[0]) for path in files(tmp_path)] == [3, 6, 7]
+    best = checkpoints.best()
+    assert best is not None
+    assert torch.load(best, weights_only=True)["position"] == 3
+    assert loaded_position(checkpoints) == 7
+
+
+def test_without_any_error_rate_there_is_no_best(tmp_path: Path) -> None:
+    assert filled(tmp_path, 1, 2, 3).best() is None
+
+
+def test_torn_files_and_leftovers_are_listed(tmp_path: Path) -> None:
+    checkpoints = filled(tmp_path, 1, 2)
+    newest = files(tmp_path)[-1]
+    newest.write_bytes(b"torn")
+    (tmp_path / ".writing-9").write_bytes(b"")
+    assert checkpoints.torn() == [newest]
+    assert [path.name for path in checkpoints.leftovers()] == [".writing-9"]

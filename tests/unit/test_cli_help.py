@@ -9,7 +9,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "numpy")
-COMMANDS = ("launch", "resume", "sync", "run", "validate", "plan", "replay", "plugins", "export")
+COMMANDS = (
+    "launch",
+    "resume",
+    "extend",
+    "check",
+    "sync",
+    "run",
+    "validate",
+    "plan",
+    "replay",
+    "plugins",
+    "export",
+)
 SCRIPT = f"""
 import sys
 from study.cli import app

@@ -18,6 +18,7 @@ from study.training.epochs import (
     train_epoch_,
 )
 from study.training.optimiser import OptimiserSpec
+from tests.small_trials import trained, trial
 
 SPEC = OptimiserSpec(lr=0.1, momentum=0.9, weight_decay=1e-2)
 
@@ -115,3 +116,15 @@ def test_errors_are_counted_in_evaluation_mode_and_leave_the_network_alone() -> 
     counts = {count_errors(model, pool(), np.arange(20), precision="fp32") for _ in range(5)}
     assert len(counts) == 1
     assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
+
+
+def test_a_loss_that_explodes_is_divergence_though_it_is_a_number() -> None:
+    with pytest.raises(
+        TrialError, match=r"training diverged: the loss exploded, to .*training.lr"
+    ):
+        trained(trial(training__lr=100.0))
+
+
+def test_a_learning_rate_that_is_merely_bad_is_no_divergence() -> None:
+    made = trained(trial(training__lr=1.0))
+    assert len(made.history.megabatches) == 3

@@ -1,0 +1,128 @@
+"""Trials whose worker died: how often in a row, for what cause, and when to give them up."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MAX_DEATHS = 3  # in a row, without anything new reported in between
+MAX_SHORTAGES = 2  # of memory, likewise: the second one is not by chance
+
+UNKNOWN = "its worker process died"
+# What says that memory ran out, in the words of Ray's memory monitor, torch and Python.
+_OUT_OF_MEMORY = re.compile(
+    r"low on memory|not enough memory|can't allocate memory|out of memory\b(?! killer)"
+    r"|\bOutOfMemoryError\b|\bMemoryError\b",
+    re.IGNORECASE,
+)
+_KERNELS_GUESS = re.compile(r"Some common causes include:.*", re.DOTALL)
+_MEMORY_REMEDY = (
+    "lower resources.max_concurrent or training.batch_size, or give each trial more of the "
+    "machine (resources.cpus_per_trial, resources.gpus_per_trial)"
+)
+_FAILURE = re.compile(r"^Failure # .*$", re.MULTILINE)
+_EXIT_DETAIL = re.compile(r"Worker exit detail: ([^.]*\.(?: End of file\.)?)")
+_MAX_LENGTH = 300
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Whether an error says that memory ran out, and does not merely guess so."""
+    return bool(_OUT_OF_MEMORY.search(_KERNELS_GUESS.sub("", text)))
+
+
+def cause_of(text: str) -> str:
+    """What Ray says of a worker's death, in a line.
+
+    Args:
+        text: The error as Ray Tune writes it, which may be empty.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if "low on memory" in text:
+        return "its worker ran out of memory (Ray's memory monitor killed it)"
+    if is_out_of_memory(text):
+        return f"its worker ran out of memory ({lines[-1][:_MAX_LENGTH]})"
+    if "node has died" in text:
+        return "the node of its worker died"
+    if "worker process has died" in text:
+        found = _EXIT_DETAIL.search(text)
+        detail = f" (Ray: {found[1].strip()})" if found else ""
+        return f"its worker process was killed or crashed{detail}"
+    if not lines:
+        return UNKNOWN
+    return f"{UNKNOWN}: {lines[-1][:_MAX_LENGTH]}"
+
+
+@dataclass
+class _Series:
+    """Deaths since a trial last got further."""
+
+    deaths: int = 0
+    shortages: int = 0
+
+
+class Deaths:
+    """Counts the deaths of each trial's workers since it last got further.
+
+    A death after something new was reported costs a trial nothing: nodes that are taken away
+    again and again do not make it fail. ``MAX_DEATHS`` in a row do, or ``MAX_SHORTAGES`` of them
+    for want of memory.
+    """
+
+    def __init__(self) -> None:
+        self._series: dict[str, _Series] = {}
+        self._trials: dict[str, Any] = {}
+        self._actors: dict[str, str] = {}
+
+    def watch(self, key: str, trial: Any) -> None:
+        """Ray Tune's trial that stands for ``key`` from now on, and its actor."""
+        self._trials[key] = trial
+        actor = trial.temporary_state.ray_actor
+        self._actors[key] = actor._actor_id.hex() if actor else ""
+        if self._is_on_its_last_chance(self._series.get(key, _Series())):
+            trial.max_failures = trial.num_failures
+
+    def on_actors(self, text: str) -> list[str]:
+        """Trials whose actors an error of Ray names by their ids."""
+        return [key for key, actor in self._actors.items() if actor and actor in text]
+
+    def progressed(self, key: str) -> None:
+        """The trial has reported something new."""
+        self._series.pop(key, None)
+        if key in self._trials:
+            self._trials[key].max_failures = -1  # Tune starts it again whatever happens
+
+    def died(self, key: str, cause: str) -> None:
+        """Its worker died; the next death is to Tune the last one if it is the last allowed."""
+        series = self._series.setdefault(key, _Series())
+        series.deaths += 1
+        series.shortages += is_out_of_memory(cause)
+        if key in self._trials and self._is_on_its_last_chance(series):
+            self._trials[key].max_failures = self._trials[key].num_failures
+
+    def would_be_last(self, key: str, cause: str) -> bool:
+        """Whether one more death, of ``cause``, is one too many."""
+        series = self._series.get(key, _Series())
+        shortages = series.shortages + is_out_of_memory(cause)
+        return series.deaths + 1 >= MAX_DEATHS or shortages >= MAX_SHORTAGES
+
+    def last_cause(self, key: str) -> str:
+        """Why Tune says that its worker died the last time."""
+        trial = self._trials.get(key)
+        path = getattr(trial, "error_file", None)
+        if path is None or not Path(path).is_file():
+            return UNKNOWN
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        return cause_of(_FAILURE.split(text)[-1])
+
+    def reason(self, key: str, cause: str) -> str:
+        """Why the trial has failed, after its last death for ``cause``; with the remedy."""
+        earlier = self._series.get(key, _Series()).deaths
+        again = f", after {earlier} restarts without getting further" if earlier else ""
+        if is_out_of_memory(cause):
+            return f"{cause}{again}; {_MEMORY_REMEDY}"
+        return f"{cause}{again}"
+
+    @staticmethod
+    def _is_on_its_last_chance(series: _Series) -> bool:
+        # Tune is told before the death that is the last: any of memory's kind may be.
+        return series.deaths >= MAX_DEATHS - 1 or series.shortages >= MAX_SHORTAGES - 1

@@ -1,0 +1,166 @@
+"""One process's run of a study on Ray Tune, everything being open."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from study.assembly import DatasetKey, dataset_key
+from study.config.study import StudyConfig
+from study.config.trial import parse_trial
+from study.data.dataset import ImageDataset
+from study.tracking.background import BackgroundTracker
+from study.tracking.tracker import Tracker
+from study.tune.budget import Budget
+from study.tune.describe import TrialDescriber, study_info
+from study.tune.ending import StudyEnd, study_end
+from study.tune.models import ModelShelf
+from study.tune.progress import TerminalDisplay
+from study.tune.record import Record
+from study.tune.resources import TrialResources
+from study.tune.session import StudySession
+from study.tune.standing import num_trials, shown_metrics
+from study.tune.store import StudyFolder
+
+if TYPE_CHECKING:
+    from study.tune.searcher import StudySearch
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """This process's part of a study, everything being open."""
+
+    study: StudyConfig
+    folder: StudyFolder
+    record: Record
+    datasets: Mapping[DatasetKey, ImageDataset]
+    tracker: Tracker
+    console: Console
+    resources: TrialResources
+
+    def to_its_end(self) -> StudyEnd:
+        """Go on until all is done, or a signal comes."""
+        study, record = self.study, self.record
+        describer = TrialDescriber(study, self.datasets)
+        display = TerminalDisplay(
+            self.console,
+            study=self.folder.name,
+            metrics=shown_metrics(study),
+            num_trials=num_trials(study),
+            constraints=study.objective.limits,
+        )
+        tracker = BackgroundTracker(self.tracker, notice=display.notice)
+        tracker.start_study(study_info(study, num_trials=num_trials(study)))
+        shelf = ModelShelf(study, self.folder.path / "trials", self.datasets)
+        session = StudySession(study, record, tracker, describer, display, shelf.news)
+        budget = Budget(study.budget, record)
+        try:
+            session.repair()
+            ended = [t for t in record.trials.values() if t.outcome is not None]
+            display.recorded([(session.info(trial.key), trial) for trial in ended])
+            with display:
+                is_finished = record.is_finished or self._train(session, budget)
+        except KeyboardInterrupt:  # before Tune listens to signals, or a second one
+            is_finished = False
+        budget_end = None if is_finished else budget.end()
+        if budget_end is not None:
+            is_finished = budget_end.is_finished
+        session.end(is_finished=is_finished)
+        return study_end(
+            record,
+            is_finished=is_finished,
+            budget_end=budget_end,
+            undelivered=tracker.undelivered,
+        )
+
+    def _train(self, session: StudySession, budget: Budget) -> bool:
+        """Train what is left; whether all trials have ended."""
+        while budget.end() is None:
+            search = self._search(session)
+            if search.is_exhausted():
+                return True
+            if self._fit(session, search, budget):
+                return search.is_over and not session.record.unfinished()
+        return False
+
+    def _search(self, session: StudySession) -> "StudySearch":
+        from study.tune.searcher import StudySearch
+
+        labels = self._labels
+        return StudySearch(
+            session, dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)]
+        )
+
+    def _fit(self, session: StudySession, search: "StudySearch", budget: Budget) -> bool:
+        """Let Tune run; False where it fell over the death of a worker and is to be begun anew."""
+        from ray import tune
+
+        from study.tune.callback import StudyCallback
+        from study.tune.scheduler import StudyScheduler
+        from study.tune.stopper import BudgetStopper
+        from study.tune.watch import has_lost_workers
+
+        tuner = tune.Tuner(
+            self._trainable(self._labels),
+            tune_config=tune.TuneConfig(
+                search_alg=search,
+                scheduler=StudyScheduler(session),
+                num_samples=-1,  # the searcher says when it is over
+                max_concurrent_trials=self.resources.max_concurrent,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name=self.folder.ray_path.name,
+                storage_path=str(self.folder.path),
+                callbacks=[StudyCallback(session)],
+                failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.deaths
+                stop=BudgetStopper(budget),
+                verbose=0,
+            ),
+        )
+        shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        try:
+            tuner.fit()
+        except Exception as error:  # Tune makes its own errors of ours
+            if session.errors:
+                raise session.errors[0] from None
+            if not has_lost_workers(error, session):
+                raise
+            return False
+        finally:
+            shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        if session.errors:
+            raise session.errors[0]
+        return True
+
+    @property
+    def _labels(self) -> dict[DatasetKey, str]:
+        return {key: str(index) for index, key in enumerate(self.datasets)}
+
+    def _trainable(self, labels: Mapping[DatasetKey, str]) -> Any:
+        import ray
+        from ray import tune
+
+        from study.tune.trainable import StudyTrainable, WorkerContext
+
+        context = WorkerContext(
+            datasets={labels[key]: ray.put(dataset) for key, dataset in self.datasets.items()},
+            trials_path=self.folder.path / "trials",
+            plugins=self.study.plugins,
+            service_after=self.study.objective.service_after,
+            checkpoint_every_s=self.study.resources.checkpoint_every_s,
+            log_models=self.study.tracking.log_models,
+            cpus=self.resources.cpus,
+            hide_gpus=self.resources.gpus == 0,
+        )
+        return tune.with_resources(
+            tune.with_parameters(StudyTrainable, context=context), self.resources.as_request()
+        )
+
+
+def _trial_name(trial: Any) -> str:
+    return str(trial.config["trial_key"])

@@ -1,0 +1,179 @@
+"""What app-study check finds wrong with runs and checkpoints, and that its repair is whole."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Metric
+
+from study.assembly import dataset_key, load_dataset
+from study.config.study import StudyConfig
+from study.results import Outcome
+from study.tracking import names
+from study.tracking.mlflow_tracker import MlflowStore
+from study.tracking.run_tracker import RunTracker
+from study.training.checkpoint import CheckpointFolder
+from study.tune.consistency import check_study, mend_study
+from study.tune.describe import TrialDescriber
+from study.tune.record import Record
+from study.tune.session import StudySession
+from study.tune.store import StudyFolder
+from study.tune.sync import Nobody, bring_up_to_date
+from tests.small_studies import history, search
+
+pytestmark = pytest.mark.timeout(120)
+POINTS = [{"pruning.schedule": "dense", "stream.num_megabatches": [2, 4]}]
+
+
+def make(path: Path) -> None:
+    """A finished study of two trials, one failed, in a store of its own."""
+    study = search(points=POINTS, trials=0)
+    folder = StudyFolder(path / "small")
+    folder.write_config(study)
+    with Record.open(folder.record_path) as record:
+        record.begin_session(version="0")
+        for chosen, outcome in zip(study.points, (Outcome.COMPLETE, Outcome.ERROR), strict=True):
+            trial = study.compose(chosen)
+            key = trial.key()
+            record.add_trial(key, source="point", chosen=chosen, config=trial.to_dict())
+            record.add_history(key, history(2))
+            record.add_outcome(key, outcome, "" if outcome is Outcome.COMPLETE else "it broke")
+            checkpoints = CheckpointFolder(folder.trial_path(key) / "checkpoints")
+            checkpoints.save({"a": 1}, position=1)
+        record.finish()
+    data = dataset_key(study.compose(study.points[0]).data)
+    describer = TrialDescriber(study, {data: load_dataset(data)})
+    tracker = RunTracker(MlflowStore(f"sqlite:///{path / 'mlflow.db'}", "app-study"), {})
+    bring_up_to_date(StudySession(study, record, tracker, describer, Nobody()))
+
+
+class Ended:
+    """A copy of it, to be damaged."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = StudyFolder(path / "small")
+        self.study: StudyConfig = self.folder.read_config()
+        self.store = MlflowStore(f"sqlite:///{path / 'mlflow.db'}", "app-study")
+        self.record = Record.read(self.folder.record_path)
+        self.keys = list(self.record.trials)
+
+    def checkpoints(self, key: str) -> CheckpointFolder:
+        return CheckpointFolder(self.folder.trial_path(key) / "checkpoints")
+
+    def run(self, index: int) -> str:
+        (run,) = self.store.find({names.TAG_TRIAL_KEY: self.keys[index]})
+        return run.run_id
+
+    def found(self) -> list[str]:
+        return [
+            f"{finding.place}: {finding.text}"
+            for finding in check_study(self.folder, self.record, self.store)
+        ]
+
+    def mend(self) -> None:
+        tracker = RunTracker(self.store, {})
+        mend_study(self.study, self.folder, self.record, self.store, tracker)
+
+
+def delete_a_run(ended: Ended) -> None:
+    ended.store.remove(ended.run(0))
+
+
+def double_a_run(ended: Ended) -> None:
+    tags = {
+        names.TAG_KIND: names.KIND_TRIAL,
+        names.TAG_STUDY: "small",
+        names.TAG_TRIAL_KEY: ended.keys[0],
+    }
+    ended.store.create("twice", tags, started_at=0.0)
+
+
+def add_an_orphan(ended: Ended) -> None:
+    tags = {
+        names.TAG_KIND: names.KIND_TRIAL,
+        names.TAG_STUDY: "small",
+        names.TAG_TRIAL_KEY: "unknown",
+    }
+    ended.store.create("orphan", tags, started_at=0.0)
+
+
+def log_twice(ended: Ended) -> None:
+    ended.store._client.log_batch(ended.run(0), [Metric("density", 0.5, 5, 1)])
+
+
+def log_another_value(ended: Ended) -> None:
+    ended.store._client.log_batch(ended.run(0), [Metric("density", 0.75, 5, 7)])
+
+
+def close_wrongly(ended: Ended) -> None:
+    ended.store.close(ended.run(1), {names.TAG_OUTCOME: "complete"}, "FINISHED", ended_at=0.0)
+
+
+def leave_running(ended: Ended) -> None:
+    (run,) = ended.store.find({names.TAG_TRIAL_KEY: ended.keys[0]})
+    ended.store.reopen(run, {names.TAG_OUTCOME: names.OUTCOME_RUNNING})
+
+
+def delete_the_parent(ended: Ended) -> None:
+    (run,) = ended.store.find({names.TAG_KIND: names.KIND_STUDY})
+    ended.store.remove(run.run_id)
+
+
+def tear_a_checkpoint(ended: Ended) -> None:
+    checkpoints = ended.checkpoints(ended.keys[0])
+    (path,) = checkpoints.folder.glob("*.pt")
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def leave_half_a_checkpoint(ended: Ended) -> None:
+    (ended.checkpoints(ended.keys[0]).folder / ".writing-1").write_bytes(b"")
+
+
+def leave_checkpoints_of_nobody(ended: Ended) -> None:
+    ended.checkpoints("nobody").save({"a": 1}, position=1)
+
+
+DAMAGES: list[tuple[Callable[[Ended], None], str]] = [
+    (delete_a_run, "MLflow: has no run"),
+    (double_a_run, "MLflow: has a second run"),
+    (add_an_orphan, "MLflow: the record knows no such trial"),
+    (log_twice, "MLflow: 1 values logged twice, e.g. density at step 1"),
+    (log_another_value, "MLflow: 1 values not in the record, e.g. density at step 7"),
+    (close_wrongly, "MLflow: its run says FINISHED and complete, not FAILED and error"),
+    (leave_running, "MLflow: its run says RUNNING and running, not FINISHED and complete"),
+    (delete_the_parent, "MLflow: the study has no run"),
+    (tear_a_checkpoint, "is damaged"),
+    (leave_half_a_checkpoint, "checkpoints: .writing-1 was left by a killed process"),
+    (leave_checkpoints_of_nobody, "checkpoints: the record knows no such trial"),
+]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("original")
+    make(path)
+    return path
+
+
+@pytest.fixture
+def ended(original: Path, tmp_path: Path) -> Ended:
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    return Ended(tmp_path)
+
+
+def test_a_study_that_nothing_befell_is_as_its_record_says(ended: Ended) -> None:
+    assert ended.found() == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"), DAMAGES, ids=[damage.__name__ for damage, _ in DAMAGES]
+)
+def test_damage_is_found_and_mended(
+    damage: Callable[[Ended], None], text: str, ended: Ended
+) -> None:
+    damage(ended)
+    found = ended.found()
+    assert any(text in line for line in found), found
+    ended.mend()
+    assert ended.found() == []
