@@ -150,7 +150,7 @@ class StudyTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _tolerated(self, what: str) -> Iterator[None]:
-        """A disk that refuses a file costs this file, and is told, but it does not cost the trial."""
+        """A disk that refuses a file costs that file, and is told; it does not cost the trial."""
         try:
             yield
         except OSError as error:
