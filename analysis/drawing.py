@@ -238,14 +238,14 @@ def _layout(figure: Figure, theme: Theme) -> dict[str, Any]:
         top = 1 - (place - 1) * (share + gap)
         key = "yaxis" if place == 1 else f"yaxis{place}"
         layout[key] = {
-            **_axis(panel.y, theme),
+            **_axis(panel.y, theme, upright=True),
             "domain": [max(0.0, top - share), top],
             "rangemode": "tozero" if panel.y.from_zero else "normal",
         }
     return layout
 
 
-def _axis(axis: Axis, theme: Theme) -> dict[str, Any]:
+def _axis(axis: Axis, theme: Theme, *, upright: bool = False) -> dict[str, Any]:
     made: dict[str, Any] = {
         "title": {"text": html.escape(axis.title)},
         "gridcolor": theme.grid,
@@ -261,7 +261,8 @@ def _axis(axis: Axis, theme: Theme) -> dict[str, Any]:
             "tickmode": "array",
             "tickvals": places,
             "ticktext": [html.escape(text) for text in axis.labels],
-            "range": [len(places) - 0.5, -0.5],
+            # The first name stands on top, or on the left.
+            "range": [len(places) - 0.5, -0.5] if upright else [-0.5, len(places) - 0.5],
         }
     if axis.span:
         made["range"] = list(axis.span)

@@ -14,8 +14,8 @@ class Axis:
     """One axis. ``percent`` shows fractions as percent; ``log`` is logarithmic.
 
     ``span`` fixes its ends, so that figures side by side can be compared. ``labels`` stand at the
-    positions 0, 1, … of an axis of names, from the top. ``from_zero`` has an upright axis show 0
-    always.
+    positions 0, 1, … of an axis of names, from the top or the left. ``from_zero`` has an upright
+    axis show 0 always.
     """
 
     title: str

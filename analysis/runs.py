@@ -65,6 +65,7 @@ class Runs:
         megabatches: One row a trial and megabatch: ``trial_key``, ``megabatch_index`` (0-based),
             ``stream_fraction`` in (0, 1], and every metric of a megabatch.
         notes: What is missing or odd in the records, in sentences.
+        parts: The studies that it is put together from, see :mod:`analysis.several`; else empty.
     """
 
     study: StudyFacts
@@ -72,6 +73,7 @@ class Runs:
     megabatches: "pd.DataFrame"
     notes: tuple[str, ...] = ()
     load_layers: Callable[[], "pd.DataFrame"] = _no_layers
+    parts: "tuple[Runs, ...]" = ()
 
     @cached_property
     def layers(self) -> "pd.DataFrame":

@@ -45,6 +45,7 @@ TAG_OBJECTIVES: Final = "objectives"  # comma-separated metric names
 # Params of the parent run.
 PARAM_SAMPLER: Final = "search.sampler"
 PARAM_STOPPING: Final = "search.stopping"
+PARAM_NUM_POINTS: Final = "search.num_points"  # trials that were named, before any proposal
 PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
 
 # Metrics. Per-megabatch metrics keep their name, step = megabatch_index.

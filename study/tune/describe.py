@@ -171,6 +171,7 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
         params |= {
             names.PARAM_SAMPLER: study.search.sampler,
             names.PARAM_STOPPING: stopping_name(study.search, study.objective),
+            names.PARAM_NUM_POINTS: len(study.points),
         }
     if study.objective.limits:
         params[names.PARAM_CONSTRAINTS] = constraints_text(study.objective.limits)
