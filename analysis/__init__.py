@@ -6,13 +6,13 @@ if TYPE_CHECKING:
     from analysis.runs import Runs
 
 
-def load(study: str, *, tracking_uri: str | None = None) -> "Runs":
-    """The study's two tidy frames, for notebooks; see :func:`analysis.runs.load`.
+def load(*studies: str, tracking_uri: str | None = None) -> "Runs":
+    """A study's tidy frames, for notebooks; of several studies, see :mod:`analysis.several`.
 
     Args:
-        study: Name of the study.
+        studies: Names of the studies, at least one.
         tracking_uri: Where MLflow keeps it; by default as :func:`analysis.store.default_uri` says.
     """
-    from analysis import runs, store
+    from analysis import several, store
 
-    return runs.load(study, tracking_uri=tracking_uri or store.default_uri())
+    return several.load_all(studies, tracking_uri=tracking_uri or store.default_uri())

@@ -21,7 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_Study = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
+_Studies = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME...", help="Name of the study; of several, all are taken as one."),
+]
 _Uri = Annotated[
     str | None,
     typer.Option(
@@ -47,7 +50,7 @@ def main() -> None:
 
 @app.command()
 def html(
-    study: _Study,
+    studies: _Studies,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")
     ] = None,
@@ -58,16 +61,16 @@ def html(
     from analysis.store import default_uri
 
     written = write_report(
-        study,
+        *studies,
         tracking_uri=tracking_uri or default_uri(),
-        out=out or Path("reports") / _folder(study),
+        out=out or Path("reports") / _folder(studies),
     )
     typer.echo(str(written.page))
 
 
 @app.command()
 def export(
-    study: _Study,
+    studies: _Studies,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")
     ] = None,
@@ -75,32 +78,32 @@ def export(
 ) -> None:
     """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV, and say where."""
     from analysis.export import write_frames
-    from analysis.runs import load
+    from analysis.several import load_all
     from analysis.store import default_uri
 
-    runs = load(study, tracking_uri=tracking_uri or default_uri())
-    for path in write_frames(runs, out or Path("reports") / _folder(study)):
+    runs = load_all(studies, tracking_uri=tracking_uri or default_uri())
+    for path in write_frames(runs, out or Path("reports") / _folder(studies)):
         typer.echo(str(path))
     for note in runs.notes:
         typer.echo(f"Note: {safe(note)}", err=True)
 
 
-def _folder(study: str) -> str:
-    """A folder's name for a study, whose own name is the user's and need not be one."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", study)[:80].strip(".") or "study"
+def _folder(studies: list[str]) -> str:
+    """A folder's name for studies, whose own names are the user's and need not be one."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", "+".join(studies))[:80].strip(".") or "study"
 
 
 def _command(cls: type[Report]) -> Callable[..., None]:
     """The sub-command of a report: NAME, --format, --tracking-uri, and its fields as options."""
 
-    def command(study: str, fmt: Format, tracking_uri: str | None, **options: Any) -> None:
+    def command(studies: list[str], fmt: Format, tracking_uri: str | None, **options: Any) -> None:
         from rich.console import Console
 
-        from analysis.runs import load
+        from analysis.several import load_all
         from analysis.store import default_uri
 
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-        runs = load(study, tracking_uri=tracking_uri or default_uri())
+        runs = load_all(studies, tracking_uri=tracking_uri or default_uri())
         section = cls(**given).build(runs)
         show(section, fmt, notes=runs.notes, console=Console())
         if fmt is Format.CSV:
@@ -108,7 +111,7 @@ def _command(cls: type[Report]) -> Callable[..., None]:
                 typer.echo(f"Note: {safe(note)}", err=True)
 
     parameters = [
-        _parameter("study", _Study),
+        _parameter("studies", _Studies),
         _parameter("fmt", _Format, default=Format.TABLE),
         _parameter("tracking_uri", _Uri, default=None),
         *_options(cls),

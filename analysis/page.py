@@ -1,5 +1,6 @@
 """The page: one self-contained HTML file with the answer and every report."""
 
+import base64
 import json
 import os
 from collections.abc import Sequence
@@ -35,16 +36,16 @@ class WrittenReport:
     sentences: tuple[str, ...]
 
 
-def write_report(study: str, *, tracking_uri: str, out: Path) -> WrittenReport:
-    """Write the page of ``study`` to ``out``/index.html, creating the folder.
+def write_report(*studies: str, tracking_uri: str, out: Path) -> WrittenReport:
+    """Write the page of ``studies``, taken as one, to ``out``/index.html, creating the folder.
 
     Raises:
-        ReportError: The study cannot be read, or the page not be written.
+        ReportError: A study cannot be read, or the page not be written.
     """
     from analysis.answer import answer
-    from analysis.runs import load
+    from analysis.several import load_all
 
-    runs = load(study, tracking_uri=tracking_uri)
+    runs = load_all(studies, tracking_uri=tracking_uri)
     sentences = answer(runs)
     text = page(runs, sentences, sections(runs))
     target = out / "index.html"
@@ -82,6 +83,7 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
         lstrip_blocks=True,
     )
     environment.filters["shown"] = render.shown
+    environment.filters["file_of"] = _file_of
     figures = [figure for section in made.values() for figure in section.figures]
     return environment.get_template("page.html.j2").render(
         study=runs.study,
@@ -93,10 +95,17 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
         notes=runs.notes,
         explained={label(name): METRICS[name].description for name in _EXPLAINED},
         is_numeric=render.is_numeric,
+        figure_csv=render.figure_csv,
+        table_csv=render.table_csv,
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         script=(_TEMPLATES / "page.js").read_text(encoding="utf-8"),
         plotly=get_plotlyjs() if figures else "",
     )
+
+
+def _file_of(text: str) -> str:
+    """A text as an address that a link can save, without asking anybody for it."""
+    return "data:text/csv;base64," + base64.b64encode(text.encode()).decode()
 
 
 def _drawings(figure: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from analysis.figure import Figure
 from analysis.report import Column, ReportSection, ReportTable, Value
 from analysis.summary import Interval
 from analysis.wording import bounds, percent
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _PIPED_WIDTH = 10_000  # as wide as a table likes: nothing is folded, a sentence is one line
 _WORD_WIDTH = 14
+_DRAWN = ("low", "high", "text")
 
 
 class Format(StrEnum):
@@ -163,18 +165,37 @@ def _md(text: str) -> str:
 
 
 def _csv(section: ReportSection) -> str:
+    return "\n".join(table_csv(table) for table in section.tables)
+
+
+def table_csv(table: ReportTable) -> str:
+    """A table in full precision under its columns' keys; an interval takes two columns."""
+    flat = [_flat(column) for column in table.columns]
+    rows: list[list[object]] = [[name for names in flat for name in names]]
+    for row in table.rows:
+        cells: list[object] = []
+        for value, names in zip(row, flat, strict=True):
+            cells += _csv_cells(value, len(names))
+        rows.append(cells)
+    return _csv_text(rows)
+
+
+def figure_csv(figure: Figure) -> str:
+    """What a figure draws: a row a point, with its panel, series, interval and what it says."""
+    rows: list[list[object]] = [["panel", "series", figure.x.title or "x", "y", *_DRAWN]]
+    for panel in figure.panels:
+        for series in panel.series:
+            empty = ("",) * len(series.x)
+            columns = (series.x, series.y, *(s or empty for s in (series.low, series.high)))
+            texts = (safe(text.replace("\n", "; ")) for text in series.hover or empty)
+            for *numbers, text in zip(*columns, texts, strict=True):
+                rows.append([safe(panel.y.title), safe(series.name), *numbers, text])
+    return _csv_text(rows)
+
+
+def _csv_text(rows: Sequence[Sequence[object]]) -> str:
     made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    for place, table in enumerate(section.tables):
-        if place:
-            made.write("\n")
-        flat = [_flat(column) for column in table.columns]
-        writer.writerow([name for names in flat for name in names])
-        for row in table.rows:
-            cells: list[object] = []
-            for value, names in zip(row, flat, strict=True):
-                cells += _csv_cells(value, len(names))
-            writer.writerow(cells)
+    csv.writer(made, lineterminator="\n").writerows(rows)
     return made.getvalue()
 
 

@@ -108,9 +108,9 @@ def _sampler_said(runs: "Runs", metric: str) -> list[str]:
     """Where TPE chose, against where it still drew at random."""
     if runs.study.params.get("search.sampler") != "tpe":
         return []
-    proposed = runs.trials[runs.trials["number"] >= _num_points(runs)]
+    proposed = runs.trials.sort_values("number").iloc[_num_points(runs) :]
     finished = proposed[proposed["outcome"] == COMPLETE]
-    start = proposed.sort_values("number").head(RANDOM_START)
+    start = proposed.head(RANDOM_START)
     chosen = finished[~finished[KEY].isin(list(start[KEY]))]
     found = contest(chosen[metric], finished[finished[KEY].isin(list(start[KEY]))][metric], metric)
     what = "what TPE chose, against its first ten proposals, drawn at random"
