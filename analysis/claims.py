@@ -116,7 +116,7 @@ def _app_against(runs: "Runs", other: str, metric: str) -> PairedDifference | No
 
 def _is(arm: "pd.Series", method: str) -> "pd.Series":
     """Whether an arm is of this schedule, whatever its criterion."""
-    return (arm == method) | arm.str.startswith(f"{method},")
+    return arm.astype(str).str.fullmatch(f"{method}(,.*)?")
 
 
 def _verdict(result: PairedDifference, *, claimed_lower: bool) -> Verdict:

@@ -58,7 +58,7 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
             for _, row in measured.iterrows()
         ),
         hue=hue,
-        mark="line",
+        mark="steps",
     )
     # Of trials that did not finish, the service error that they were heading for.
     heading = metric.replace("service_error", "projected_service_error")

@@ -39,7 +39,7 @@ def combined(studies: Sequence[Runs]) -> Runs:
         parts.append(_renamed(runs, offset))
         offset += int(runs.trials["number"].max()) + 1 if len(runs.trials) else 0
     titled = [
-        part.trials.assign(title=f"{part.study.name}: " + part.trials["title"].map(str))
+        part.trials.assign(title=f"{part.study.name}: " + part.trials["title"].astype(str))
         for part in parts
     ]
     return Runs(
@@ -54,7 +54,7 @@ def combined(studies: Sequence[Runs]) -> Runs:
 
 def _renamed(runs: Runs, offset: int) -> Runs:
     def named(frame: "pd.DataFrame") -> "pd.DataFrame":
-        return frame.assign(**{KEY: f"{runs.study.name}/" + frame[KEY].map(str)})
+        return frame.assign(**{KEY: f"{runs.study.name}/" + frame[KEY].astype(str)})
 
     trials = named(runs.trials)
     return dataclasses.replace(

@@ -47,8 +47,8 @@ def _setting_said(runs: "Runs") -> str:
     return (
         f"Measured on {listing(data)} with {listing(models)} at T = {lengths}. The paper's "
         f"figures are of its own data, networks and budgets: a verdict says what holds here, and "
-        f"judges the paper only where the setting is its own. search_spaces/paper/claims_smoke.yaml, "
-        f"claims_small.yaml and claims_full.yaml are studies made for these claims."
+        f"judges the paper only where the setting is its own. Studies made for these claims: "
+        f"claims_smoke.yaml, claims_small.yaml and claims_full.yaml in search_spaces/paper."
     )
 
 

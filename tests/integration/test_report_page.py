@@ -1,10 +1,10 @@
 """Reports on studies that the real tracker wrote to a real MLflow database."""
 
+import base64
 import csv
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,13 +18,14 @@ import analysis
 from analysis import cli
 from analysis.answer import answer
 from analysis.errors import ReportError
-from analysis.page import write_report
+from analysis.page import sections, write_report
 from analysis.report import REPORTS
 from analysis.runs import load
 from study.results import Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.mlflow_tracker import MlflowTracker
 from tests.fake_study import SERVICE_AND_SIZE, FakeTrial, runs_of, study_info, usual
+from tests.page_reader import Page, agree
 
 
 def _write(tracker: MlflowTracker, name: str, trials: Sequence[FakeTrial], *, end: bool) -> None:
@@ -271,30 +272,78 @@ def test_what_cannot_be_reported_is_said_in_a_line_with_exit_code_2(
     assert "Traceback" not in err
 
 
-def test_every_table_of_the_page_has_the_rows_of_its_report_in_json(
+@pytest.mark.timeout(180)
+def test_every_table_of_the_page_is_that_of_its_report_in_json(
     uri: str,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
-    for name in REPORTS:
+    page, made = Page(html), sections(load("usual", tracking_uri=uri))
+    assert list(page.sections) == ["answer", *made, "notes", "reading"]
+    for name, section in made.items():
         _, out, _ = _report(
             capfd, monkeypatch, name, "usual", "--format", "json", "--tracking-uri", uri
         )
-        tables = json.loads(out)["tables"]
-        section = html.split(f'<section id="{name}"')[1].split("</section>")[0]
-        bodies = re.findall(r"<tbody>(.*?)</tbody>", section, re.DOTALL)
-        assert [body.count("<tr>") for body in bodies] == [len(t["rows"]) for t in tables]
-        for table, body in zip(tables, bodies, strict=True):
-            cells = [float(value) for value in re.findall(r'data-value="([^"]+)"', body)]
-            numbers = [
-                float(value[0] if isinstance(value, list) else value)
-                for row in table["rows"]
-                for value in row.values()
-                if isinstance(value, int | float | list) and not isinstance(value, bool)
-            ]
-            assert cells == numbers
+        assert page.headings[name] == section.title
+        agree(page.sections[name], json.loads(out)["tables"], section.tables)
+
+
+def test_the_page_mentions_no_address_but_its_own_and_data(uri: str, tmp_path: Path) -> None:
+    html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.addresses
+    for address in page.addresses:
+        assert address.startswith(("#", "data:")), address
+    for anchor in (a for a in page.addresses if a.startswith("#")):
+        assert anchor[1:] in page.sections
+    assert "default-src 'none'" in html
+    style = html.split("<style>")[1].split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_what_a_figure_draws_and_what_a_table_holds_can_be_saved(uri: str, tmp_path: Path) -> None:
+    html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
+    page, made = Page(html), sections(load("usual", tracking_uri=uri))
+    figures = {figure.name: figure for section in made.values() for figure in section.figures}
+    assert set(figures) == set(page.figures)
+    num_tables = sum(bool(table.rows) for section in made.values() for table in section.tables)
+    assert len(page.saved) == len(figures) + num_tables
+    for name, figure in figures.items():
+        kind, _, coded = page.saved[f"{name}.csv"].partition(",")
+        assert kind == "data:text/csv;base64"
+        rows = list(csv.DictReader(io.StringIO(base64.b64decode(coded).decode())))
+        drawn = [(s.name, y) for panel in figure.panels for s in panel.series for y in s.y]
+        assert [(row["series"], float(row["y"])) for row in rows] == drawn
+
+
+def test_the_frames_are_exported(
+    uri: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = _report(
+        capfd, monkeypatch, "export", "usual", "--out", str(tmp_path), "--tracking-uri", uri
+    )
+    assert (code, err) == (0, "")
+    runs = load("usual", tracking_uri=uri)
+    assert len(out.split()) == 6
+    for name in ("trials", "megabatches", "layers"):
+        assert len(pd.read_parquet(tmp_path / f"{name}.parquet")) == len(getattr(runs, name))
+
+
+def test_several_studies_are_reported_as_one(
+    uri: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("usual", "one", "usual", "--format", "json", "--tracking-uri", uri)
+    code, out, _ = _report(capfd, monkeypatch, "runs", *arguments)
+    assert code == 0
+    made = json.loads(out)
+    assert len(made["tables"][0]["rows"]) == 14
+    assert any("those of one start at 13" in note for note in made["notes"])
+    written = write_report("usual", "one", "empty", tracking_uri=uri, out=tmp_path)
+    assert "<h1>usual + one + empty</h1>" in written.page.read_text(encoding="utf-8")
+    assert len(analysis.load("usual", "one", tracking_uri=uri).trials) == 14
 
 
 def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_study(

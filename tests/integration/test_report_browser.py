@@ -1,0 +1,160 @@
+"""The page in a real browser: `make test-browser`, which needs a Chromium."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from analysis import render
+from analysis.page import page, sections
+from analysis.report import REPORTS, load_reports
+from analysis.runs import Runs
+from study.results import Outcome
+from tests.fake_study import FakeTrial, runs_of, usual
+from tests.page_reader import Page, agree
+
+pytestmark = pytest.mark.browser
+
+load_reports()
+
+VARIABLE = "CHROMIUM"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def browser() -> str:
+    """The browser's path. That there is none is a failure, not a reason to pass."""
+    given = os.environ.get(VARIABLE)
+    found = [given] if given else [path for name in NAMES if (path := shutil.which(name))]
+    if not found:
+        pytest.fail(
+            f"no browser: none of {', '.join(NAMES)} is on the PATH; install Chromium, or give "
+            f"its path in the environment variable {VARIABLE}",
+            pytrace=False,
+        )
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a browser made of a page: its DOM, its console, and what it asked the network for."""
+
+    dom: str
+    console: list[str]
+    requests: list[str]
+
+
+def visit(path: Path, folder: Path, *flags: str) -> Visit:
+    """Open a page in a headless browser that can resolve no name."""
+    log = folder / "net.json"
+    done = subprocess.run(
+        [
+            browser(),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={folder / 'profile'}",
+            f"--log-net-log={log}",
+            "--enable-logging=stderr",
+            "--v=0",
+            "--virtual-time-budget=8000",
+            *flags,
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=True,
+    )
+    return Visit(
+        done.stdout,
+        [line for line in done.stderr.splitlines() if re.search(r":CONSOLE[:(]", line)],
+        _requests(log),
+    )
+
+
+def _requests(log: Path) -> list[str]:
+    """Addresses that the page asked for, files apart. The browser's own have no file as origin."""
+    events = json.loads(log.read_text(encoding="utf-8"))["events"]
+    asked = [event["params"] for event in events if isinstance(event.get("params"), dict)]
+    return [
+        params["url"]
+        for params in asked
+        if str(params.get("network_isolation_key", "")).startswith("file:")
+        and not str(params.get("url")).startswith(("file:", "data:"))
+    ]
+
+
+def _large() -> Runs:
+    methods = (("dense", 1.0), ("one_shot", 0.366), ("app", 0.366))
+    trials = [
+        FakeTrial(0, name, t, density, seed, architecture=model)
+        for model in ("convnet", "resnet20")
+        for t in (4, 8)
+        for seed in range(3)
+        for name, density in methods
+    ]
+    stopped = FakeTrial(0, "cubic", 8, 0.02, outcome=Outcome.EARLY_STOPPED, megabatches=3)
+    every = [*trials, stopped]
+    return runs_of(
+        [
+            FakeTrial(
+                number,
+                trial.method,
+                trial.t,
+                trial.density,
+                trial.seed,
+                trial.outcome,
+                trial.megabatches,
+                architecture=trial.architecture,
+            )
+            for number, trial in enumerate(every)
+        ]
+    )
+
+
+STUDIES = {"large": _large, "usual": lambda: runs_of(usual()), "empty": lambda: runs_of([])}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_opens_whole_without_an_error_and_without_the_network(
+    tmp_path: Path, name: str, theme: str
+) -> None:
+    runs = STUDIES[name]()
+    made = sections(runs)
+    path = tmp_path / "index.html"
+    path.write_text(page(runs, ["An answer."], made), encoding="utf-8")
+    flags = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]
+    seen = visit(path, tmp_path, *(flags if theme == "dark" else []))
+    assert seen.console == []
+    assert seen.requests == []
+    read = Page(seen.dom)
+    assert set(read.sections) == {"answer", *REPORTS, "notes", "reading"}
+    for section, report in made.items():
+        said = json.loads(render.render(report, render.Format.JSON))["tables"]
+        agree(read.sections[section], said, report.tables)
+    # Plotly draws at least one picture into each place.
+    assert len(read.figures) == sum(len(report.figures) for report in made.values())
+    assert read.drawn >= len(read.figures)
+
+
+@pytest.mark.timeout(300)
+def test_an_error_and_a_request_of_a_page_would_be_seen(tmp_path: Path) -> None:
+    path = tmp_path / "bad.html"
+    path.write_text(
+        '<img src="http://127.0.0.1:9/picture.png"><script>console.error("boom")</script>',
+        encoding="utf-8",
+    )
+    seen = visit(path, tmp_path)
+    assert any("boom" in line for line in seen.console)
+    assert "http://127.0.0.1:9/picture.png" in seen.requests
