@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from analysis import summary
 from analysis.arms import arms
 from analysis.baseline import DENSE
-from analysis.frames import COMPLETE, KEY, STEP
+from analysis.frames import COMPLETE, KEY, STEP, T
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,22 +23,24 @@ def ledger(runs: "Runs") -> "pd.DataFrame":
 
     Adds to the columns of ``runs.layers``: ``place`` (0-based, from the images), ``depth`` (the
     place over that of the last layer, so that 0 is the first and 1 the last layer of any
-    network), ``collapsed`` (no weight is left, or none on a path from input to output) and, of
-    its trial, ``number``, ``arm`` and ``architecture``. Empty where no ledger was recorded.
+    network), ``stream_fraction`` in (0, 1], ``collapsed`` (no weight is left, or none on a path
+    from input to output) and, of its trial, ``number``, ``arm``, ``architecture`` and T. Empty
+    where no ledger was recorded.
     """
     layers = runs.layers
     if layers.empty or not set(NEEDED) <= set(layers.columns):
         return layers.head(0).reindex(columns=[*NEEDED, *_ADDED])
-    facts = runs.trials[[KEY, "number", "architecture"]].assign(arm=arms(runs.trials))
+    facts = runs.trials[[KEY, "number", "architecture", T]].assign(arm=arms(runs.trials))
     made = layers.merge(facts, on=KEY).astype({"effective_density": "float64"})
     event = made.groupby([KEY, STEP], sort=False)
     made["place"] = event.cumcount()
     made["depth"] = made["place"] / (event["layer"].transform("size") - 1).clip(lower=1)
+    made["stream_fraction"] = (made[STEP] + 1) / made[T].astype(float)
     made["collapsed"] = (made["num_kept"] == 0) | (made["effective_density"] == 0)
     return made.sort_values(["number", STEP, "place"], kind="stable").reset_index(drop=True)
 
 
-_ADDED = ("place", "depth", "collapsed", "number", "arm", "architecture")
+_ADDED = ("place", "depth", "stream_fraction", "collapsed", "number", "arm", "architecture")
 
 
 def last(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -80,6 +82,7 @@ def over_seeds(rows: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
     mine = rows[rows[KEY].isin(list(keys))]
     grouped = mine.groupby("layer", sort=False)
     made = grouped[["depth", *_COUNTS, *_DENSITIES]].mean()
+    made["stream_fraction"] = (made[STEP] + 1) / made[T].astype(float)
     made["collapsed"] = grouped["collapsed"].any()
     return made.reset_index()
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.figure import Axis, Figure, Panel, Series
+from analysis.figure import HELD, Axis, Figure, Panel, Series
 from analysis.frames import KEY, STEP
 from analysis.wording import percent
 
@@ -94,13 +94,13 @@ def _stream(rows: "pd.DataFrame", name: str, place: int) -> Figure:
         series.append(
             Series(
                 name=f"{layer}",
-                x=tuple((mine[STEP] + 1).astype(float)),
+                x=tuple(mine["stream_fraction"]),
                 y=tuple(mine["density"].astype(float)),
                 hover=tuple(
                     _hover(f"megabatch {row[STEP] + 1}", row) for _, row in mine.iterrows()
                 ),
                 hue=hue,
-                mark="line",
+                mark="steps",
             )
         )
     part = "" if step == 1 else f" {len(shown)} of {len(layers)} layers are drawn."
@@ -109,7 +109,7 @@ def _stream(rows: "pd.DataFrame", name: str, place: int) -> Figure:
         title=f"Along the stream: {name}",
         caption=f"Weights kept in each layer after each megabatch, trial {rows['number'].iloc[0]}."
         f"{part}",
-        x=Axis("megabatch", percent=False),
+        x=Axis("stream arrived", span=(0.0, 1.0 + HELD)),
         panels=(Panel(Axis("weights kept", span=(0.0, 1.03)), tuple(series)),),
         half_width=True,
     )

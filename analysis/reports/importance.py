@@ -12,7 +12,7 @@ from analysis.hover import hover
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.searched import choice, configurations_of, domains
 from analysis.statistics.importance import MIN_TRIALS, Domain, Importance, importances
-from analysis.tables import ends, fraction
+from analysis.tables import column, ends, fraction
 from analysis.wording import bounds, count, label, listing, percent
 from study.metrics import METRICS
 
@@ -185,7 +185,7 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
         caption=f"{count(len(having), 'finished trial')}; colour is the pruning schedule.",
         x=Axis(
             name,
-            percent=False,
+            percent=column(name, trials).format == "percent" and not domain.is_choice,
             log=domain.is_log,
             labels=tuple(labels) if domain.is_choice else (),
         ),

@@ -70,25 +70,28 @@ def _followed(runs: "Runs", by: Measure) -> str:
     return known[0] if known else by.service
 
 
-def _name(runs: "Runs") -> str:
-    return f"{runs.study.name}: " if runs.study.name else ""
+def _of(runs: "Runs", sentence: str) -> str:
+    """A sentence on one of several studies opens with its name."""
+    several = "study" in runs.trials
+    return f"{runs.study.name}: {sentence}" if several else sentence[0].upper() + sentence[1:]
 
 
 def _best_said(runs: "Runs", metric: str) -> list[str]:
     rows = progress(runs, metric)
     measured = rows[rows["value"].notna()]
     if measured.empty:
-        return [f"{_name(runs)}no finished trial has a {label(metric)}."]
+        return [_of(runs, f"no finished trial has a {label(metric)}.")]
     best = measured["best"].iloc[-1]
     first = measured[measured["value"] == best].iloc[0]
     shown = percent(best) if METRICS[metric].high == 1 else f"{best:.4g}"
     share = first["examples"] / rows["examples"].iloc[-1] if rows["examples"].iloc[-1] else 1.0
     searched = "" if runs.study.objectives else " Nothing was searched: the trials were all named."
-    return [
-        f"{_name(runs)}the best {label(metric)} is {shown}, of trial {first['number']:.0f}: found "
-        f"after {first['place']:.0f} of {count(len(rows), 'trial')} and {percent(share)} of the "
+    said = (
+        f"the best {label(metric)} is {shown}, of trial {first['number']:.0f}: found after "
+        f"{first['place']:.0f} of {count(len(rows), 'trial')} and {percent(share)} of the "
         f"examples that all of them trained on.{searched}"
-    ]
+    )
+    return [_of(runs, said)]
 
 
 def _stopped_said(runs: "Runs") -> list[str]:
@@ -115,8 +118,8 @@ def _sampler_said(runs: "Runs", metric: str) -> list[str]:
     found = contest(chosen[metric], finished[finished[KEY].isin(list(start[KEY]))][metric], metric)
     what = "what TPE chose, against its first ten proposals, drawn at random"
     if found is None:
-        return [f"{_name(runs)}too few trials finished to judge {what}."]
-    return [f"{_name(runs)}{what}: {_contest_said(found, metric)}{_one_of_several(runs)}"]
+        return [_of(runs, f"too few trials finished to judge {what}.")]
+    return [_of(runs, f"{what}: {_contest_said(found, metric)}{_one_of_several(runs)}")]
 
 
 def _one_of_several(runs: "Runs") -> str:
