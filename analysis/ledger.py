@@ -82,7 +82,6 @@ def over_seeds(rows: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
     mine = rows[rows[KEY].isin(list(keys))]
     grouped = mine.groupby("layer", sort=False)
     made = grouped[["depth", *_COUNTS, *_DENSITIES]].mean()
-    made["stream_fraction"] = (made[STEP] + 1) / made[T].astype(float)
     made["collapsed"] = grouped["collapsed"].any()
     return made.reset_index()
 
