@@ -20,14 +20,15 @@ MOMENTS = (0.25, 0.5, 0.75, 1.0)
 def progress(runs: "Runs", metric: str) -> "pd.DataFrame":
     """One row a trial in the order of proposal.
 
-    Columns: ``number``, ``value`` (of finished trials alone), ``best`` (of those so far; missing
-    before the first), ``examples`` (through SGD in all trials so far, stopped and failed ones
-    included), ``place`` (1 for the first trial).
+    Columns: ``number``, ``value`` (of finished trials that keep the constraints), ``best`` (of
+    those so far; missing before the first), ``examples`` (through SGD in all trials so far,
+    stopped and failed ones included), ``place`` (1 for the first trial).
     """
     import pandas as pd
 
     trials = runs.trials.sort_values("number", kind="stable")
-    value = trials[metric].astype(float).where(trials["outcome"] == COMPLETE)
+    winners = (trials["outcome"] == COMPLETE) & trials[KEY].isin(list(runs.candidates[KEY]))
+    value = trials[metric].astype(float).where(winners)
     lower = METRICS[metric].direction == "minimize"
     return pd.DataFrame(
         {

@@ -13,6 +13,7 @@ from analysis.statistics.paired import SIGNIFICANCE
 from analysis.tables import cell
 from analysis.wording import count, label, percent, probability
 from study.metrics import METRICS
+from study.tracking import names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +110,7 @@ def _stopped_said(runs: "Runs") -> list[str]:
 
 def _sampler_said(runs: "Runs", metric: str) -> list[str]:
     """Where TPE chose, against where it still drew at random."""
-    if runs.study.params.get("search.sampler") != "tpe":
+    if runs.study.params.get(names.PARAM_SAMPLER) != "tpe":
         return []
     proposed = runs.trials.sort_values("number").iloc[_num_points(runs) :]
     finished = proposed[proposed["outcome"] == COMPLETE]
@@ -129,13 +130,13 @@ def _one_of_several(runs: "Runs") -> str:
 
 
 def _num_points(runs: "Runs") -> int:
-    told = runs.study.params.get("search.num_points", "0")
+    told = runs.study.params.get(names.PARAM_NUM_POINTS, "0")
     return int(told) if told.isdigit() else 0
 
 
 def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
     """Studies with another sampler against those that drew at random."""
-    by_sampler = {part: part.study.params.get("search.sampler", "unknown") for part in parts}
+    by_sampler = {part: part.study.params.get(names.PARAM_SAMPLER, "unknown") for part in parts}
     blind = [part for part, sampler in by_sampler.items() if sampler == "random"]
     said = []
     for part, sampler in by_sampler.items():
@@ -210,13 +211,13 @@ def _moments(runs: "Runs", by: Measure) -> ReportTable:
         if models.empty:
             continue
         has_flops = bool(models["forward_flops_sparse"].notna().all())
-        names = ["error", "weights", *(["forward_flops_sparse"] if has_flops else [])]
+        judged = ["error", "weights", *(["forward_flops_sparse"] if has_flops else [])]
         best, lightest = _first(models, "error"), _first(models, "weights")
         rows.append(
             (
                 moment,
                 len(models),
-                len(front(models, names)),
+                len(front(models, judged)),
                 cell(best["error"]),
                 cell(best["number"]),
                 cell(lightest["weights"]),
