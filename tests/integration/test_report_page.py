@@ -361,6 +361,7 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     allowed = [
+        "study.constraints",
         "study.credentials",
         "study.metrics",
         "study.registry",
