@@ -142,6 +142,23 @@ class StudyInfo:
 
 
 @dataclass(frozen=True)
+class DatasetInfo:
+    """What a trial learns from.
+
+    Attributes:
+        name: Of the data set.
+        digest: Hash over all its images and labels, at most 36 characters.
+        settings: What it was made with; never where it lies.
+        profile: Its sizes.
+    """
+
+    name: str
+    digest: str
+    settings: Mapping[str, Any]
+    profile: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class TrialInfo:
     """What a tracker is told of a trial before it starts.
 
@@ -153,6 +170,7 @@ class TrialInfo:
         hyperparameters: The numeric ones, with a neutral value where a method has none.
         tags: ``method``, ``architecture``, ``dataset``, ``fingerprint`` …
         config_yaml: The resolved configuration, which ``app-study run`` accepts.
+        dataset: What it learns from, None where nobody says.
         started_at: When it was proposed, in seconds since 1970; 0 where nobody knows.
     """
 
@@ -163,6 +181,7 @@ class TrialInfo:
     hyperparameters: Mapping[str, float]
     tags: Mapping[str, str]
     config_yaml: str
+    dataset: DatasetInfo | None = None
     started_at: float = 0.0
 
 

@@ -58,6 +58,7 @@ LAYERS: dict[str, Layer] = {
     "study.tracking": layer(BASE | {"study.config"}),
     "study.tracking.names": layer(),
     "study.tracking.history": layer(BASE, "pyarrow"),
+    "study.tracking.pictures": layer(BASE, "matplotlib"),
     "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy"),
     "study.tracking.mlflow_models": layer(BASE, "mlflow numpy"),
     "study.tracking.mlflow_registry": layer(BASE, "mlflow"),

@@ -4,6 +4,7 @@ Infinite metric values are NaN in MLflow and themselves in the Parquet histories
 """
 
 import functools
+import json
 import logging
 import math
 import os
@@ -22,12 +23,12 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.credentials import without_credentials
-from study.results import ModelInfo
+from study.results import DatasetInfo, ModelInfo
 from study.tracking.address import (
     absolute_uri,
     artifact_location,
@@ -181,6 +182,19 @@ class MlflowStore:
         for start in range(0, len(metrics), MAX_METRICS_PER_REQUEST):
             request = metrics[start : start + MAX_METRICS_PER_REQUEST]
             self._client.log_batch(run_id, request, synchronous=True)
+
+    @without_secrets
+    def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
+        """As an input of the run, for training; MLflow keeps it once for all runs."""
+        entity = Dataset(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type="app-study",
+            source=json.dumps(dataset.settings, default=list),
+            profile=json.dumps(dataset.profile, default=list),
+        )
+        context = InputTag(key="mlflow.data.context", value="training")
+        self._client.log_inputs(run_id, [DatasetInput(entity, tags=[context])])
 
     @without_secrets
     def metric_names(self, run_id: str) -> frozenset[str]:

@@ -13,6 +13,7 @@ TAG_STUDY: Final = "study"
 TAG_SCHEMA: Final = "schema_version"
 TAG_FINGERPRINT: Final = "fingerprint"
 TAG_VERSION: Final = "app.version"
+TAG_COMMIT: Final = "git_commit"  # of the code; "-dirty" where it was changed
 KIND_STUDY: Final = "study"
 KIND_TRIAL: Final = "trial"
 
@@ -58,5 +59,10 @@ CONFIG_ARTIFACT: Final = "config.yaml"
 MEGABATCHES_ARTIFACT: Final = "history/megabatches.parquet"
 EPOCHS_ARTIFACT: Final = "history/epochs.parquet"
 LAYERS_ARTIFACT: Final = "history/layers.parquet"
-# The parent's are the children's, one below the other, with a column KEY_COLUMN.
+MEGABATCHES_TABLE: Final = "tables/megabatches.json"
+LAYERS_TABLE: Final = "tables/layers.json"
+TRIALS_TABLE: Final = "tables/trials.json"  # the parent's
+ANYTIME_FIGURE: Final = "figures/anytime.svg"
+LAYERS_FIGURE: Final = "figures/layers.svg"
+# The parent's histories are the children's, one below the other, with a column KEY_COLUMN.
 KEY_COLUMN: Final = "trial_key"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from study.results import ModelInfo
+from study.results import DatasetInfo, ModelInfo
 from study.tracking.points import MetricPoint
 
 
@@ -56,6 +56,9 @@ class RunStore(Protocol):
 
     def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """Values of metrics, of which the run has none."""
+
+    def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
+        """What the run learns from; nothing where it has that already."""
 
     def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
         """Which (metric, step) the run has."""

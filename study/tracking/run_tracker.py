@@ -15,7 +15,7 @@ from study import __version__
 from study.credentials import without_credentials
 from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
 from study.tracking import names
-from study.tracking.history import history_tables
+from study.tracking.leaving import leave_study, leave_trial
 from study.tracking.points import MetricPoint, metric_points
 from study.tracking.run_store import RunStore, StoredRun
 from study.tracking.tracker import Tracker, TrackingError
@@ -41,6 +41,7 @@ class _TrialRun:
     """How much of a trial the store has; ``known`` is None until it has been asked."""
 
     run_id: str
+    title: str
     known: frozenset[tuple[str, int]] | None
     is_finished: bool = False
     num_epochs: int = 0
@@ -99,7 +100,7 @@ class RunTracker:
         if found is None:
             found = self._find(names.KIND_TRIAL, study, trial.key)
         if found is not None and found.status == FINISHED:
-            self._trials[trial.key] = _TrialRun(found.run_id, None, is_finished=True)
+            self._trials[trial.key] = _TrialRun(found.run_id, trial.title, None, is_finished=True)
             return
         tags = {
             **self._shared_tags(study),
@@ -118,8 +119,10 @@ class RunTracker:
             trial.config_yaml,
             started_at=trial.started_at,
         )
+        if trial.dataset is not None:
+            self._store.add_dataset(run.run_id, trial.dataset)
         known: frozenset[tuple[str, int]] | None = frozenset() if found is None else None
-        self._trials[trial.key] = _TrialRun(run.run_id, known)
+        self._trials[trial.key] = _TrialRun(run.run_id, trial.title, known)
 
     def log_history(self, trial_key: str, history: TrialHistory) -> None:
         """Send the metrics that the store has not got, in as few requests as they fit in.
@@ -180,10 +183,15 @@ class RunTracker:
         if trial.is_finished:
             return
         self.log_history(trial_key, history)
-        self._leave_tables(trial.run_id, {trial_key: history})
-        self._close(trial.run_id, outcome, reason, ended_at=history.last_recorded_at)
+        with tempfile.TemporaryDirectory() as folder:
+            shown = leave_trial(Path(folder), trial_key, trial.title, history)
+            self._store.leave_folder(trial.run_id, Path(folder))
+        ended_at = history.last_recorded_at
+        self._close(trial.run_id, outcome, reason, shown=shown, ended_at=ended_at)
         # Should it be called again for a trial that has not finished, it asks the store.
-        self._trials[trial_key] = _TrialRun(trial.run_id, None, STATUSES[outcome] == FINISHED)
+        self._trials[trial_key] = _TrialRun(
+            trial.run_id, trial.title, None, STATUSES[outcome] == FINISHED
+        )
 
     def describe_study(self, description: str) -> None:
         """Set the text that is shown above the parent run."""
@@ -206,8 +214,11 @@ class RunTracker:
             ended = Outcome(tag) if tag in set(Outcome) else Outcome.INTERRUPTED
             reason = run.tags.get(names.TAG_REASON, "")
             self.finish_trial(key, histories.get(key, TrialHistory()), ended, reason)
-        self._leave_tables(self._study_run_id, histories)
-        self._close(self._study_run_id, outcome, "")
+        titles = {key: trial.title for key, trial in self._trials.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            shown = leave_study(Path(folder), titles, histories)
+            self._store.leave_folder(self._study_run_id, Path(folder))
+        self._close(self._study_run_id, outcome, "", shown=shown)
 
     def _current_study(self) -> StudyInfo:
         assert self._study is not None, "start_study comes first"
@@ -242,7 +253,9 @@ class RunTracker:
                     f"study {study.name!r} has no trial {trial_key!r} in {self.address}; "
                     "start_trial makes one"
                 )
-            self._trials[trial_key] = _TrialRun(run.run_id, None, run.status == FINISHED)
+            self._trials[trial_key] = _TrialRun(
+                run.run_id, trial_key, None, run.status == FINISHED
+            )
         return self._trials[trial_key]
 
     def _open(
@@ -294,13 +307,16 @@ class RunTracker:
         history = (m for m in present if not m.startswith(names.HYPERPARAMETER_PREFIX))
         return self._store.logged(run_id, history)
 
-    def _leave_tables(self, run_id: str, histories: Mapping[str, TrialHistory]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            history_tables(histories).write(Path(folder))
-            self._store.leave_folder(run_id, Path(folder))
-
-    def _close(self, run_id: str, outcome: Outcome, reason: str, *, ended_at: float = 0.0) -> None:
-        tags = {names.TAG_OUTCOME: str(outcome)}
+    def _close(
+        self,
+        run_id: str,
+        outcome: Outcome,
+        reason: str,
+        *,
+        shown: Mapping[str, str],
+        ended_at: float = 0.0,
+    ) -> None:
+        tags = {names.TAG_OUTCOME: str(outcome), **shown}
         if reason:
             tags[names.TAG_REASON] = without_credentials(reason)[:MAX_REASON_LENGTH]
         self._store.close(run_id, tags, STATUSES[outcome], ended_at=ended_at)

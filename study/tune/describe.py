@@ -1,12 +1,13 @@
 """What trackers and people are told of a study and its trials."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
-from study.assembly import dataset_key, facts, target_density
+from study.assembly import DatasetKey, dataset_key, facts, target_density
 from study.config.search_rules import stopping_name
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, flatten
@@ -14,14 +15,24 @@ from study.config.yaml_io import write_yaml
 from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.pruning.schedules import SPARSITY_BASE
-from study.results import StudyInfo, TrialInfo
+from study.results import DatasetInfo, StudyInfo, TrialInfo
 from study.tracking import names
+from study.tune.provenance import git_commit
 
 Scalar = str | int | float | bool
 NOT_APPLICABLE = "none"
 
-# Hyper-parameters that are logged as numbers even where the study does not vary them.
-_ALWAYS_NUMERIC = ("seed", "stream.num_megabatches")
+# Hyper-parameters that are logged as numbers even where the study does not vary them, so that
+# runs of different studies share axes.
+_ALWAYS_NUMERIC = (
+    "seed",
+    "stream.num_megabatches",
+    "training.lr",
+    "training.batch_size",
+    "training.weight_decay",
+    "training.epochs",
+    "training.total_samples",
+)
 
 
 def title(trial: TrialConfig) -> str:
@@ -67,9 +78,16 @@ class TrialDescriber:
     def __init__(self, study: StudyConfig, datasets: Mapping[Any, ImageDataset]) -> None:
         self._study = study
         self._datasets = datasets
-        paths = {path for trial in study.corners() for path in trial.flat()}
-        self._paths = sorted(paths - {"data.root"})
+        flats = [trial.flat() for trial in study.corners()]
+        self._paths = sorted({path for flat in flats for path in flat} - {"data.root"})
+        # Numeric somewhere in the study: the same for every trial.
+        self._numeric = [
+            path
+            for path in dict.fromkeys((*_ALWAYS_NUMERIC, *study.varied))
+            if path in _ALWAYS_NUMERIC or any(_is_number(flat.get(path)) for flat in flats)
+        ]
         self._facts = functools.cache(self._make_facts)
+        self._dataset_infos: dict[DatasetKey, DatasetInfo] = {}
 
     def describe(self, trial: TrialConfig, *, number: int, started_at: float = 0.0) -> TrialInfo:
         """Everything a tracker is told of a trial proposed at ``started_at``, as in TrialInfo."""
@@ -89,10 +107,29 @@ class TrialDescriber:
                 names.TAG_DATASET: trial.data.dataset,
                 names.TAG_FINGERPRINT: trial.fingerprint(),
                 names.TAG_VERSION: __version__,
+                **({names.TAG_COMMIT: commit} if (commit := git_commit()) else {}),
             },
             config_yaml=trial_yaml(self._study, trial),
+            dataset=self._dataset(trial),
             started_at=started_at,
         )
+
+    def _dataset(self, trial: TrialConfig) -> DatasetInfo:
+        key = dataset_key(trial.data)
+        if key not in self._dataset_infos:
+            dataset = self._datasets[key]
+            self._dataset_infos[key] = DatasetInfo(
+                name=key.name,
+                digest=dataset.digest(),
+                settings={"dataset": key.name, **dataclasses.asdict(key.source)},
+                profile={
+                    "num_train": len(dataset.train_labels),
+                    "num_test": 0 if dataset.test_labels is None else len(dataset.test_labels),
+                    "num_classes": dataset.num_classes,
+                    "image_shape": dataset.image_shape,
+                },
+            )
+        return self._dataset_infos[key]
 
     def _facts_of(self, trial: TrialConfig) -> Mapping[str, Scalar]:
         # Sizes depend on data, architecture and what is excluded; the trial that came first with
@@ -104,12 +141,7 @@ class TrialDescriber:
         return facts(sizes.trial, dataset)
 
     def _hyperparameters(self, trial: TrialConfig, flat: Mapping[str, Any]) -> dict[str, float]:
-        made = {
-            path: _number(flat.get(path))
-            for path in (*_ALWAYS_NUMERIC, *self._study.varied)
-            if _is_numeric_somewhere(path, flat)
-        }
-        return made | _equivalents(trial)
+        return {path: _number(flat.get(path)) for path in self._numeric} | _equivalents(trial)
 
 
 class _Sizes:
@@ -131,11 +163,13 @@ class _Sizes:
 
 
 def _equivalents(trial: TrialConfig) -> dict[str, float]:
-    """Density, τ and rate of any method, each as if it had been set: comparable by all three."""
+    """Density, τ and rate of any method, each as if it had been set: comparable by all three.
+
+    A method that has no density to end at counts as dense.
+    """
     num = trial.stream.num_megabatches
     density = trial.pruning.plugin("schedule").final_density(num, target_density(trial))
-    if density is None:
-        return {}
+    density = 1.0 if density is None else density
     return {
         "pruning.final_density": density,
         "pruning.tau": math.log(density) / math.log(SPARSITY_BASE),
@@ -143,13 +177,13 @@ def _equivalents(trial: TrialConfig) -> dict[str, float]:
     }
 
 
-def _is_numeric_somewhere(path: str, flat: Mapping[str, Any]) -> bool:
-    value = flat.get(path)
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(value: Any) -> float:
-    return 0.0 if value is None else float(value)
+    """The number that a setting is; 0, which is neutral, for one that a trial has not."""
+    return float(value) if _is_number(value) else 0.0
 
 
 def _scalar(value: Any) -> Scalar:

@@ -1,6 +1,7 @@
 """MLflow on SQLite: what is written, by whom it can be cut short, and what it must not show."""
 
 import itertools
+import json
 import math
 import threading
 import traceback
@@ -12,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from study.results import EpochRecord, MegabatchRecord, Outcome, TrialHistory
+from study.results import DatasetInfo, EpochRecord, MegabatchRecord, Outcome, TrialHistory
 from study.tracking import mlflow_tracker, names
 from study.tracking.mlflow_tracker import MlflowTracker
 from study.tracking.points import metric_points
@@ -267,6 +268,65 @@ def test_runs_are_found_named_and_nested_as_the_study_says(uri, client, name):
         assert run.data.tags["team"] == "vision"
         assert run.data.metrics["hp/pruning.final_density"] == 0.2
         assert run.data.params["pruning.schedule"] == "app"
+
+
+def text_of(client, run, artifact):
+    folder = client.list_artifacts(run.info.run_id, artifact.rpartition("/")[0])
+    assert artifact in [file.path for file in folder]
+    path = Path(client.download_artifacts(run.info.run_id, artifact))
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_run_has_its_data_its_tables_and_its_pictures(uri, client, name):
+    tracker = MlflowTracker(uri)
+    tracker.start_study(study_info(name))
+    data = DatasetInfo("digits", "d16e57", {"dataset": "digits"}, {"num_train": 4})
+    for key in ("a", "b"):
+        tracker.start_trial(trial_info(key, dataset=data))
+        tracker.start_trial(trial_info(key, dataset=data))
+        tracker.finish_trial(key, history(2), Outcome.COMPLETE, "")
+    tracker.finish_study({"a": history(2), "b": history(2)}, Outcome.COMPLETE)
+    for run in runs_of(client, name):
+        ((given, tags),) = ((i.dataset, i.tags) for i in run.inputs.dataset_inputs)
+        assert (given.name, given.digest) == ("digits", "d16e57")
+        assert {tag.key: tag.value for tag in tags} == {"mlflow.data.context": "training"}
+        shown = [item["path"] for item in json.loads(run.data.tags["mlflow.loggedArtifacts"])]
+        assert shown == [names.MEGABATCHES_TABLE, names.LAYERS_TABLE]
+        table = json.loads(text_of(client, run, names.LAYERS_TABLE))
+        assert [row[1] for row in table["data"]] == ["hidden.weight", "out.weight"] * 2
+        picture = text_of(client, run, names.LAYERS_FIGURE)
+        assert "hidden.weight" in picture
+        assert len(picture) < 50_000
+    (parent,) = runs_of(client, name, names.KIND_STUDY)
+    table = json.loads(text_of(client, parent, names.TRIALS_TABLE))
+    assert [row[:2] for row in table["data"]] == [[trial_info().title, key] for key in "ab"]
+
+
+def test_errors_are_there_against_the_examples_seen_too(uri, client, name):
+    points = {"holdout_error_rate": 0.25, "density": 0.5, "samples_seen": 1000.0}
+    tracker = MlflowTracker(uri)
+    tracker.start_study(study_info(name))
+    tracker.start_trial(trial_info())
+    tracker.log_history("a1", TrialHistory((), (MegabatchRecord(0, 0.5, 0, points),)))
+    (run,) = runs_of(client, name)
+    logged = [(key, step, value) for key, step, value in values(client, run) if step == 1000]
+    assert logged == [
+        ("by_samples/density", 1000, 0.5),
+        ("by_samples/holdout_error_rate", 1000, 0.25),
+    ]
+
+
+def test_what_mlflow_is_let_in_by_reaches_no_run_no_file_and_no_log(tmp_path, monkeypatch, caplog):
+    secrets = {"USERNAME": "ann-the-user", "PASSWORD": "s3cret-word", "TOKEN": "t0ken-of-ann"}
+    for variable, secret in secrets.items():
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{variable}", secret)
+    with caplog.at_level(0):
+        live_through(MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db"), "quiet")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    for secret in secrets.values():
+        assert secret not in caplog.text
+        assert all(secret.encode() not in path.read_bytes() for path in files)
 
 
 def test_infinite_values_are_nan_in_mlflow_and_themselves_in_parquet(uri, client, name):

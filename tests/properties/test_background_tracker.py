@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.results import Outcome, TrialHistory
+from study.tracking import leaving
 from study.tracking.background import BackgroundTracker
 from study.tracking.points import metric_points
 from study.tracking.run_store import StoredRun
@@ -17,6 +18,13 @@ from study.tracking.tracker import RecordingTracker, TrackingError
 from tests.tracking_records import before, history, study_info, trial_info
 
 WHOLE = history(3, of=3).recorded(1.5e9)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _undrawn():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leaving, "trial_pictures", lambda *_: {})
+        yield
 
 
 class MemoryStore:
@@ -104,6 +112,9 @@ class MemoryStore:
                 self.log.append((run_id, p.name, p.step))
 
         self._do(work)
+
+    def add_dataset(self, run_id, dataset):
+        self._do(lambda: self.runs[run_id].update(dataset=dataset))
 
     def logged(self, run_id, metric_names):
         names = set(metric_names)

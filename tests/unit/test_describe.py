@@ -1,5 +1,7 @@
 """Every trial is told in the same keys, whatever its method."""
 
+import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -99,3 +101,34 @@ def test_a_study_is_told_with_its_space_its_objectives_and_a_config_that_reads_b
         f"search.space.{path}" for path in study().space.paths
     }
     assert parse_study(read_yaml(info.config_yaml)) == study()
+
+
+def test_every_method_has_the_same_numeric_hyperparameters_so_that_no_axis_drops_a_run() -> None:
+    space = {
+        "pruning.schedule": ["dense", "app", "geometric", "open_ended"],
+        "pruning.final_density": {
+            "low": 0.1, "high": 1.0, "when": {"pruning.schedule": ["app"]}
+        },
+        "pruning.rate": {"low": 0.1, "high": 0.5, "when": {"pruning.schedule": ["geometric"]}},
+    }  # fmt: skip
+    searched = search(space=space)
+    key = dataset_key(next(searched.corners()).data)
+    describer = TrialDescriber(searched, {key: load_dataset(key)})
+    infos = [describer.describe(trial, number=0) for trial in searched.corners()]
+    assert {info.tags["method"] for info in infos} == {"dense", "app", "geometric", "open_ended"}
+    (keys,) = {frozenset(info.hyperparameters) for info in infos}
+    assert {"seed", "training.lr", "pruning.final_density", "pruning.rate", "pruning.tau"} <= keys
+    assert all(math.isfinite(value) for info in infos for value in info.hyperparameters.values())
+
+
+def test_a_trial_says_which_data_it_learns_from_and_not_where_they_lie() -> None:
+    searched = study()
+    key = dataset_key(next(searched.corners()).data)
+    dataset = load_dataset(key)
+    info = TrialDescriber(searched, {key: dataset}).describe(next(searched.corners()), number=0)
+    assert info.dataset is not None
+    assert info.dataset.digest == dataset.digest() == load_dataset(key).digest()
+    changed = dataset.train_labels.copy()
+    changed[0] = (changed[0] + 1) % dataset.num_classes
+    assert dataclasses.replace(dataset, train_labels=changed).digest() != info.dataset.digest
+    assert "root" not in info.dataset.settings
