@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from study.commands.delivery import export
+from study.commands.overview import list_studies, status, ui
 from study.commands.planning import plan, plugins, validate
 from study.commands.recovery import check, extend
 from study.commands.replaying import replay
@@ -27,6 +28,8 @@ for _command in (
     extend,
     check,
     sync,
+    status,
+    ui,
     run,
     validate,
     plan,
@@ -35,6 +38,7 @@ for _command in (
     export,
 ):
     app.command()(_command)
+app.command("list")(list_studies)
 
 
 @app.callback(invoke_without_command=True)

@@ -45,7 +45,7 @@ def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
 
 def store_root(study: "StudyConfig | None", flag: Path | None) -> Path:
     """The folder of all studies: the flag's, the study's, or the default."""
-    from study.tune.store import DEFAULT_STORE
+    from study.tune.places import DEFAULT_STORE
 
     if flag is not None:
         return flag

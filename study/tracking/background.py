@@ -106,6 +106,11 @@ class BackgroundTracker:
         self._is_over = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def address(self) -> str:
+        """Where it is, without credentials."""
+        return self._tracker.address
+
     def has_study(self, name: str) -> bool:
         """Whether a study of this name was ever started here."""
         return self._tracker.has_study(name)

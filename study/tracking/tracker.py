@@ -17,6 +17,10 @@ class Tracker(Protocol):
     that a call lost in a crash is made up for by the next one and none is written twice.
     """
 
+    @property
+    def address(self) -> str:
+        """Where it is, without credentials."""
+
     def has_study(self, name: str) -> bool:
         """Whether a study of this name was ever started here."""
 
@@ -49,6 +53,8 @@ class Tracker(Protocol):
 
 class NullTracker:
     """Records nothing, for studies that are not tracked."""
+
+    address = "nowhere"
 
     def has_study(self, name: str) -> bool:  # noqa: ARG002  # the protocol's
         """Never."""
@@ -87,6 +93,8 @@ class RecordingTracker:
     Attributes:
         calls: Method name and arguments of every call, in order.
     """
+
+    address = "memory"
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[object, ...]]] = []

@@ -18,6 +18,7 @@ from study.pruning.schedules import SPARSITY_BASE
 from study.results import DatasetInfo, StudyInfo, TrialInfo
 from study.tracking import names
 from study.tune.provenance import git_commit
+from study.tune.titles import method_of, title_of
 
 Scalar = str | int | float | bool
 NOT_APPLICABLE = "none"
@@ -37,22 +38,12 @@ _ALWAYS_NUMERIC = (
 
 def title(trial: TrialConfig) -> str:
     """What a trial is, for people: ``app d=0.20 T=8 resnet20 seed=1``."""
-    pruning = trial.pruning
-    target = target_density(trial)
-    rate = getattr(pruning, "rate", None)
-    parts = [method(trial)]
-    if target is not None:
-        parts.append(f"d={target:.2g}")
-    elif rate is not None:
-        parts.append(f"rate={rate:.2g}")
-    parts += [f"T={trial.stream.num_megabatches}", trial.model.architecture, f"seed={trial.seed}"]
-    return " ".join(parts)
+    return title_of(trial.to_dict())
 
 
 def method(trial: TrialConfig) -> str:
     """The method's name in comparisons."""
-    compat = "+reference_compat" if trial.pruning.reference_compat else ""
-    return trial.pruning.schedule + compat
+    return method_of(trial.to_dict())
 
 
 def trial_yaml(study: StudyConfig, trial: TrialConfig) -> str:

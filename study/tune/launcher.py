@@ -62,7 +62,13 @@ def run_study(
         if fresh:
             folder.write_config(study)
         record = stack.enter_context(Record.open(folder.record_path))
-        record.begin_session(version=__version__)
+        record.begin_session(
+            version=__version__,
+            num_trials=num_trials(study),
+            shown=shown_metrics(study),
+            tracking=tracker.address,
+            experiment=study.tracking.experiment,
+        )
         if fresh:
             for sentence in warm_start(study, store, record):
                 console.print(sentence, markup=False, highlight=False, soft_wrap=True)

@@ -118,9 +118,9 @@ class Record:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def begin_session(self, *, version: str) -> None:
-        """A process begins, or goes on with, the study."""
-        self._append({"event": "session", "version": version})
+    def begin_session(self, **facts: Any) -> None:
+        """A process begins, or goes on with, the study; ``facts`` are for people."""
+        self._append({"event": "session", **facts})
 
     def add_trial(
         self, key: str, *, source: Source, chosen: Mapping[str, Any], config: Mapping[str, Any]

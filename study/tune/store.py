@@ -13,9 +13,10 @@ from study.config.study import NAME, StudyConfig, parse_study
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.registry import nearest
 from study.tune.errors import StudyError
+from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE
 from study.tune.record import Record
 
-DEFAULT_STORE = Path("app-studies")
+__all__ = ["DEFAULT_STORE", "StudyFolder", "StudyStore"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class StudyFolder:
     @property
     def record_path(self) -> Path:
         """The append-only record."""
-        return self.path / "record.jsonl"
+        return self.path / RECORD_FILE
 
     @property
     def config_path(self) -> Path:
@@ -93,7 +94,7 @@ class StudyFolder:
             StudyError: Another process runs the study.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.path / ".lock", timeout=0)
+        lock = filelock.FileLock(self.path / LOCK_FILE, timeout=0)
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -142,4 +143,4 @@ class StudyStore:
 
     def names(self) -> list[str]:
         """The studies there are, sorted."""
-        return sorted(p.parent.name for p in self.root.glob("*/record.jsonl"))
+        return sorted(p.parent.name for p in self.root.glob(f"*/{RECORD_FILE}"))

@@ -1,0 +1,151 @@
+"""Commands that look: which studies there are, how one stands, and MLflow's interface on it."""
+
+import collections
+import datetime
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from study.commands.options import DEFAULT_TRACKING_URI, Store, store_root
+from study.user_errors import printable
+
+if TYPE_CHECKING:
+    from study.tune.glance import StudyGlance
+
+NUM_BEST = 5
+
+
+def list_studies(store: Store = None) -> None:
+    """List the studies of a store: state, trials, best so far."""
+    from study.results import Outcome
+    from study.tune.glance import glance, study_names
+
+    root = store_root(None, store)
+    names = study_names(root)
+    if not names:
+        print(f"No study in {root.absolute()}.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("study", "state"):
+        table.add_column(title, no_wrap=True)
+    for title in ("ended", "failed"):
+        table.add_column(title, justify="right")
+    table.add_column("last recorded", no_wrap=True)
+    table.add_column("best so far")
+    for name in names:
+        study = glance(root, name)
+        ended = len(study.trials) - study.count(None)
+        table.add_row(
+            escape(name),
+            study.state,
+            f"{ended}/{study.num_trials or '?'}",
+            str(study.count(Outcome.ERROR)),
+            _when(study.last_at),
+            escape(_best(study)),
+        )
+    _console().print(table, soft_wrap=True)
+
+
+def status(
+    name: Annotated[str, typer.Argument(help="Name of a study.")], store: Store = None
+) -> None:
+    """Say how a study stands: progress, what runs, the best, what failed and why."""
+    from study.results import Outcome
+    from study.tune.glance import glance
+
+    study = glance(store_root(None, store), name)
+    console = _console()
+    ended = len(study.trials) - study.count(None)
+    counts = ", ".join(
+        f"{study.count(outcome)} {outcome.replace('_', ' ')}"
+        for outcome in Outcome
+        if study.count(outcome)
+    )
+    left = study.seconds_left
+    about = f"; about {_duration(left)} left" if left is not None else ""
+    said = [
+        f"{name} is {study.state}: {ended} of {study.num_trials or '?'} trials ended"
+        f"{f' ({counts})' if counts else ''}{about}",
+        f"last recorded {_when(study.last_at)}, worked on for {_duration(study.active_s)}",
+    ]
+    if study.tracking:
+        said.append(f"tracked at {study.tracking}, experiment {study.experiment}")
+    said += _trials(study)
+    reasons = collections.Counter(
+        trial.reason for trial in study.trials.values() if trial.outcome is Outcome.ERROR
+    )
+    said += [f"failed ({count}): {reason}" for reason, count in reasons.most_common()]
+    for line in said:
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def ui(
+    name: Annotated[str | None, typer.Argument(help="Name of a study; else any.")] = None,
+    store: Store = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="MLflow store; else the study's own, else MLFLOW_TRACKING_URI."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, help="Port on loopback; 0 for any.")] = 5000,
+) -> None:
+    """Open MLflow's interface on loopback, on a study's own store, until Ctrl-C."""
+    from study.tracking.interface import Interface
+    from study.tune.glance import glance
+
+    study = glance(store_root(None, store), name) if name else None
+    known = study.tracking if study and "***" not in study.tracking else ""
+    uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    with Interface.on(uri, port=port) as interface:
+        address = interface.link(study.experiment, study.name) if study else interface.address
+        print(f"MLflow: {address}", flush=True)
+        if interface.is_ours:
+            print("Ctrl-C ends it.", flush=True)
+            interface.wait()
+
+
+def _trials(study: "StudyGlance") -> list[str]:
+    said = [
+        f"{'now' if study.state == 'running' else 'cut off'}: {trial.title}, "
+        f"{trial.stream_fraction:.0%} of its stream"
+        for trial in study.trials.values()
+        if trial.outcome is None
+    ]
+    best = study.best_first()[:NUM_BEST]
+    for place, trial in enumerate(best, start=1):
+        values = ", ".join(
+            f"{name.replace('_', ' ')} {trial.metrics[name]:.4g}"
+            for name in study.shown
+            if name in trial.metrics
+        )
+        said.append(f"best {place}: {trial.title} (trial {trial.number}): {values}")
+    return said
+
+
+def _best(study: "StudyGlance") -> str:
+    best = study.best_first()
+    if not best:
+        return ""
+    name = study.shown[0]
+    return f"{name.replace('_', ' ')} {best[0].metrics[name]:.4g}: {best[0].title}"
+
+
+def _when(at: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _console() -> Console:
+    return Console()
+
+
+__all__ = ["list_studies", "status", "ui"]
