@@ -47,7 +47,7 @@ def list_studies(store: Store = None) -> None:
             _when(study.last_at),
             escape(_best(study)),
         )
-    _console().print(table, soft_wrap=True)
+    _console().print(table)
 
 
 def status(
@@ -145,7 +145,6 @@ def _duration(seconds: float) -> str:
 
 
 def _console() -> Console:
-    return Console()
-
-
-__all__ = ["list_studies", "status", "ui"]
+    console = Console()
+    # Whole lines for a program that reads them.
+    return console if console.is_terminal else Console(width=1000)
