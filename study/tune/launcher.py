@@ -15,6 +15,7 @@ from study.tune.local_ray import alive_nodes, local_ray
 from study.tune.naming import free_name, named_anew, newly_locked
 from study.tune.record import Record
 from study.tune.resources import trial_resources
+from study.tune.standing import num_trials, shown_metrics
 from study.tune.store import StudyStore
 from study.tune.study_run import StudyRun
 from study.tune.warm_start import check_earlier, warm_start
