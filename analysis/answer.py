@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from analysis import frames, summary
+from analysis.arms import listed, pairs
 from analysis.baseline import (
     DENSE,
     Match,
@@ -13,6 +14,7 @@ from analysis.baseline import (
     num_megabatches,
 )
 from analysis.comparison import SIZES, by_model, comparison, kept, who
+from analysis.contrast import told
 from analysis.wording import bounds, count, label, listing, percent, size
 from study.metrics import METRICS
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from analysis.runs import Runs
 
 _MAX_GROUPS = 6
+_MAX_METHODS = 3
 _DENSITIES = frozenset({"final_density", "density", "model_density", "effective_density"})
 _FRACTIONS = ("error", "error_rate", "accuracy", "density", "gap", "sparsity")
 
@@ -37,10 +40,11 @@ def answer(runs: "Runs") -> tuple[str, ...]:
 
     The smallest network as good as dense at equal T (both its service error and its final error
     not above the binomial interval of dense's), the best at a third and a tenth of the size, the
-    winner of a search for one objective or the means of a study without search, and how many
-    trials that rests on. The interval takes the n holdout examples as all there is behind a
-    service error; being a mean of error rates of those same examples it is known a little
-    better than that, so the interval is conservative.
+    winner of a search for one objective or the means of a small study without search, which
+    schedule is better where that can be told, and how many trials that rests on. The interval
+    takes the n holdout examples as all there is behind a service error; being a mean of error
+    rates of those same examples it is known a little better than that, so the interval is
+    conservative.
     """
     if runs.complete.empty:
         return (_unfinished(runs), *_failures(runs))
@@ -51,6 +55,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
         sentences += [model + sentence for sentence in comparison(group, by)]
     if not sentences:
         sentences += _best_served(runs, by)
+    sentences += _methods(runs, by)
     sentences += _without_baseline(runs, found, by)
     return (*sentences, _counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, by))
 
@@ -155,7 +160,10 @@ def _means(runs: "Runs", by: Measure) -> list[str]:
         for _, group in complete.groupby(summary.configurations(complete))
     ]
     said = []
-    for mean, group in sorted(groups, key=lambda pair: pair[0])[:_MAX_GROUPS]:
+    if len(groups) > _MAX_GROUPS:
+        return []
+    several = complete["architecture"].nunique() > 1
+    for mean, group in sorted(groups, key=lambda pair: pair[0]):
         interval = summary.mean_interval(group[by.service].tolist())
         seeds = (
             f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
@@ -163,12 +171,20 @@ def _means(runs: "Runs", by: Measure) -> list[str]:
             else " (one seed)"
         )
         first = group.iloc[0]
-        said.append(
-            f"{who(first, seed=False)}, {kept(first)}: {label(by.service)} {percent(mean)}{seeds}."
-        )
-    if len(groups) > _MAX_GROUPS:
-        said.append(f"{len(groups) - _MAX_GROUPS} more configurations are in the tables.")
+        model = f"{first['architecture']}: " if several else ""
+        what = f"{model}{who(first, seed=False)}, {kept(first)}"
+        said.append(f"{what}: {label(by.service)} {percent(mean)}{seeds}.")
     return said
+
+
+def _methods(runs: "Runs", by: Measure) -> list[str]:
+    """Which pruned schedule is better, where two were run at equal density with paired seeds."""
+    pooled = pairs(runs, by.service).pooled()
+    return [
+        told(comparison, p, by.service, family=len(pooled))
+        for comparison, p in listed(pooled)
+        if comparison.b != DENSE
+    ][:_MAX_METHODS]
 
 
 def _without_baseline(runs: "Runs", found: list[Match], by: Measure) -> list[str]:

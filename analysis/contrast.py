@@ -12,6 +12,8 @@ from analysis.tables import ends, fraction
 from analysis.wording import bounds, count, label, points, probability
 from study.metrics import METRICS
 
+_MAX_FOREST = 30
+
 
 def told(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
     """One comparison in a sentence; ``p`` is adjusted for the ``family`` of them."""
@@ -80,13 +82,19 @@ def verdict(comparison: Comparison, p: float, metric: str, *, family: int) -> st
 
 
 def differences(
-    title: str, listed: Sequence[tuple[Comparison, float]], metric: str
+    title: str,
+    comparisons: Sequence[tuple[Comparison, float]],
+    metric: str,
+    *,
+    limit: int | None = None,
 ) -> ReportTable:
-    """A row a comparison, with its p adjusted."""
+    """A row a comparison, with its p adjusted over all of them; the first ``limit`` are listed."""
+    if limit is not None and len(comparisons) > limit:
+        title += f", the first {limit} of {len(comparisons):,}"
     is_fraction = fraction(metric)
     unit = " (points)" if is_fraction else ""
     columns = [Column("a", "method"), Column("b", "against"), Column("density", "weights kept")]
-    several = any(c.architecture for c, _ in listed) or any(c.num_megabatches for c, _ in listed)
+    several = any(c.architecture or c.num_megabatches for c, _ in comparisons)
     if several:
         columns += [Column("architecture", "architecture")]
         columns += [Column("stream.num_megabatches", "T", "integer")]
@@ -102,14 +110,14 @@ def differences(
         Column("better", "better"),
     ]
     rows = []
-    for comparison, p in listed:
+    for comparison, p in comparisons[:limit]:
         result = comparison.result
         row: list[Value] = [comparison.a, comparison.b, comparison.density or "equal"]
         if several:
             row += [comparison.architecture or "several", comparison.num_megabatches]
         row += [result.num_pairs, result.num_strata, result.estimate, ends(result.interval)]
         row += [result.lower, result.standardised, result.p, p]
-        row.append(verdict(comparison, p, metric, family=len(listed)))
+        row.append(verdict(comparison, p, metric, family=len(comparisons)))
         rows.append(tuple(row))
     return ReportTable(title, tuple(columns), tuple(rows))
 
@@ -118,6 +126,7 @@ def forest(
     name: str, pooled: Sequence[Comparison], single: Sequence[Comparison], metric: str
 ) -> Figure:
     """Each comparison a row: its difference with the interval, grey points for configurations."""
+    pooled = pooled[:_MAX_FOREST]
     by_model = all(c.architecture for c in pooled)
 
     def key(c: Comparison) -> tuple[str, ...]:
@@ -176,6 +185,6 @@ def _hover(c: Comparison, metric: str) -> str:
         text for text in (c.density and f"{c.density} of the weights", c.architecture) if text
     ]
     lines += [f"T = {c.num_megabatches}"] if c.num_megabatches else []
-    estimate = signed(c.result.estimate, metric, c.result.interval)
+    estimate = signed(c.result.estimate, metric)
     lines.append(f"{estimate}, {count(c.result.num_pairs, 'pair')}")
     return "\n".join(lines)

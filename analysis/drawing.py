@@ -37,6 +37,7 @@ _DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 _PANEL_HEIGHT = 300
 _WHOLE_HEIGHT = 460
 _LABEL_HEIGHT = 34
+_LEGEND_BELOW = 72
 
 
 def colour(method: str, theme: Theme) -> str:
@@ -220,17 +221,24 @@ def _layout(figure: Figure, theme: Theme) -> dict[str, Any]:
     panels = len(figure.panels)
     height = _WHOLE_HEIGHT if panels == 1 else _PANEL_HEIGHT * panels
     if labels := max(len(panel.y.labels) for panel in figure.panels):
-        height = _LABEL_HEIGHT * labels + 140
+        height = _LABEL_HEIGHT * labels + 170
     layout: dict[str, Any] = {
         "height": height,
         "margin": {"l": 64, "r": 16, "t": 16, "b": 48},
         "paper_bgcolor": theme.ground,
         "plot_bgcolor": theme.ground,
         "font": {"color": theme.ink, "size": 13, "family": "system-ui, sans-serif"},
-        "legend": {"orientation": "h", "y": -0.2 if panels == 1 else -0.13, "x": 0},
+        # Below the title of the x axis, whatever the height.
+        "legend": {"orientation": "h", "y": -_LEGEND_BELOW / (height - 64), "x": 0},
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
-        "xaxis": {**_axis(figure.x, theme), "anchor": _axis_name("y", panels)},
+        "xaxis": {
+            **_axis(figure.x, theme),
+            "anchor": _axis_name("y", panels),
+            # Differences are read from where there is none.
+            "zeroline": bool(labels),
+            "zerolinecolor": theme.ink,
+        },
     }
     gap = 0.08 if panels > 1 else 0.0
     share = (1 - gap * (panels - 1)) / panels

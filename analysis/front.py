@@ -82,7 +82,7 @@ def front_figure(
     stripe = _bands(runs, by) if upright == by.service else ()
     return Figure(
         name=f"pareto-{across.replace('_', '-')}",
-        title=f"{label(across).capitalize()} against {label(upright)}",
+        title=f"{label(across)[0].upper()}{label(across)[1:]} against {label(upright)}",
         caption=(
             f"Each point is a trial. The ringed ones are the front of "
             f"{listing([label(name) for name in metrics])}; colour is the pruning schedule, shape "

@@ -113,6 +113,10 @@ def load(study: str, *, tracking_uri: str) -> Runs:
             f"The study was recorded under schema version {facts.schema_version}, this report "
             f"reads version {names.SCHEMA_VERSION}: what was called otherwise is missing here."
         )
+    if strangers := store.num_strangers(parent.experiment_id):
+        notes.append(
+            f"{strangers:,} run(s) in the same experiment are of no study and are left out."
+        )
     runs = _closed(_one_per_key(store.trials(study), notes), facts, notes)
     trials = frames.trials_frame(runs)
     if runs and trials[T].isna().any():

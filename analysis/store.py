@@ -38,6 +38,7 @@ class RunRecord:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    experiment_id: str = ""
 
 
 class Store:
@@ -74,6 +75,16 @@ class Store:
         if study.isprintable() and not _UNQUOTABLE & set(study):
             condition += f" and tags.`{names.TAG_STUDY}` = '{study}'"
         return [run for run in self._search(condition) if run.tags.get(names.TAG_STUDY) == study]
+
+    def num_strangers(self, experiment_id: str) -> int:
+        """How many runs of an experiment were not written by this program; 1,000 at most."""
+        from mlflow.exceptions import MlflowException
+
+        nobody = f"tags.`{names.TAG_KIND}` IS NULL"
+        try:
+            return len(self._client.search_runs([experiment_id], nobody, max_results=_PAGE))
+        except MlflowException:  # a server too old to be asked for what is not there
+            return 0
 
     def table(self, run_id: str, artifact: str) -> "pd.DataFrame | None":
         """The Parquet ``artifact`` of a run, or None where it has none that can be read."""
@@ -133,6 +144,7 @@ def _record(run: "Run") -> RunRecord:
         tags=dict(run.data.tags),
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
+        experiment_id=run.info.experiment_id,
     )
 
 

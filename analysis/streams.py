@@ -1,12 +1,12 @@
 """Configurations along the stream: means and intervals over seeds after each megabatch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis import summary
 from analysis.arms import arms
-from analysis.baseline import DENSE, Measure, as_good, matches
+from analysis.baseline import DENSE, Match, Measure
 from analysis.frames import KEY, STEP, T
 from analysis.wording import count, size
 
@@ -65,7 +65,9 @@ class Stream:
         return max(point.mean for point in self.points["error"].values())
 
 
-def streams(runs: "Runs", by: Measure, group: "pd.DataFrame") -> list[Stream]:
+def streams(
+    runs: "Runs", by: Measure, group: "pd.DataFrame", good: Sequence[Match]
+) -> list[Stream]:
     """One configuration of each method, dense first, then those that served best.
 
     Of a method's configurations it is the one nearest in size to the smallest network as good as
@@ -75,9 +77,10 @@ def streams(runs: "Runs", by: Measure, group: "pd.DataFrame") -> list[Stream]:
         runs: The study.
         by: What it is judged by.
         group: Finished trials of one architecture and T.
+        good: The pruned trials of the study that are as good as dense.
     """
     named = arms(runs.complete)[group.index]
-    target = _target(runs, by, group)
+    target = _target(by, group, good)
     number = summary.configurations(group)
     made = []
     for arm, trials in group.groupby(named):
@@ -93,16 +96,12 @@ def streams(runs: "Runs", by: Measure, group: "pd.DataFrame") -> list[Stream]:
     return made[:_MAX_LINES]
 
 
-def _target(runs: "Runs", by: Measure, group: "pd.DataFrame") -> float:
+def _target(by: Measure, group: "pd.DataFrame", good: Sequence[Match]) -> float:
     pruned = group[group["method"] != DENSE]
     here = set(pruned[KEY])
-    good = [
-        float(m.trial["density"])
-        for m in matches(runs, by)
-        if m.trial[KEY] in here and as_good(m, by)
-    ]
-    if good:
-        return min(good)
+    sizes = [float(m.trial["density"]) for m in good if m.trial[KEY] in here]
+    if sizes:
+        return min(sizes)
     best = summary.best(pruned, by.service)
     return 1.0 if best is None else float(best["density"])
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.baseline import DENSE, measure
+from analysis.baseline import DENSE, as_good, matches, measure
 from analysis.comparison import uncounted
 from analysis.curve_figure import figure, values_table
 from analysis.figure import Figure
@@ -45,8 +45,9 @@ class CurvesReport(Report):
         # Those that served best come first; those shown are then in order.
         best = candidates.groupby(places)[by.service].min().sort_values(na_position="last")
         shown = sorted(best.index[: self.limit])
+        good = [match for match in matches(runs, by) if as_good(match, by)]
         drawn = [
-            streams(runs, by, group)
+            streams(runs, by, group, good)
             for place, group in candidates.groupby(places)
             if place in shown
         ]

@@ -1,7 +1,7 @@
 """What the number of megabatches buys."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis import summary
@@ -35,6 +35,10 @@ class MegabatchesReport(Report):
 
     position: ClassVar[int] = 30
 
+    limit: int = field(
+        default=100, metadata={"help": "How many rows at most in the table of configurations."}
+    )
+
     def build(self, runs: "Runs") -> ReportSection:
         """From one T to the next, each configuration at each T, and turns of the gap."""
         by = measure(runs)
@@ -55,7 +59,11 @@ class MegabatchesReport(Report):
                 *uncounted(runs),
             ),
             figures=(length_figure(found, by),),
-            tables=(_each(found, by), *((_steps_table(made),) if made else ()), *gap[1]),
+            tables=(
+                _each(found, by, self.limit),
+                *((_steps_table(made),) if made else ()),
+                *gap[1],
+            ),
         )
 
 
@@ -96,7 +104,7 @@ def _step_said(step: Step, metric: str, family: int) -> str:
     )
 
 
-def _each(found: Sequence[AtLength], by: Measure) -> ReportTable:
+def _each(found: Sequence[AtLength], by: Measure, limit: int) -> ReportTable:
     prefix = "test_" if by.split == "test" else ""
     names = [by.service, f"{prefix}anytime_error", by.final, f"{prefix}mean_error", GAP]
     columns = [Column("arm", "method"), Column("architecture", "architecture")]
@@ -106,7 +114,7 @@ def _each(found: Sequence[AtLength], by: Measure) -> ReportTable:
         columns += measured(name)
     columns += [Column(name, label(name), "number") for name in _COSTS]
     rows = []
-    for at in found:
+    for at in found[:limit]:
         first = at.trials.iloc[0]
         row: list[Value] = [at.arm, cell(first["architecture"]), cell(first["density"])]
         row += [at.t, len(at.trials)]
@@ -117,6 +125,8 @@ def _each(found: Sequence[AtLength], by: Measure) -> ReportTable:
         row += [cell(at.trials[name].mean()) for name in _COSTS]
         rows.append(tuple(row))
     title = "Each configuration at each T"
+    if len(found) > limit:
+        title += f", the first {limit} of {len(found):,}"
     return ReportTable(title, tuple(columns), tuple(rows), folded=len(rows) > _MAX_ROWS)
 
 

@@ -40,6 +40,10 @@ class MethodsReport(Report):
         },
     )
 
+    limit: int = field(
+        default=100, metadata={"help": "How many rows at most in the tables of configurations."}
+    )
+
     def build(self, runs: "Runs") -> ReportSection:
         """What is separable, the differences with intervals, and means over seeds."""
         by = measure(runs)
@@ -48,14 +52,14 @@ class MethodsReport(Report):
         metric = shown[0]
         found = pairs(runs, metric)
         pooled = sorted(listed(found.pooled()), key=_order)
-        single = list(listed(found.in_each_setting()))
+        single = sorted(listed(found.in_each_setting()), key=lambda pair: pair[0].result.p)
         tables = []
         if pooled:
             tables.append(differences("Differences", pooled, metric))
             if len(single) > len(pooled):
-                each = differences("In each configuration", single, metric)
+                each = differences("In each configuration", single, metric, limit=self.limit)
                 tables.append(replace(each, folded=len(single) > _MAX_ROWS))
-        seeds = _over_seeds(runs, shown)
+        seeds = _over_seeds(runs, shown, self.limit)
         figure = forest("methods", [c for c, _ in pooled], [c for c, _ in single], metric)
         return ReportSection(
             TITLE,
@@ -117,8 +121,8 @@ def _left_out(found: Pairs) -> list[str]:
     return said
 
 
-def _over_seeds(runs: "Runs", metrics: Sequence[str]) -> tuple[ReportTable, ...]:
-    """Interquartile means of every configuration that finished with several seeds."""
+def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[ReportTable, ...]:
+    """Interquartile means of the configurations that finished with several seeds."""
     trials = runs.complete
     groups = [
         group for _, group in trials.groupby(summary.configurations(trials)) if len(group) > 1
@@ -132,8 +136,10 @@ def _over_seeds(runs: "Runs", metrics: Sequence[str]) -> tuple[ReportTable, ...]
     for name in shown:
         columns += measured(name)
     named = arms(trials)
-    rows = tuple(_row(group, named, shown) for group in groups)
+    rows = tuple(_row(group, named, shown) for group in groups[:limit])
     title = "Each configuration over its seeds"
+    if len(groups) > limit:
+        title += f", the first {limit} of {len(groups)}"
     return (ReportTable(title, tuple(columns), rows, folded=len(rows) > _MAX_ROWS),)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analysis.statistics.resampling import Strata, interquartile_mean, stratified_interval
@@ -15,44 +16,61 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """What the differences a − b within pairs say.
+    """What the differences a − b within pairs say; what takes time is computed when asked for.
+
+    Pairs count as independent of each other, also where two configurations share a seed.
 
     Attributes:
-        num_pairs: Pairs in all.
-        num_strata: Configurations that they come from.
-        estimate: Interquartile mean of the differences.
-        interval: Its stratified bootstrap interval; None for a single pair.
-        p: Of the two-sided Wilcoxon signed-rank test.
-        lower: Share of pairs in which a is lower, ties counting half: the probability that a
-            pair has a lower a.
-        standardised: Mean difference over the standard deviation of the differences (d_z); None
-            where they have none.
+        strata: The differences, by configuration; at least one.
     """
 
-    num_pairs: int
-    num_strata: int
-    estimate: float
-    interval: "Interval | None"
-    p: float
-    lower: float
-    standardised: float | None
+    strata: tuple[tuple[float, ...], ...]
+
+    @cached_property
+    def values(self) -> list[float]:
+        """The differences of all pairs."""
+        return [value for stratum in self.strata for value in stratum]
+
+    @property
+    def num_pairs(self) -> int:
+        """Pairs in all."""
+        return len(self.values)
+
+    @property
+    def num_strata(self) -> int:
+        """Configurations that they come from."""
+        return len(self.strata)
+
+    @cached_property
+    def estimate(self) -> float:
+        """Interquartile mean of the differences."""
+        return interquartile_mean(self.values)
+
+    @cached_property
+    def interval(self) -> "Interval | None":
+        """Its stratified bootstrap interval; None for a single pair."""
+        return stratified_interval(self.strata)
+
+    @cached_property
+    def p(self) -> float:
+        """Of the two-sided Wilcoxon signed-rank test."""
+        return signed_rank_p(self.values)
+
+    @property
+    def lower(self) -> float:
+        """The probability that a pair has a lower a: the share that has, ties counting half."""
+        below = sum(1.0 if v < 0 else 0.5 if v == 0 else 0.0 for v in self.values)
+        return below / self.num_pairs
+
+    @property
+    def standardised(self) -> float | None:
+        """Mean difference over the standard deviation (d_z); None where there is none."""
+        return standardised(self.values)
 
 
 def paired_difference(strata: Strata) -> PairedDifference:
-    """The differences of all pairs, by configuration; at least one pair.
-
-    Pairs count as independent of each other, also where two configurations share a seed.
-    """
-    values = [value for stratum in strata for value in stratum]
-    return PairedDifference(
-        num_pairs=len(values),
-        num_strata=len(strata),
-        estimate=interquartile_mean(values),
-        interval=stratified_interval(strata),
-        p=signed_rank_p(values),
-        lower=sum(1.0 if v < 0 else 0.5 if v == 0 else 0.0 for v in values) / len(values),
-        standardised=standardised(values),
-    )
+    """The differences of all pairs, by configuration."""
+    return PairedDifference(tuple(tuple(stratum) for stratum in strata))
 
 
 def signed_rank_p(differences: Sequence[float]) -> float:
