@@ -87,9 +87,11 @@ class Baselines:
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[by.service].notna() & dense[by.final].notna()]
         # The hardest to match come first.
-        self._dense: dict[tuple[str, ...], list[pd.Series]] = {}
+        self._dense: dict[tuple[str, ...], list[tuple[float, str, pd.Series]]] = {}
         for _, trial in dense.sort_values([by.service, "number"]).iterrows():
-            self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
+            # Samples and seed stand by themselves: a Series is slow to ask, and asked often.
+            entry = (float(trial["samples_seen"]), str(trial["seed"]), trial)
+            self._dense.setdefault(self._settings[trial[KEY]], []).append(entry)
 
     def of(self, trial: "pd.Series") -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
@@ -98,16 +100,15 @@ class Baselines:
         several it is the one with the trial's own seed, and of those the one with the lowest
         service error.
         """
-        seen = trial["samples_seen"]
+        seen, seed = float(trial["samples_seen"]), str(trial["seed"])
         same = [
-            dense
-            for dense in self._dense.get(self._settings[trial[KEY]], [])
-            if not abs(dense["samples_seen"] - seen) > EQUAL_SAMPLES * seen
+            (own_seed, dense)
+            for samples, own_seed, dense in self._dense.get(self._settings[trial[KEY]], [])
+            if not abs(samples - seen) > EQUAL_SAMPLES * seen
         ]
         if not same:
             return None
-        own_seed = [dense for dense in same if str(dense["seed"]) == str(trial["seed"])]
-        chosen = (own_seed or same)[0]
+        chosen = next((dense for own_seed, dense in same if own_seed == seed), same[0][1])
         service = self._by.interval(chosen[self._by.service])
         final = self._by.interval(chosen[self._by.final])
         return None if service is None or final is None else Baseline(chosen, service, final)

@@ -58,7 +58,7 @@ def front_figure(
             name=name,
             x=tuple(x[part.index]),
             y=tuple(y[part.index]),
-            hover=tuple(hover(trial, by, params) for _, trial in part.iterrows()),
+            hover=tuple(hover(trial, by, params) for trial in part.to_dict("records")),
             method=method,
             symbol=symbol,
             ringed=bool(method),

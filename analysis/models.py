@@ -43,20 +43,25 @@ def configurations(runs: "Runs", metric: str) -> list[Configuration]:
         return []
     named = arms(trials)
     number = summary.configurations(trials, without=_OF_THE_MODEL)
-    found = []
-    for _, group in trials.groupby(number):
-        own = {str(name): part for name, part in group.groupby("architecture", sort=True)}
-        t = group[T].iloc[0]
-        found.append(
-            Configuration(
-                arm=str(named[group.index[0]]),
-                num_megabatches=int(t) if t == t and t is not None else None,
-                density=float(group["density"].iloc[0]),
-                trials=own,
-                means={
-                    name: interquartile_mean([float(value) for value in part[metric]])
-                    for name, part in own.items()
-                },
-            )
-        )
-    return found
+    parts: dict[int, dict[str, pd.DataFrame]] = {}
+    for _, part in trials.groupby([number, "architecture"], sort=True):
+        place = part.index[0]
+        parts.setdefault(int(number[place]), {})[str(part["architecture"].iloc[0])] = part
+    return [_configuration(own, named, metric) for own in parts.values()]
+
+
+def _configuration(
+    own: "dict[str, pd.DataFrame]", named: "pd.Series", metric: str
+) -> Configuration:
+    first = next(iter(own.values()))
+    t = first[T].iloc[0]
+    return Configuration(
+        arm=str(named[first.index[0]]),
+        num_megabatches=int(t) if t == t and t is not None else None,
+        density=float(first["density"].iloc[0]),
+        trials=own,
+        means={
+            name: interquartile_mean([float(value) for value in part[metric]])
+            for name, part in own.items()
+        },
+    )

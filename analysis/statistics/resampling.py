@@ -20,6 +20,8 @@ def interquartile_mean(values: Sequence[float]) -> float:
     """The mean without the ⌊n/4⌋ lowest and highest of n values; of fewer than four, the mean."""
     from scipy.stats import trim_mean
 
+    if len(values) < 4:
+        return math.fsum(values) / len(values)
     return float(trim_mean(list(values), _TRIMMED))
 
 

@@ -51,7 +51,8 @@ def largest_turn(curves: Sequence[Sequence[float]]) -> Turn | None:
     Where a seed's curve is taken to turn, and whether up or down, is chosen by the mean of the
     *other* seeds, so that the choice does not make the changes that are then tested. A turn is
     there if both changes are: p is the larger of two one-sided t tests over seeds
-    (an intersection-union test, which needs no further correction).
+    (an intersection-union test, which needs no further correction). Where a curve rises and stays
+    level, it was measured to err in 5 to 7 of 100 draws at 5 % (``benchmarks/coverage.py``).
 
     Args:
         curves: A curve a seed, all of one length.
@@ -66,9 +67,9 @@ def largest_turn(curves: Sequence[Sequence[float]]) -> Turn | None:
     values = np.asarray(curves, dtype=float)
     sign, _ = _turn_of(values.mean(axis=0))
     before, after = [], []
-    for seed, curve in enumerate(values):
-        others = np.delete(values, seed, axis=0).mean(axis=0)
-        side, step = _turn_of(others)
+    total = values.sum(axis=0)
+    for curve in values:
+        side, step = _turn_of((total - curve) / (len(values) - 1))
         before.append(side * float(curve[step] - curve[0]))
         after.append(side * float(curve[step] - curve[-1]))
     positions = [float(np.argmax(sign * curve[1:-1])) + 2 for curve in values]
