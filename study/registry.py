@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import importlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -25,11 +26,19 @@ class Registry(Generic[T]):
 
     Args:
         kind: What its members are called in messages, e.g. ``"criterion"``.
+        later: A module of ours that registers more of them and takes long to import; imported
+            when a name is asked for that is not known without it, or when all of them are.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, later: str | None = None) -> None:
         self.kind = kind
         self._classes: dict[str, type[T]] = {}
+        self._later = later
+
+    def _complete(self) -> None:
+        if self._later is not None:
+            importlib.import_module(self._later)
+            self._later = None
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Class decorator that registers a frozen dataclass under ``name``.
@@ -51,6 +60,8 @@ class Registry(Generic[T]):
                 raise ValueError(
                     f"{self.kind} {name!r}: {cls.__name__} must be a frozen dataclass"
                 )
+            if cls.__module__.partition(".")[0] != __name__.partition(".")[0]:
+                self._complete()  # a user's class must not take a name of ours
             taken = self._classes.get(name)
             if taken is not None and (taken.__module__, taken.__qualname__) != (
                 cls.__module__,
@@ -72,6 +83,8 @@ class Registry(Generic[T]):
             UnknownPluginError: With the known names and the nearest match.
         """
         try:
+            if name not in self._classes:
+                self._complete()
             return self._classes[name]
         except (KeyError, TypeError):
             guess = nearest(name, self.names())
@@ -83,9 +96,12 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All registered names, sorted."""
+        self._complete()
         return sorted(self._classes)
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._classes:
+            self._complete()
         return name in self._classes
 
     def __iter__(self) -> Iterator[str]:

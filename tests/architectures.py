@@ -6,7 +6,7 @@ from _pytest.mark import ParameterSet
 from torch import nn
 from torchvision import models
 
-from study.models import cifar_resnet, convnet, mlp, torchvision_models  # noqa: F401  # register
+from study.models import cifar_resnet, convnet, mlp  # noqa: F401  # register
 from study.models.architecture import ARCHITECTURES, Architecture
 
 _LARGEST_QUICK = 2_300_000

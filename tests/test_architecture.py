@@ -41,8 +41,9 @@ LAYERS: dict[str, Layer] = {
     "study.data.decoding": layer(BASE, "numpy PIL"),
     "study.data.class_map": layer(BASE, "yaml"),
     "study.data.digits": layer(BASE, "numpy sklearn"),
-    "study.models": layer(BASE, "torch torchvision"),
-    "study.pruning": layer(BASE, "torch torchvision"),
+    "study.models": layer(BASE, "torch"),
+    "study.models.of_torchvision": layer(BASE, "torch torchvision"),
+    "study.pruning": layer(BASE, "torch"),
     "study.plugins": layer(PLUGGED),
     "study.training": layer(BASE | PLUGGED, "torch numpy"),
     "study.config": layer(BASE | PLUGGED | {"study.plugins"}, "pydantic yaml"),
@@ -256,6 +257,20 @@ def test_a_trial_trains_where_ray_mlflow_and_optuna_cannot_be_imported() -> None
     done = run_python(program)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "0.50"
+
+
+def test_torchvision_is_imported_by_none_but_those_that_use_it() -> None:
+    # It takes longer than torch itself, in each process of a study.
+    program = f"BLOCKED = {{'torchvision'}}{BLOCK}" + (
+        "import study.tune.preload\n"
+        "from study.config.loading import load_study\n"
+        "from study.checks import load_and_check\n"
+        "from pathlib import Path\n"
+        "study = load_study(Path('search_spaces/quickstart.yaml'))\n"
+        "load_and_check({trial.key(): trial for trial in study.corners()})\n"
+    )
+    done = run_python(program)
+    assert done.returncode == 0, done.stderr
 
 
 def test_reports_are_read_where_torch_and_ray_cannot_be_imported() -> None:

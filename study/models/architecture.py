@@ -27,4 +27,6 @@ class Architecture(ABC):
         """
 
 
-ARCHITECTURES: Registry[Architecture] = Registry("architecture")
+ARCHITECTURES: Registry[Architecture] = Registry(
+    "architecture", later="study.models.of_torchvision.networks"
+)

@@ -18,7 +18,6 @@ from torch.nn.modules.pooling import (
     _AvgPoolNd,
     _MaxPoolNd,
 )
-from torchvision.ops import stochastic_depth
 
 from study.pruning.channel_links import Link, NotUnderstoodError, Placed, Repeat, Same
 
@@ -82,8 +81,8 @@ _SAME_FUNCTIONS: tuple[Callable[..., object], ...] = (
     functional.max_pool2d,
     functional.adaptive_avg_pool2d,
     functional.adaptive_max_pool2d,
-    stochastic_depth,
 )
+_STOCHASTIC_DEPTH = ("torchvision.ops.stochastic_depth", "stochastic_depth")
 _SAME_METHODS = (
     "add",
     "add_",
@@ -123,7 +122,7 @@ def call_links(node: fx.Node, inputs: Inputs, shape: Shape) -> list[tuple[fx.Nod
         NotUnderstoodError: It is not known what it does to channels.
     """
     target = node.target
-    if target in _SAME_FUNCTIONS or (node.op == "call_method" and target in _SAME_METHODS):
+    if _leaves_channels(node):
         return [(argument, Same()) for argument in inputs]
     if target in _CONCATENATIONS:
         return _concatenation(node, inputs, shape)
@@ -132,6 +131,16 @@ def call_links(node: fx.Node, inputs: Inputs, shape: Shape) -> list[tuple[fx.Nod
         raise NotUnderstoodError(str(target))
     ((argument, argument_shape),) = inputs.items()
     return [(argument, rule(node, argument_shape, shape))]
+
+
+def _leaves_channels(node: fx.Node) -> bool:
+    target = node.target
+    if node.op == "call_method":
+        return target in _SAME_METHODS
+    # torchvision's is known by its place: to import it would take seconds, for nothing where no
+    # network is torchvision's.
+    place = getattr(target, "__module__", None), getattr(target, "__name__", None)
+    return target in _SAME_FUNCTIONS or place == _STOCHASTIC_DEPTH
 
 
 def _reshaping(argument: Shape, result: Shape) -> Link:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from study.models import cifar_resnet, convnet, mlp, torchvision_models  # noqa: F401  # register
+from study.models import cifar_resnet, convnet, mlp  # noqa: F401  # register
 from study.models.architecture import ARCHITECTURES
 from tests.architectures import built, cases, smallest_side
 

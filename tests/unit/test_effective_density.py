@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from study.models import torchvision_models  # noqa: F401  # registers resnet18 and others
 from study.models.architecture import ARCHITECTURES
 from study.models.cifar_resnet import ResNet20
 from study.models.convnet import Convnet

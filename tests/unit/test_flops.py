@@ -5,7 +5,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from study.models import torchvision_models  # noqa: F401  # registers resnet18 and others
 from study.models.architecture import ARCHITECTURES
 from study.models.cifar_resnet import ResNet20
 from study.models.flops import (

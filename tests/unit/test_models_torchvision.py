@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torchvision import models
 
-from study.models import torchvision_models
 from study.models.architecture import ARCHITECTURES
+from study.models.of_torchvision import networks
 
 NAMED_BY_THE_PAPER = {
     "resnet18": 11173962,
@@ -82,7 +82,7 @@ def test_every_classifier_of_torchvision_is_registered_under_its_own_class() -> 
     assert set(names) <= set(ARCHITECTURES)
     assert len({ARCHITECTURES.get(name) for name in names}) == len(names)
     assert all(
-        getattr(torchvision_models, ARCHITECTURES.get(name).__name__) is ARCHITECTURES.get(name)
+        getattr(networks, ARCHITECTURES.get(name).__name__) is ARCHITECTURES.get(name)
         for name in names
     )
 

@@ -14,8 +14,8 @@ from torch import nn
 from torchvision import models
 
 from study.models.architecture import ARCHITECTURES, Architecture
+from study.models.of_torchvision.small_stems import SMALL_IMAGE_CONSTRUCTORS, Request, as_published
 from study.models.shapes import check_image_shape, unsuitable_images
-from study.models.small_stems import SMALL_IMAGE_CONSTRUCTORS, Request, as_published
 
 _LARGEST_SMALL_SIDE = 64
 
