@@ -9,11 +9,14 @@ import typer
 from benchmarks.table import Figure, show, write
 from study.plugins import load_builtin_plugins
 
-SUITES = ("training", "scoring")
+SUITES = ("training", "scoring", "orchestration", "memory", "tracking", "reports")
 
 
 def main(
     suites: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SUITES)}.")] = None,
+    full: Annotated[
+        bool, typer.Option(help="The published sizes, which take about an hour.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("benchmarks/out.json"),
 ) -> None:
     """Measure, print a table of figures, and leave it as JSON."""
@@ -23,7 +26,7 @@ def main(
     load_builtin_plugins()
     figures: list[Figure] = []
     for suite in suites or SUITES:
-        found = importlib.import_module(f"benchmarks.{suite}").measure()
+        found = importlib.import_module(f"benchmarks.{suite}").measure(full=full)
         show(found)
         figures += found
     write(figures, out)

@@ -1,0 +1,140 @@
+"""What one more trial at once takes: is the data set there twice?
+
+Private pages (USS) and proportional shares (PSS) of the processes of a real study, from
+``/proc/PID/smaps_rollup``, on a data set of the size of CIFAR-10's and on a small one.
+"""
+
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.studies import started, study_of
+from benchmarks.table import Figure
+from benchmarks.training import images_of
+
+SUITE = "memory"
+NUM_IMAGES = 50_000
+NUM_FEW = 500
+TRIAL_SAMPLES = 300_000
+SAMPLED_EVERY_S = 0.2
+MB = 1e6
+
+
+@dataclass
+class Peak:
+    """The most that a study took, bytes.
+
+    Attributes:
+        pss: Of all its processes at one moment, pages in common shared out among them.
+        uss: By process id, of those that train: what no other process has.
+    """
+
+    pss: int
+    uss: dict[int, int]
+
+
+def measure(*, full: bool = False) -> list[Figure]:
+    """All figures of this suite; ``full`` changes nothing."""
+    del full
+    alone = peak_of(num_images=NUM_IMAGES, num_trials=1)
+    both = peak_of(num_images=NUM_IMAGES, num_trials=2)
+    few = peak_of(num_images=NUM_FEW, num_trials=2)
+    one_copy = images_of(NUM_IMAGES)[0].nbytes / MB
+    private = statistics.median(both.uss.values()) / MB
+    of_data = private - statistics.median(few.uss.values()) / MB
+    added = (both.pss - alone.pss) / MB
+    return [
+        Figure(SUITE, "the data set", one_copy, "MB"),
+        Figure(SUITE, "a trial's process, private", private, "MB"),
+        Figure(SUITE, "of it because of the data", of_data, "MB", f"< {one_copy / 4:.0f}"),
+        Figure(SUITE, "study of 2 at once − of 1", added, "MB", f"< {one_copy:.0f}"),
+    ]
+
+
+def peak_of(*, num_images: int, num_trials: int) -> Peak:
+    """The peak of a study of ``num_trials`` at once.
+
+    Raises:
+        RuntimeError: Not as many processes were seen to train.
+    """
+    with tempfile.TemporaryDirectory(prefix="app-study-bench-") as name:
+        folder = Path(name)
+        images, labels = images_of(num_images)
+        np.savez(folder / "images.npz", images=images, labels=labels)
+        study = study_of(
+            {
+                "data.dataset": "arrays",
+                "data.path": str(folder / "images.npz"),
+                "model.architecture": "mlp",
+                "model.hidden_sizes": [16],
+                "pruning.schedule": "app",
+                "pruning.criterion": "magnitude",
+                "pruning.final_density": 0.5,
+                "stream.num_megabatches": 2,
+                "training.total_samples": TRIAL_SAMPLES,
+                "training.batch_size": 128,
+            },
+            num_trials=num_trials,
+            max_concurrent=num_trials,
+        )
+        with started(study, folder) as process:
+            peak = _watch(process)
+    if len(peak.uss) != num_trials:
+        raise RuntimeError(f"{len(peak.uss)} processes were seen to train, not {num_trials}")
+    return peak
+
+
+def _watch(process: subprocess.Popen[bytes]) -> Peak:
+    peak = Peak(0, {})
+    while process.poll() is None:
+        total, is_training = 0, False
+        for pid in _with_descendants(process.pid):
+            pss, uss = _memory(pid)
+            total += pss
+            if _trains(pid):
+                is_training = True
+                peak.uss[pid] = max(peak.uss.get(pid, 0), uss)
+        # Before and after, the driver reads data and draws the report.
+        if is_training:
+            peak.pss = max(peak.pss, total)
+        time.sleep(SAMPLED_EVERY_S)
+    return peak
+
+
+def _with_descendants(root: int) -> set[int]:
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        text = _read(stat)
+        if text:
+            parents[int(stat.parent.name)] = int(text.rpartition(")")[2].split()[1])
+    found, new = {root}, {root}
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def _memory(pid: int) -> tuple[int, int]:
+    """PSS and USS in bytes; 0 for a process that has just ended."""
+    lines = _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()[1:]
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    private = kilobytes.get("Private_Clean", 0) + kilobytes.get("Private_Dirty", 0)
+    return 1024 * kilobytes.get("Pss", 0), 1024 * private
+
+
+def _trains(pid: int) -> bool:
+    # Ray names a worker's process after what it does: ray::Trainable.step() while it trains.
+    title = _read(Path(f"/proc/{pid}/cmdline"))
+    return title.startswith("ray::") and "Trainable" in title
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has just ended
+        return ""
