@@ -6,8 +6,8 @@ from statistics import NormalDist
 from study.config.trial import flatten
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, INPUT, OUTPUT
+from study.export.network import NetworkSpec
 from study.metrics import METRICS
-from study.models.plain_torchvision import plain_torchvision_code
 
 _CONFIDENCE = 0.95
 # Error rates of single models, measured on a split of known size.
@@ -75,11 +75,19 @@ def code(card: ModelCard) -> str:
     return _weights_code(card, file_name)
 
 
+def _torchvision_lines(network: NetworkSpec) -> tuple[str, ...] | None:
+    architecture = network.architecture()
+    if architecture.torchvision_name is None:
+        return None
+    from study.models.of_torchvision.plain import plain_torchvision_code  # imports torchvision
+
+    num_classes = len(network.class_names)
+    return plain_torchvision_code(architecture, network.image_shape, num_classes)
+
+
 def _weights_code(card: ModelCard, file_name: str) -> str:
     network = card.network
-    lines = plain_torchvision_code(
-        network.architecture(), network.image_shape, len(network.class_names)
-    )
+    lines = _torchvision_lines(network)
     if lines is None:
         return (
             "# torchvision cannot make this network: anytime-pruning-study does. The formats\n"

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -11,6 +12,9 @@ from study.registry import Registry
 @dataclass(frozen=True)
 class Architecture(ABC):
     """Plug-in: a network for image classification. Fields are its settings under ``model.``."""
+
+    # Its builder in torchvision, for one that is torchvision's.
+    torchvision_name: ClassVar[str | None] = None
 
     @abstractmethod
     def build(self, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:

@@ -19,7 +19,7 @@ from study.export.pyfunc import _load_pyfunc
 from study.export.readme import binomial_interval, readme
 from study.export.trial_model import TrialModel, export_model, model_source, sample_images
 from study.models.architecture import ARCHITECTURES
-from study.models.plain_torchvision import plain_torchvision_code
+from study.models.of_torchvision.plain import plain_torchvision_code
 from study.pruning.mask import Mask
 from study.training.anytime import AnytimeLearner
 from tests.small_trials import trained, trial

@@ -8,9 +8,9 @@ from torch import nn
 from torchvision import models
 
 from study.models.architecture import Architecture
+from study.models.of_torchvision.networks import TorchvisionNetwork
+from study.models.of_torchvision.small_stems import Request, options_of
 from study.models.shapes import ImageShape
-from study.models.small_stems import Request, options_of
-from study.models.torchvision_models import TorchvisionNetwork
 
 
 @functools.cache
