@@ -73,7 +73,7 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
                 f"trials, {runs.study.name}" if finished else "not finished",
                 x=tuple(rows.loc[trials.index, x].astype(float)),
                 y=tuple(value[trials.index].astype(float)),
-                hover=tuple(hover(trial, by, []) for _, trial in trials.iterrows()),
+                hover=tuple(hover(trial, by, []) for trial in trials.to_dict("records")),
                 hue=hue if finished else None,
             )
         )

@@ -175,7 +175,7 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
                 str(method),
                 x=tuple(x),
                 y=tuple(group[metric].astype(float)),
-                hover=tuple(hover(trial, by, [name, T]) for _, trial in group.iterrows()),
+                hover=tuple(hover(trial, by, [name, T]) for trial in group.to_dict("records")),
                 method=str(method),
             )
         )
