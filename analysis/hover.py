@@ -1,16 +1,19 @@
 """What pointing at a trial in a figure says."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.baseline import Measure
 from analysis.frames import COMPLETE
 from analysis.wording import percent, size
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _MAX_PARAMS = 8
 
 
-def hover(trial: Mapping[Hashable, Any], by: Measure, params: Sequence[str]) -> str:
+def hover(trial: "pd.Series | Mapping[Hashable, Any]", by: Measure, params: Sequence[str]) -> str:
     """Title, errors and the params in which the study's trials differ, one a line."""
     lines = [f"trial {trial['number']}: {trial['title']}"]
     if trial["outcome"] != COMPLETE:
