@@ -120,7 +120,7 @@ def undisturbed(trial: RecordedTrial) -> list[object]:
 def descendants(pid: int) -> dict[int, str]:
     """Process id → command line of all that descends from a process."""
     listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout
     lines = [line.split(None, 2) for line in listed.splitlines()]
     found: dict[int, str] = {}
