@@ -60,7 +60,7 @@ LAYERS: dict[str, Layer] = {
     "study.tracking.names": layer(),
     "study.tracking.history": layer(BASE, "pyarrow"),
     "study.tracking.pictures": layer(BASE, "matplotlib"),
-    "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy"),
+    "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy filelock"),
     "study.tracking.mlflow_models": layer(BASE, "mlflow numpy"),
     "study.tracking.mlflow_registry": layer(BASE, "mlflow"),
     "study.tune": layer(frozenset({"study"}), "ray optuna torch rich filelock"),

@@ -3,6 +3,7 @@
 Infinite metric values are NaN in MLflow and themselves in the Parquet histories.
 """
 
+import contextlib
 import functools
 import json
 import logging
@@ -22,6 +23,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 # A call that fails is made again by the study itself; seven times over minutes is too long.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
+import filelock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -51,6 +53,7 @@ MAX_PARAM_LENGTH: Final = 6000
 MAX_TAG_LENGTH: Final = 8000
 MAX_TITLE_LENGTH: Final = 250
 
+_MAKING_S: Final = 300.0  # a new database takes seconds, on a busy machine a minute
 _PAGE_SIZE: Final = 1000
 _UNQUOTABLE: Final = frozenset("'\"`\\")
 _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -66,13 +69,27 @@ def without_secrets(method: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
-        except (MlflowException, SQLAlchemyError, ImportError) as error:
+        except (MlflowException, SQLAlchemyError, ImportError, filelock.Timeout) as error:
             raise TrackingError(
                 f"MLflow: {without_credentials(str(error))} (tracking.uri is sqlite:///PATH, the "
                 "address of another database with its driver installed, or of an MLflow server)"
             ) from None
 
     return call
+
+
+@contextlib.contextmanager
+def _made_once(path: Path | None) -> Iterator[None]:
+    """Keep other studies away from a SQLite database while it is checked and made.
+
+    Two processes that make the same one at the same time break it for good.
+    """
+    if path is None:
+        yield
+        return
+    check_sqlite(path)
+    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=_MAKING_S):
+        yield
 
 
 class MlflowTracker(RunTracker):
@@ -110,14 +127,12 @@ class MlflowStore:
     def __init__(self, tracking_uri: str, experiment: str) -> None:
         uri = absolute_uri(tracking_uri)
         self._address = without_credentials(uri)
-        path = sqlite_path(uri)
-        if path is not None:
-            check_sqlite(path)
         # MLflow's models use what SQLAlchemy deprecates. Not undone: restoring the filters, as
         # catch_warnings does, would disturb those of other threads.
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
-        self._client = MlflowClient(tracking_uri=uri)
-        self._experiment_id = self._open_experiment(experiment, artifact_location(uri))
+        with _made_once(sqlite_path(uri)):
+            self._client = MlflowClient(tracking_uri=uri)  # makes the database
+            self._experiment_id = self._open_experiment(experiment, artifact_location(uri))
 
     @property
     def address(self) -> str:

@@ -35,7 +35,7 @@ class StudyCallback(tune.Callback):
             return
         self._watched_at = now
         with self._session.watched():
-            check_ray_lives(self._session.record.name)
+            check_ray_lives()
             for trial in trials:
                 if trial.status == Trial.RUNNING:
                     self._end_if_late(trial)

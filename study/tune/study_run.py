@@ -16,6 +16,7 @@ from study.tracking.tracker import Tracker
 from study.tune.budget import Budget
 from study.tune.describe import TrialDescriber, study_info
 from study.tune.ending import StudyEnd, study_end
+from study.tune.errors import RayDiedError, StudyError
 from study.tune.models import ModelShelf
 from study.tune.progress import TerminalDisplay
 from study.tune.record import Record
@@ -125,6 +126,13 @@ class StudyRun:
         shutil.rmtree(self.folder.ray_path, ignore_errors=True)
         try:
             tuner.fit()
+        except RayDiedError as error:
+            text = (
+                f"Ray has died: {error}; go on with the study by: app-study resume "
+                f"{self.folder.name}"
+            )
+            session.display.notice(text)  # Ray may end this process before it says anything else
+            raise StudyError(text) from None
         except Exception as error:  # Tune makes its own errors of ours
             if session.errors:
                 raise session.errors[0] from None
