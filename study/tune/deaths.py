@@ -72,6 +72,7 @@ class Deaths:
         self._series: dict[str, _Series] = {}
         self._trials: dict[str, Any] = {}
         self._actors: dict[str, str] = {}
+        self._counted: dict[str, str] = {}
 
     def watch(self, key: str, trial: Any) -> None:
         """Ray Tune's trial that stands for ``key`` from now on, and its actor."""
@@ -96,6 +97,7 @@ class Deaths:
         series = self._series.setdefault(key, _Series())
         series.deaths += 1
         series.shortages += is_out_of_memory(cause)
+        self._counted[key] = self._last_text(key)
         if key in self._trials and self._is_on_its_last_chance(series):
             self._trials[key].max_failures = self._trials[key].num_failures
 
@@ -105,14 +107,26 @@ class Deaths:
         shortages = series.shortages + is_out_of_memory(cause)
         return series.deaths + 1 >= MAX_DEATHS or shortages >= MAX_SHORTAGES
 
+    def is_counted(self, key: str) -> bool:
+        """Whether the last death that Tune tells of has been counted.
+
+        Tune tells twice of one death where a worker that waits for its next trial dies, and takes
+        the second for the end of that trial.
+        """
+        text = self._last_text(key)
+        return bool(text) and text == self._counted.get(key)
+
     def last_cause(self, key: str) -> str:
         """Why Tune says that its worker died the last time."""
+        return cause_of(self._last_text(key))
+
+    def _last_text(self, key: str) -> str:
         trial = self._trials.get(key)
         path = getattr(trial, "error_file", None)
         if path is None or not Path(path).is_file():
-            return UNKNOWN
+            return ""
         text = Path(path).read_text(encoding="utf-8", errors="replace")
-        return cause_of(_FAILURE.split(text)[-1])
+        return _FAILURE.split(text)[-1]
 
     def reason(self, key: str, cause: str) -> str:
         """Why the trial has failed, after its last death for ``cause``; with the remedy."""

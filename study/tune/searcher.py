@@ -76,6 +76,11 @@ class StudySearch(OptunaSearch):
             "dataset": self._dataset_of(recorded.config),
         }
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something is left although Tune was told that all was over."""
+        return self.is_over and bool(self._to_continue)
+
     def is_exhausted(self) -> bool:
         """Whether nothing at all is left to try, so that Tune need not start."""
         study, record = self._session.study, self._session.record
@@ -109,7 +114,7 @@ class StudySearch(OptunaSearch):
                 yield trial, chosen
 
     def _enqueue(self, recorded: RecordedTrial) -> None:
-        if self._proposals:
+        if self._proposals and recorded.key not in self._ot_trials:
             optuna_trial = self._proposals.enqueue(recorded.chosen)
             if optuna_trial is not None:
                 self._ot_trials[recorded.key] = optuna_trial
@@ -152,9 +157,13 @@ class StudySearch(OptunaSearch):
         key = self._keys.pop(trial_id, None)
         if key is None:
             return
+        deaths, cut = self._session.deaths, self._session.record.trials[key]
+        if error and cut.outcome is None and deaths.is_counted(key):
+            self._to_continue.appendleft(cut)  # it has not had its last chance
+            self._is_blocked = False
+            return
         with self._session.watched():
             if error:
-                deaths = self._session.deaths
                 reason = deaths.reason(key, deaths.last_cause(key))
                 self._session.settle(key, Outcome.ERROR, reason)
             elif result is not None:

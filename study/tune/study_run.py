@@ -82,7 +82,7 @@ class StudyRun:
             search = self._search(session)
             if search.is_exhausted():
                 return True
-            if self._fit(session, search, budget):
+            if self._fit(session, search, budget) and not search.has_more:
                 return search.is_over and not session.record.unfinished()
         return False
 

@@ -1,5 +1,6 @@
 """A worker's death costs a trial nothing that got further, and says why it came."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -73,6 +74,21 @@ def test_a_new_tune_trial_is_told_of_the_deaths_before() -> None:
     deaths.died("a", cause_of(MONITOR))
     deaths.watch("a", later)
     assert later.max_failures == 0
+
+
+def test_a_death_counts_once_however_often_it_is_told(tmp_path: Path) -> None:
+    deaths, trial = Deaths(), tune_trial()
+    trial.error_file = tmp_path / "error.txt"
+    trial.error_file.write_text(f"Failure # 1 (occurred at noon)\n{KILLED}\n")
+    deaths.watch("a", trial)
+    assert not deaths.is_counted("a")
+    deaths.died("a", deaths.last_cause("a"))
+    with trial.error_file.open("a") as file:
+        file.write(f"Failure # 2 (occurred at noon)\n{KILLED}\n")
+    assert deaths.is_counted("a")
+    with trial.error_file.open("a") as file:
+        file.write(f"Failure # 3 (occurred at one)\n{KILLED.replace('pid: 1', 'pid: 2')}\n")
+    assert not deaths.is_counted("a")
 
 
 def test_the_reason_of_a_shortage_says_what_to_change() -> None:

@@ -176,6 +176,26 @@ def test_a_trial_whose_worker_died_for_good_fails_with_the_reason(start: Start) 
     assert driver.states() == [State.FAIL]
 
 
+def test_a_death_that_tune_tells_of_twice_costs_no_trial(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = start(search(trials=1))
+    dead = driver.ask()
+    assert driver.ask() == Searcher.FINISHED
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.session.deaths, "is_counted", lambda _: True)
+        driver.search.on_trial_complete(dead, error=True)
+    assert driver.search.has_more
+    trial = driver.session.record.trials[driver.keys[dead]]
+    assert trial.outcome is None
+    again = driver.ask()
+    assert driver.keys[again] == driver.keys[dead]
+    driver.end(again)
+    assert trial.outcome is Outcome.COMPLETE
+    assert driver.states() == [State.COMPLETE]
+    assert not driver.search.has_more
+
+
 @pytest.mark.parametrize("error", [float("nan"), float("inf")])
 def test_an_objective_that_is_no_number_fails_and_never_stays_running(
     start: Start, error: float
