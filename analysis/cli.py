@@ -23,7 +23,7 @@ app = typer.Typer(
 
 _Studies = Annotated[
     list[str],
-    typer.Argument(metavar="NAME...", help="Name of the study; of several, all are taken as one."),
+    typer.Argument(metavar="NAME", help="Name of the study; of several, all are taken as one."),
 ]
 _Uri = Annotated[
     str | None,

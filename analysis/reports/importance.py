@@ -89,12 +89,12 @@ def _said(found: Sequence[Importance], metric: str, num_trials: int) -> list[str
         said.append(f"Next is {second.name}, with {percent(second.fanova)}{_spread(second)}.")
         if first.spread and second.spread and second.spread.high >= first.spread.low:
             said.append("Which of the two matters more is not sure: it changes with the trials.")
-    shared = [item.fanova for item in judged if item.num_trials == num_trials and item.fanova]
-    rest = 1 - sum(shared)
-    if rest > 0.1 and len(shared) > 1:
+    rest = 1 - sum(item.fanova or 0.0 for item in judged)
+    # Of settings that only some trials have, nothing can be said beside those that all have.
+    if rest > 0.1 and len(judged) > 1 and all(i.num_trials == num_trials for i in found):
         said.append(
-            f"{percent(rest)} of the variance belong to no setting alone, but to how those that "
-            f"every trial has act together."
+            f"{percent(rest)} of the variance belong to no setting alone, but to how they act "
+            f"together."
         )
     return said
 

@@ -54,11 +54,17 @@ class SearchReport(Report):
                 *_against_random(parts, metric),
             ),
             figures=(
-                *(progress_figures(parts, metric) if runs.complete[metric].notna().any() else ()),
+                *(progress_figures(parts, metric) if _was_searched(runs, parts, metric) else ()),
                 *moment_figures(runs, by),
             ),
             tables=(_endings(runs), *((moments,) if moments.rows else ())),
         )
+
+
+def _was_searched(runs: "Runs", parts: "tuple[Runs, ...]", metric: str) -> bool:
+    """Whether there is a best so far to draw: of trials that were all named, order means nothing."""
+    searched = any(part.study.objectives for part in parts)
+    return searched and bool(runs.complete[metric].notna().any())
 
 
 def _followed(runs: "Runs", by: Measure) -> str:
@@ -112,7 +118,7 @@ def _sampler_said(runs: "Runs", metric: str) -> list[str]:
     """Where TPE chose, against where it still drew at random."""
     if runs.study.params.get(names.PARAM_SAMPLER) != "tpe":
         return []
-    proposed = runs.trials.sort_values("number").iloc[_num_points(runs) :]
+    proposed = _proposed(runs)
     finished = proposed[proposed["outcome"] == COMPLETE]
     start = proposed.head(RANDOM_START)
     chosen = finished[~finished[KEY].isin(list(start[KEY]))]
@@ -129,6 +135,11 @@ def _one_of_several(runs: "Runs") -> str:
     return " It searched for other objectives too, which this does not count."
 
 
+def _proposed(runs: "Runs") -> "pd.DataFrame":
+    """The trials that the sampler proposed, in order: those that the study names come before."""
+    return runs.trials.sort_values("number", kind="stable").iloc[_num_points(runs) :]
+
+
 def _num_points(runs: "Runs") -> int:
     told = runs.study.params.get(names.PARAM_NUM_POINTS, "0")
     return int(told) if told.isdigit() else 0
@@ -143,7 +154,9 @@ def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
         for other in blind:
             if sampler in ("random", "unknown"):
                 continue
-            found = contest(part.complete[metric], other.complete[metric], metric)
+            a, b = (_proposed(runs) for runs in (part, other))
+            a, b = (trials[trials["outcome"] == COMPLETE] for trials in (a, b))
+            found = contest(a[metric], b[metric], metric)
             what = f"{sampler} ({part.study.name}) against random ({other.study.name})"
             said.append(
                 f"{what}: {_contest_said(found, metric)}"

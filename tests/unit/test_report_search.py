@@ -221,3 +221,11 @@ def test_seeds_are_apart_if_a_study_without_search_used_others() -> None:
         table = REPORTS.get("checklist")().build(combined([search, again])).tables[0]
         rows = {row["item"]: row["met"] for row in records(table)}
         assert rows[item] == expected
+
+
+def test_of_trials_that_were_all_named_no_best_so_far_is_drawn() -> None:
+    runs = runs_of(usual(), objectives=())
+    names = [figure.name for figure in REPORTS.get("search")().build(runs).figures]
+    assert names == ["moments-weights"]  # these trials recorded no FLOPs
+    searched = [f.name for f in REPORTS.get("search")().build(runs_of(usual())).figures]
+    assert searched == ["search-trials", "search-compute", "moments-weights"]
