@@ -1,6 +1,7 @@
 """Figures as Plotly draws them, in a light and a dark dress."""
 
 import html
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -273,7 +274,7 @@ def _axis(axis: Axis, theme: Theme, *, upright: bool = False) -> dict[str, Any]:
             "range": [len(places) - 0.5, -0.5] if upright else [-0.5, len(places) - 0.5],
         }
     if axis.span:
-        made["range"] = list(axis.span)
+        made["range"] = [math.log10(end) for end in axis.span] if axis.log else list(axis.span)
     if axis.log:
         made["type"] = "log"
     if axis.log and axis.percent:

@@ -38,6 +38,14 @@ def ledger_figures(
 
 def _over_depth(means: "list[tuple[str, pd.DataFrame]]") -> Figure:
     panels = []
+    lowest = min(
+        float(layers.loc[layers[metric] > 0, metric].min())
+        for _, layers in means
+        for metric in ("density", "effective_density")
+        if (layers[metric] > 0).any()
+    )
+    # At least from a tenth to all, so that there are marks to read it by.
+    span = (min(0.1, 0.8 * lowest), 1.1)
     for metric, title in (("density", "kept"), ("effective_density", "kept, on a path")):
         series = tuple(
             _depth_series(name, layers[layers[metric] > 0], metric, hue)
@@ -45,7 +53,7 @@ def _over_depth(means: "list[tuple[str, pd.DataFrame]]") -> Figure:
             if (layers[metric] > 0).any()
         )
         if series:
-            panels.append(Panel(Axis(title, log=True, from_zero=False), series))
+            panels.append(Panel(Axis(title, log=True, span=span, from_zero=False), series))
     return Figure(
         name="layers-depth",
         title="Weights kept over depth, at the end of the stream",
