@@ -62,7 +62,7 @@ class SearchReport(Report):
 
 
 def _was_searched(runs: "Runs", parts: "tuple[Runs, ...]", metric: str) -> bool:
-    """Whether there is a best so far to draw: the order of trials that were named means nothing."""
+    """Whether there is a best so far to draw: the order of named trials means nothing."""
     searched = any(part.study.objectives for part in parts)
     return searched and bool(runs.complete[metric].notna().any())
 
