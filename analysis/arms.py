@@ -59,7 +59,6 @@ class Comparison:
         architecture: Where all pairs have the same, else empty.
         num_megabatches: T, where all pairs have the same, else None.
         result: What the differences a − b of a metric say.
-        each: Interquartile mean of the differences in each setting and density.
     """
 
     a: str
@@ -68,7 +67,11 @@ class Comparison:
     architecture: str
     num_megabatches: int | None
     result: PairedDifference
-    each: tuple[float, ...]
+
+    @property
+    def each(self) -> tuple[float, ...]:
+        """Interquartile mean of the differences in each setting and density."""
+        return tuple(interquartile_mean(stratum) for stratum in self.result.strata)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +129,6 @@ def _comparison(group: "pd.DataFrame") -> Comparison:
         architecture=str(common("architecture") or ""),
         num_megabatches=int(t) if isinstance(t, int | float) and t == t else None,
         result=paired_difference(strata),
-        each=tuple(interquartile_mean(stratum) for stratum in strata),
     )
 
 

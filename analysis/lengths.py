@@ -1,6 +1,7 @@
 """Trials that differ in the number of megabatches alone."""
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ def families(runs: "Runs") -> list[AtLength]:
     return found
 
 
+_Measured = tuple[float, float]  # a metric, and what it cost
+
+
 @dataclass(frozen=True)
 class Step:
     """From one T to the next: what it changes, and at how many times the cost."""
@@ -66,7 +70,7 @@ def steps(found: list[AtLength], metric: str, cost: str) -> list[Step]:
     Only steps with at least two pairs; ``cost`` is the ratio of a metric's means.
     """
     lengths = sorted({at.t for at in found})
-    by_place = {(at.family, at.t): _by_seed(at.trials)[["_seed", metric, cost]] for at in found}
+    by_place = {(at.family, at.t): _by_seed(at.trials, metric, cost) for at in found}
     made = []
     for start, end in itertools.pairwise(lengths):
         strata, ratios = [], []
@@ -74,11 +78,13 @@ def steps(found: list[AtLength], metric: str, cost: str) -> list[Step]:
             a, b = by_place.get((family, end)), by_place.get((family, start))
             if a is None or b is None:
                 continue
-            both = a.merge(b, on="_seed", suffixes=("_a", "_b"))
-            both = both[both[[f"{metric}_a", f"{metric}_b"]].notna().all(axis=1)]
-            if len(both):
-                strata.append(list((both[f"{metric}_a"] - both[f"{metric}_b"]).astype(float)))
-                ratios += [float(r) for r in (both[f"{cost}_a"] / both[f"{cost}_b"]).dropna()]
+            both = [(a[key], b[key]) for key in a if key in b]
+            measured = [
+                (x - y, p / q if q else math.nan) for (x, p), (y, q) in both if x == x and y == y
+            ]
+            if measured:
+                strata.append([difference for difference, _ in measured])
+                ratios += [ratio for _, ratio in measured if ratio == ratio]
         if sum(map(len, strata)) > 1:
             ratio = interquartile_mean(ratios) if ratios else float("nan")
             made.append((start, end, paired_difference(strata), ratio))
@@ -89,10 +95,14 @@ def steps(found: list[AtLength], metric: str, cost: str) -> list[Step]:
     ]
 
 
-def _by_seed(trials: "pd.DataFrame") -> "pd.DataFrame":
-    seeds = [name for name in summary.SEEDS if name in trials]
-    text = trials[seeds].map(str).agg("|".join, axis=1)
-    return trials.assign(_seed=text).drop_duplicates("_seed")
+def _by_seed(trials: "pd.DataFrame", metric: str, cost: str) -> "dict[tuple[str, ...], _Measured]":
+    """Seeds → what was measured with them; the first of trials that were run twice."""
+    seeds = [trials[name].map(str) for name in summary.SEEDS if name in trials]
+    measured = zip(trials[metric].astype(float), trials[cost].astype(float), strict=True)
+    made: dict[tuple[str, ...], _Measured] = {}
+    for key, values in zip(zip(*seeds, strict=True), measured, strict=True):
+        made.setdefault(key, values)
+    return made
 
 
 def turns(runs: "Runs", metric: str) -> "list[tuple[pd.DataFrame, Turn, float]]":

@@ -18,11 +18,10 @@ Strata = Sequence[Sequence[float]]
 
 def interquartile_mean(values: Sequence[float]) -> float:
     """The mean without the ⌊n/4⌋ lowest and highest of n values; of fewer than four, the mean."""
-    from scipy.stats import trim_mean
-
-    if len(values) < 4:
-        return math.fsum(values) / len(values)
-    return float(trim_mean(list(values), _TRIMMED))
+    # SciPy's trim_mean, without a millisecond's overhead for a handful of seeds.
+    cut = int(_TRIMMED * len(values))
+    kept = sorted(values)[cut : len(values) - cut]
+    return math.fsum(kept) / len(kept)
 
 
 def stratified_interval(

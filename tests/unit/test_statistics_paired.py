@@ -32,6 +32,7 @@ def test_the_interquartile_mean_leaves_a_quarter_out_at_each_end(
     values: list[float], mean: float
 ) -> None:
     assert interquartile_mean(values) == pytest.approx(mean)
+    assert interquartile_mean(values) == pytest.approx(float(stats.trim_mean(values, 0.25)))
 
 
 def _exact_p(differences: list[float]) -> float:
