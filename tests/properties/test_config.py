@@ -11,7 +11,7 @@ from study.config.domains import Choices, Range
 from study.config.errors import ConfigError
 from study.config.loading import study_from_raw
 from study.config.sections import SECTIONS
-from study.config.study import StudyConfig
+from study.config.study import NAME, StudyConfig
 from study.config.trial import parse_trial
 from study.config.yaml_io import read_yaml, write_yaml
 
@@ -83,7 +83,7 @@ def raw_studies(draw: st.DrawFn) -> dict[str, Any]:
     if "training.keep" in space and "training.lr" in space and draw(st.booleans()):
         space["training.lr"]["when"] = {"training.keep": space["training.keep"][0]}
     raw: dict[str, Any] = {
-        "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)),
+        "name": draw(st.from_regex(NAME, fullmatch=True)),
         "description": draw(words),
         "fixed": fixed,
     }
