@@ -139,7 +139,9 @@ def started(study: StudyConfig, folder: Path) -> Iterator[subprocess.Popen[bytes
                 process.terminate()
                 process.wait()
     if process.returncode:
-        raise RuntimeError(f"the study failed: {said.read_text(encoding='utf-8')}")
+        raise RuntimeError(
+            f"the study failed ({process.returncode}): {said.read_text(encoding='utf-8')}"
+        )
 
 
 def launched(study: StudyConfig) -> LaunchedStudy:

@@ -64,7 +64,10 @@ def measure(*, full: bool = False) -> list[Figure]:
 
 
 def _compared(store: str, uri: str, trained: Trained) -> list[Figure]:
-    waiting = told(BackgroundTracker(MlflowTracker(uri), notice=_fail), "handed-over", trained)
+    background = BackgroundTracker(MlflowTracker(uri), notice=lambda _: None)
+    waiting = told(background, "handed-over", trained)
+    if background.undelivered is not None:
+        raise RuntimeError(f"{store} has not got all: {background.undelivered.reason}")
     sending = told(MlflowTracker(uri), "sent", trained)
 
     def figure(what: str, seconds: float, target: str = "") -> Figure:
@@ -75,10 +78,6 @@ def _compared(store: str, uri: str, trained: Trained) -> list[Figure]:
         figure("the thread's CPU", sending.cpu),
         figure("the trial would wait without the thread", sending.wall),
     ]
-
-
-def _fail(notice: str) -> None:
-    raise RuntimeError(notice)
 
 
 def train(*, num_trials: int) -> Trained:
