@@ -121,13 +121,14 @@ def _comparison(group: "pd.DataFrame") -> Comparison:
         return first[name] if group[name].nunique() == 1 else None
 
     strata = [list(part["difference"]) for _, part in group.groupby(["setting", "kept"])]
-    t = common("num_megabatches")
+    t = first["num_megabatches"]
+    has_one_t = group["num_megabatches"].nunique(dropna=False) == 1 and t == t
     return Comparison(
         a=str(first["a"]),
         b=str(first["b"]),
         density=str(common("density") or ""),
         architecture=str(common("architecture") or ""),
-        num_megabatches=int(t) if isinstance(t, int | float) and t == t else None,
+        num_megabatches=int(t) if has_one_t else None,
         result=paired_difference(strata),
     )
 

@@ -44,10 +44,10 @@ def told(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
 def _too_few(num_pairs: int, family: int) -> str:
     if family * smallest_p(num_pairs) < SIGNIFICANCE:
         return ""
-    least = min(1.0, family * smallest_p(num_pairs))
+    alone = "" if family == 1 else ", before Holm"
     return (
-        f"; {count(num_pairs, 'pair')} can give no less than {least:.2g}, it takes "
-        f"{pairs_needed(family)} for 0.05"
+        f"; {count(num_pairs, 'pair')} can give no p below {smallest_p(num_pairs):.2g}{alone}, "
+        f"and {pairs_needed(family)} are enough for 0.05"
     )
 
 
@@ -73,10 +73,9 @@ def signed(value: float, metric: str, interval: Interval | None = None) -> str:
 
 def verdict(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
     """The better one, or that they are not separable, or not by so few pairs."""
-    if family * smallest_p(comparison.result.num_pairs) >= SIGNIFICANCE:
-        return "too few pairs"
     if p >= SIGNIFICANCE:
-        return "not separable"
+        is_hopeless = family * smallest_p(comparison.result.num_pairs) >= SIGNIFICANCE
+        return "too few pairs" if is_hopeless else "not separable"
     up = metric in METRICS and METRICS[metric].direction == "maximize"
     return comparison.a if (comparison.result.estimate < 0) != up else comparison.b
 

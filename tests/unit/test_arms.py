@@ -1,10 +1,12 @@
 """Which trials are pairs, and what is said of those that are not."""
 
+import re
 from collections.abc import Sequence
 
 import pytest
 
-from analysis.arms import arms, pairs
+from analysis.arms import arms, listed, pairs
+from analysis.contrast import told, verdict
 from analysis.reports.methods import MethodsReport
 from analysis.runs import Runs
 from study.results import Outcome
@@ -104,7 +106,7 @@ def test_criteria_that_the_study_varies_are_part_of_the_method_but_for_dense() -
 def test_few_seeds_are_said_to_be_too_few() -> None:
     said = MethodsReport().build(study(3)).sentences
     assert said[0].startswith("app and one_shot are not separable with these seeds at 10 %")
-    assert "3 pairs can give no less than 0.75, it takes 7 for 0.05" in said[0]
+    assert "3 pairs can give no p below 0.25, before Holm, and 7 are enough for 0.05" in said[0]
 
 
 def test_enough_seeds_tell_a_real_difference_and_which_way_it_goes() -> None:
@@ -120,3 +122,22 @@ def test_enough_seeds_tell_a_real_difference_and_which_way_it_goes() -> None:
     turned = accuracy.build(runs)
     assert turned.sentences[0].startswith("app has a higher holdout accuracy than one_shot")
     assert turned.tables[0].rows[0][-1] == "app"
+
+
+def test_a_comparison_within_one_t_names_it() -> None:
+    single = pairs(study(3, lengths=(2, 4)), "service_error").in_each_setting()
+    assert {c.num_megabatches for c in single} == {2, 4}
+
+
+def test_no_sentence_states_a_least_p_above_the_p_beside_it() -> None:
+    found = pairs(study(3, lengths=(2, 4)), "service_error").in_each_setting()
+    for comparison, p in listed(found):
+        sentence = told(comparison, p, "service_error", family=len(found))
+        (least,) = re.findall(r"no p below ([0-9.]+)", sentence)
+        assert float(least) <= p + 1e-9
+
+
+def test_what_is_significant_by_holm_is_never_called_too_few_pairs() -> None:
+    (comparison,) = pairs(study(6, methods=METHODS[:2]), "service_error").pooled()
+    assert verdict(comparison, 0.04, "service_error", family=20) != "too few pairs"
+    assert verdict(comparison, 0.06, "service_error", family=20) == "too few pairs"
