@@ -53,7 +53,7 @@ LAYERS: dict[str, Layer] = {
     "study.planning": layer(CORE | {"study.checks"}, "torch rich"),
     "study.listing": layer(CORE, "rich"),
     "study.export": layer(
-        CORE | {"study.tune.describe", "study.tune.record", "study.tracking.names"},
+        CORE | {"study.tune.describe", "study.tracking.names"},
         "torch numpy safetensors",
     ),
     "study.tracking": layer(BASE | {"study.config"}),

@@ -50,10 +50,10 @@ def export(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Write the network of a trial, checked, as files that others can use."""
-    from study.export.choice import choose
     from study.export.errors import ExportError
     from study.export.formats import format_called
     from study.export.trial_model import export_model
+    from study.tune.choice import choose
     from study.tune.finished import OpenedStudy
 
     format_called(format_name)
@@ -61,9 +61,7 @@ def export(
         raise ExportError("--alias names a version of a registered model; add --register NAME")
     opened = OpenedStudy.open(name, store, data_root)
     with in_file(opened.folder.config_path):
-        chosen = choose(
-            opened.record, trial, opened.study.objective.metrics, max_density=max_density
-        )
+        chosen = choose(opened.record, trial, opened.study.objective, max_density=max_density)
         if register is not None and len(chosen) > 1:
             raise ExportError(
                 f"--register takes one model, and {trial} are {len(chosen)}; name one by --trial"

@@ -1,7 +1,5 @@
 """What is known of a trial's constraints, before and after its end."""
 
-from collections.abc import Mapping
-
 from study.assembly import target_density
 from study.config.trial import TrialConfig, parse_trial
 from study.constraints import Constraint, allows_all
@@ -29,7 +27,7 @@ def violations(recorded: RecordedTrial, constraints: tuple[Constraint, ...]) -> 
     if not constraints or recorded.outcome is None:
         return {}
     if recorded.outcome is Outcome.COMPLETE:
-        values = final_values(recorded)
+        values = recorded.final_values
         return {str(c): c.violation(values.get(c.metric, float("nan"))) for c in constraints}
     newest = recorded.history.megabatches[-1:]
     return broken(parse_trial(recorded.config), newest, constraints)
@@ -62,14 +60,8 @@ def broken(
     }
 
 
-def final_values(recorded: RecordedTrial) -> Mapping[str, float]:
-    """Every metric at the end of a complete trial."""
-    last = recorded.history.megabatches[-1]
-    return {**last.metrics, **last.summary}
-
-
 def may_win(recorded: RecordedTrial, constraints: tuple[Constraint, ...]) -> bool:
     """Whether a trial is complete and keeps every constraint."""
     if recorded.outcome is not Outcome.COMPLETE:
         return False
-    return allows_all(constraints, final_values(recorded))
+    return allows_all(constraints, recorded.final_values)

@@ -10,11 +10,12 @@ from typing import Any
 
 import filelock
 
-from study.metrics import METRICS
+from study.constraints import Constraint, parse_constraints
 from study.registry import nearest
 from study.results import Outcome
 from study.tune.errors import StudyError
 from study.tune.places import LOCK_FILE, RECORD_FILE
+from study.tune.ranking import best_first
 from study.tune.titles import title_of
 
 # Most of a record are histories, of which the last of a trial says it all: only that is parsed.
@@ -48,6 +49,7 @@ class StudyGlance:
         state: ``running``, ``finished`` or ``interrupted``.
         num_trials: In all, as far as known before they are proposed.
         shown: The metrics that it is told by; the best are so by the first.
+        constraints: What a trial must keep to be among the best.
         tracking: Where MLflow is, without credentials.
         last_at: When something was last recorded, in seconds since 1970.
         active_s: How long processes have worked on it.
@@ -57,6 +59,7 @@ class StudyGlance:
     state: str = "interrupted"
     num_trials: int = 0
     shown: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
     tracking: str = ""
     experiment: str = ""
     trials: dict[str, TrialGlance] = field(default_factory=dict)
@@ -68,15 +71,11 @@ class StudyGlance:
         return sum(trial.outcome is outcome for trial in self.trials.values())
 
     def best_first(self) -> list[TrialGlance]:
-        """The complete trials, the best by the first shown metric first."""
+        """The complete trials that may win, the best by the first shown metric first."""
         if not self.shown:
             return []
-        name = self.shown[0]
-        sign = 1.0 if METRICS[name].direction == "minimize" else -1.0
-        complete = [
-            t for t in self.trials.values() if t.outcome is Outcome.COMPLETE and name in t.metrics
-        ]
-        return sorted(complete, key=lambda trial: sign * trial.metrics[name])
+        complete = [t for t in self.trials.values() if t.outcome is Outcome.COMPLETE]
+        return best_first(complete, lambda t: t.metrics, self.shown[0], self.constraints)
 
     @property
     def seconds_left(self) -> float | None:
@@ -144,6 +143,7 @@ def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finis
     if kind == "session":
         study.num_trials = event.get("num_trials", 0)
         study.shown = tuple(event.get("shown", ()))
+        study.constraints = parse_constraints(event.get("constraints", ""))
         study.tracking, study.experiment = event.get("tracking", ""), event.get("experiment", "")
         study.last_at = event["time"]  # what was before it nobody worked
     elif kind == "trial":

@@ -9,6 +9,7 @@ from rich.console import Console
 from study import __version__
 from study.checks import load_and_check
 from study.config.study import StudyConfig
+from study.constraints import constraints_text
 from study.tracking.tracker import Tracker
 from study.tune.ending import StudyEnd
 from study.tune.local_ray import alive_nodes, local_ray
@@ -67,6 +68,7 @@ def run_study(
             version=__version__,
             num_trials=num_trials(study),
             shown=shown_metrics(study),
+            constraints=constraints_text(study.objective.limits),
             tracking=tracker.address,
             experiment=study.tracking.experiment,
         )

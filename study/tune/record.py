@@ -48,9 +48,13 @@ class RecordedTrial:
         """Final values of ``metrics``; None unless the trial is complete."""
         if self.outcome is not Outcome.COMPLETE:
             return None
+        return tuple(self.final_values.get(name, float("nan")) for name in metrics)
+
+    @property
+    def final_values(self) -> Mapping[str, float]:
+        """Every metric at the end of a complete trial."""
         last = self.history.megabatches[-1]
-        known = {**last.metrics, **last.summary}
-        return tuple(known.get(name, float("nan")) for name in metrics)
+        return {**last.metrics, **last.summary}
 
 
 class Record:

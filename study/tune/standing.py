@@ -7,7 +7,7 @@ from study.config.study import StudyConfig
 from study.constraints import Constraint
 from study.metrics import METRICS
 from study.results import Outcome
-from study.tune.feasibility import may_win
+from study.tune import ranking
 from study.tune.record import RecordedTrial
 
 _NUM_BEST = 10
@@ -43,13 +43,9 @@ def best_first(
 
     Those that break a constraint are left out.
     """
-    complete = [
-        (trial, values)
-        for trial in trials
-        if (values := trial.values(metrics)) is not None and may_win(trial, constraints)
-    ]
-    sign = 1.0 if METRICS[metrics[0]].direction == "minimize" else -1.0
-    return sorted(complete, key=lambda pair: sign * pair[1][0])
+    complete = [trial for trial in trials if trial.outcome is Outcome.COMPLETE]
+    ranked = ranking.best_first(complete, lambda t: t.final_values, metrics[0], constraints)
+    return [(trial, trial.values(metrics) or ()) for trial in ranked]
 
 
 def standing(

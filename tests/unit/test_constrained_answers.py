@@ -2,13 +2,18 @@
 
 import dataclasses
 
+import pytest
+
 from analysis.answer import answer
 from analysis.report import REPORTS, load_reports
 from analysis.runs import Runs
+from study.config.study_sections import ObjectiveSection
 from study.constraints import parse_constraint
+from study.export.errors import ExportError
 from study.results import Outcome
 from study.tracking import names
-from study.tune.record import RecordedTrial
+from study.tune.choice import choose
+from study.tune.record import Record, RecordedTrial
 from study.tune.standing import best_first
 from tests.fake_study import SERVICE_AND_SIZE, runs_of, usual
 from tests.small_studies import history
@@ -47,12 +52,30 @@ def test_a_study_without_constraints_leaves_nobody_out() -> None:
     assert len(runs.candidates) == len(runs.trials)
 
 
-def test_the_terminals_best_keep_the_constraints() -> None:
-    trials = [
+def trials_of(*errors: float) -> list[RecordedTrial]:
+    return [
         RecordedTrial(
             str(number), number, "search", {}, {}, history(2, error=error), Outcome.COMPLETE
         )
-        for number, error in enumerate((0.2, 0.1))
+        for number, error in enumerate(errors)
     ]
+
+
+def test_the_terminals_best_keep_the_constraints() -> None:
+    trials = trials_of(0.2, 0.1)
     told = best_first(trials, ("service_error",), (parse_constraint("service_error >= 0.15"),))
     assert [trial.key for trial, _ in told] == ["0"]
+
+
+def test_what_is_exported_as_best_or_as_the_front_keeps_the_constraints() -> None:
+    record = Record()
+    record.trials = {trial.key: trial for trial in trials_of(0.2, 0.1)}
+    free = ObjectiveSection()
+    limited_to = ObjectiveSection(constraints=("service_error >= 0.15",))
+    for which in ("best", "pareto"):
+        assert [t.key for t in choose(record, which, free)] == ["1"]
+        assert [t.key for t in choose(record, which, limited_to)] == ["0"]
+    assert [t.key for t in choose(record, "1", limited_to)] == ["1"]  # named by its user
+    impossible = ObjectiveSection(constraints=("service_error >= 0.9",))
+    with pytest.raises(ExportError, match=r"that keeps service_error >= 0\.9 has a value"):
+        choose(record, "best", impossible)

@@ -27,12 +27,17 @@ POINTS = [
 ]
 
 
-def written(root: Path, name: str = "small") -> Record:
+def written(root: Path, name: str = "small", constraints: str = "") -> Record:
     """Two complete trials, one that failed, and one cut off half-way."""
     study = search(points=POINTS)
     with Record.open(root / name / RECORD_FILE) as record:
         record.begin_session(
-            version="0", num_trials=8, shown=METRICS, tracking="sqlite:////x/m.db", experiment="e"
+            version="0",
+            num_trials=8,
+            shown=METRICS,
+            constraints=constraints,
+            tracking="sqlite:////x/m.db",
+            experiment="e",
         )
         for index, chosen in enumerate(POINTS):
             trial = study.compose(chosen)
@@ -146,3 +151,8 @@ def test_a_long_record_is_read_in_a_moment(tmp_path: Path) -> None:
     started = time.process_time()
     glance(tmp_path, "small")
     assert time.process_time() - started < 2.0
+
+
+def test_a_trial_that_breaks_a_constraint_is_not_told_as_best(tmp_path: Path) -> None:
+    written(tmp_path, constraints="service_error >= 0.25")
+    assert [trial.number for trial in glance(tmp_path, "small").best_first()] == [0]

@@ -1,27 +1,30 @@
 """Which trials of a study go out: the best, the front, or one by its number or key."""
 
 import math
-from collections.abc import Sequence
 
+from study.config.study_sections import ObjectiveSection
+from study.constraints import constraints_text
 from study.export.errors import ExportError
 from study.metrics import METRICS
 from study.registry import nearest
 from study.results import Outcome
+from study.tune.feasibility import may_win
+from study.tune.ranking import best_first
 from study.tune.record import Record, RecordedTrial
 
 BEST, PARETO = "best", "pareto"
 
 
 def choose(
-    record: Record, which: str, objectives: tuple[str, ...], *, max_density: float | None = None
+    record: Record, which: str, objective: ObjectiveSection, *, max_density: float | None = None
 ) -> list[RecordedTrial]:
     """The chosen trials, all of them complete, in order of proposal.
 
     Args:
         record: The study's.
         which: ``best`` in the first of the objectives, ``pareto`` for all that no other beats in
-            every objective, or a trial's number or key.
-        objectives: Metric names.
+            every objective, or a trial's number or key. One that is named may break a constraint.
+        objective: The study's metrics and constraints.
         max_density: Only networks that keep no more than this fraction of their weights; not for
             a trial that is named.
 
@@ -30,18 +33,20 @@ def choose(
     """
     if which not in (BEST, PARETO):
         return [_named(record, which)]
-    complete = [t for t in record.trials.values() if t.outcome is Outcome.COMPLETE]
+    objectives, limits = objective.metrics, objective.limits
+    able = [t for t in record.trials.values() if may_win(t, limits)]
     if max_density is not None:
-        complete = [t for t in complete if _values(t, ("final_density",))[0] <= max_density]
-    measured = [t for t in complete if not any(map(math.isnan, _values(t, objectives)))]
+        able = [t for t in able if _values(t, ("final_density",))[0] <= max_density]
+    measured = [t for t in able if not any(map(math.isnan, _values(t, objectives)))]
     if not measured:
         limit = "" if max_density is None else f" with a density of at most {max_density:g}"
+        limit += f" that keeps {constraints_text(limits)}" if limits else ""
         raise ExportError(
             f"no complete trial{limit} has a value of {' and '.join(objectives)} to be chosen by; "
             f"name one by its number, e.g. --trial 0 (nothing is chosen on the test split)"
         )
     if which == BEST:
-        return [min(measured, key=lambda t: _costs(t, objectives[:1]))]
+        return best_first(measured, lambda t: t.final_values, objectives[0])[:1]
     return [t for t in measured if not any(_beats(o, t, objectives) for o in measured)]
 
 
@@ -77,10 +82,3 @@ def _costs(trial: RecordedTrial, metrics: tuple[str, ...]) -> tuple[float, ...]:
 def _beats(one: RecordedTrial, other: RecordedTrial, metrics: tuple[str, ...]) -> bool:
     a, b = _costs(one, metrics), _costs(other, metrics)
     return a != b and all(x <= y for x, y in zip(a, b, strict=True))
-
-
-def best_first(
-    trials: Sequence[RecordedTrial], objectives: tuple[str, ...]
-) -> list[RecordedTrial]:
-    """By the first objective; the earliest of equals first."""
-    return sorted(trials, key=lambda t: _costs(t, objectives[:1]))
