@@ -1,6 +1,5 @@
 """Commands that look: which studies there are, how one stands, and MLflow's interface on it."""
 
-import collections
 import datetime
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +21,8 @@ NUM_BEST = 5
 def list_studies(store: Store = None) -> None:
     """List the studies of a store: state, trials, best so far."""
     from study.results import Outcome
-    from study.tune.glance import glance, study_names
+    from study.tune.glance import glance
+    from study.tune.places import study_names
 
     root = store_root(None, store)
     names = study_names(root)
@@ -55,6 +55,7 @@ def status(
 ) -> None:
     """Say how a study stands: progress, what runs, the best, what failed and why."""
     from study.results import Outcome
+    from study.tune.failures import by_cause
     from study.tune.glance import glance
 
     study = glance(store_root(None, store), name)
@@ -75,10 +76,8 @@ def status(
     if study.tracking:
         said.append(f"tracked at {study.tracking}, experiment {study.experiment}")
     said += _trials(study)
-    reasons = collections.Counter(
-        trial.reason for trial in study.trials.values() if trial.outcome is Outcome.ERROR
-    )
-    said += [f"failed ({count}): {reason}" for reason, count in reasons.most_common()]
+    failed = [trial for trial in study.trials.values() if trial.outcome is Outcome.ERROR]
+    said += [f"failed ({count}): {why}" for why, count in by_cause(t.reason for t in failed)]
     for line in said:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 

@@ -1,17 +1,14 @@
 """How far a study has come when a process leaves it."""
 
 import collections
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from study.results import Outcome
 from study.tracking.background import Undelivered
 from study.tune.budget import End
-from study.tune.record import Record, RecordedTrial
+from study.tune.failures import by_cause
+from study.tune.record import Record
 from study.tune.savings import Savings, savings
-
-_NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|nan|inf)\b")
 
 
 @dataclass(frozen=True)
@@ -53,18 +50,8 @@ def study_end(
         num_complete=outcomes[Outcome.COMPLETE],
         num_failed=outcomes[Outcome.ERROR],
         num_cut=outcomes[None],
-        failures=failures_by_cause(trials),
+        failures=by_cause(trial.reason for trial in trials if trial.outcome is Outcome.ERROR),
         savings=savings(trials),
         why=budget_end.text if budget_end else "",
         undelivered=undelivered,
     )
-
-
-def failures_by_cause(trials: Iterable[RecordedTrial]) -> tuple[tuple[str, int], ...]:
-    """The first reason of each cause and its count; reasons that differ in numbers are one."""
-    reasons = [trial.reason for trial in trials if trial.outcome is Outcome.ERROR]
-    causes = collections.Counter(_NUMBER.sub("#", reason) for reason in reasons)
-    first: dict[str, str] = {}
-    for reason in reasons:
-        first.setdefault(_NUMBER.sub("#", reason), reason)
-    return tuple((first[cause], count) for cause, count in causes.most_common())

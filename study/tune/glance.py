@@ -11,10 +11,9 @@ from typing import Any
 import filelock
 
 from study.constraints import Constraint, parse_constraints
-from study.registry import nearest
 from study.results import Outcome
 from study.tune.errors import StudyError
-from study.tune.places import LOCK_FILE, RECORD_FILE
+from study.tune.places import LOCK_FILE, RECORD_FILE, no_such_study, study_names
 from study.tune.ranking import best_first
 from study.tune.titles import title_of
 
@@ -87,23 +86,14 @@ class StudyGlance:
         return max(0.0, self.num_trials - done) * self.active_s / done
 
 
-def study_names(root: Path) -> list[str]:
-    """The studies in a store, sorted."""
-    return sorted(path.parent.name for path in root.glob(f"*/{RECORD_FILE}"))
-
-
 def glance(root: Path, name: str) -> StudyGlance:
     """Look at a study.
 
     Raises:
         StudyError: There is none of that name (with those there are), or its record is damaged.
     """
-    names = study_names(root)
-    if name not in names:
-        guess = nearest(name, names)
-        hint = f"; did you mean {guess!r}?" if guess else ""
-        known = f" (there are: {', '.join(names)})" if names else ""
-        raise StudyError(f"no study {name!r} in {root.absolute()}{hint}{known}")
+    if name not in study_names(root):
+        raise no_such_study(root, name)
     path = root / name / RECORD_FILE
     study, histories = StudyGlance(name), dict[str, bytes]()
     is_finished = False

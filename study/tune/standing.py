@@ -8,6 +8,7 @@ from study.constraints import Constraint
 from study.metrics import METRICS
 from study.results import Outcome
 from study.tune import ranking
+from study.tune.failures import by_cause
 from study.tune.record import RecordedTrial
 
 _NUM_BEST = 10
@@ -109,10 +110,10 @@ def _space(study: StudyConfig) -> str:
 
 
 def _failures(trials: list[RecordedTrial]) -> str:
-    reasons = collections.Counter(t.reason for t in trials if t.outcome is Outcome.ERROR)
-    if not reasons:
+    causes = by_cause(t.reason for t in trials if t.outcome is Outcome.ERROR)
+    if not causes:
         return ""
-    rows = [[str(count), reason] for reason, count in reasons.most_common(_NUM_REASONS)]
+    rows = [[str(count), reason] for reason, count in causes[:_NUM_REASONS]]
     return f"**Failures**\n\n{_table(['trials', 'reason'], rows)}"
 
 

@@ -11,9 +11,8 @@ import filelock
 from study.config.errors import shown
 from study.config.study import NAME, StudyConfig, parse_study
 from study.config.yaml_io import read_yaml_file, write_yaml
-from study.registry import nearest
 from study.tune.errors import StudyError
-from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE
+from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, no_such_study
 from study.tune.record import Record
 
 __all__ = ["DEFAULT_STORE", "StudyFolder", "StudyStore"]
@@ -133,14 +132,6 @@ class StudyStore:
             StudyError: There is none, with the names there are.
         """
         folder = self.folder(name)
-        if folder.exists:
-            return folder
-        names = self.names()
-        guess = nearest(name, names)
-        hint = f"; did you mean {guess!r}?" if guess else ""
-        known = f" (there are: {', '.join(names)})" if names else ""
-        raise StudyError(f"no study {name!r} in {self.root}{hint}{known}")
-
-    def names(self) -> list[str]:
-        """The studies there are, sorted."""
-        return sorted(p.parent.name for p in self.root.glob(f"*/{RECORD_FILE}"))
+        if not folder.exists:
+            raise no_such_study(self.root, name)
+        return folder

@@ -10,9 +10,9 @@ from study.config.study import StudyConfig, parse_study
 from study.config.study_sections import BudgetSection
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.tune.budget import Budget
-from study.tune.ending import failures_by_cause
 from study.tune.errors import StudyError
 from study.tune.extension import Extension, extend
+from study.tune.failures import by_cause
 from study.tune.record import Record
 from study.tune.store import StudyFolder
 from tests.small_studies import raw_search
@@ -88,7 +88,7 @@ def test_failures_are_one_where_they_differ_in_numbers_alone(record: Record) -> 
     add(record, "a", reason="training diverged: loss is nan and 812 weights are not finite")
     add(record, "b", reason="training diverged: loss is 1e+30 and 3 weights are not finite")
     add(record, "c", reason="no layer of resnet20 is prunable")
-    assert failures_by_cause(record.trials.values()) == (
+    assert by_cause(trial.reason for trial in record.trials.values()) == (
         ("training diverged: loss is nan and 812 weights are not finite", 2),
         ("no layer of resnet20 is prunable", 1),
     )

@@ -14,8 +14,8 @@ from study.config.trial import parse_trial
 from study.results import Outcome
 from study.tune.describe import title
 from study.tune.errors import StudyError
-from study.tune.glance import glance, study_names
-from study.tune.places import LOCK_FILE, RECORD_FILE
+from study.tune.glance import glance
+from study.tune.places import LOCK_FILE, RECORD_FILE, study_names
 from study.tune.record import Record
 from tests.small_studies import history, search
 
