@@ -16,6 +16,7 @@ from analysis.baseline import (
 from analysis.comparison import SIZES, by_model, comparison, kept, who
 from analysis.contrast import told
 from analysis.wording import bounds, count, label, listing, percent, size
+from study.constraints import TOLERANCE
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _best_served(runs: "Runs", by: Measure) -> list[str]:
         f"The lowest service error: {percent(best[by.service])}, with {kept(best)} ({who(best)})."
     ]
     for limit, words in SIZES:
-        limits = {"final_density": limit * (1 + summary.SIZE_TOLERANCE)}
+        limits = {"final_density": limit * (1 + TOLERANCE)}
         small = summary.best(runs.candidates, by.service, at_most=limits)
         if small is not None:
             said.append(

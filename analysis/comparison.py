@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from analysis import summary
 from analysis.baseline import Match, Measure, as_good, num_megabatches, smallest_as_good
 from analysis.frames import COMPLETE
 from analysis.wording import bounds, count, listing, percent, size
+from study.constraints import TOLERANCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ def _against_dense(match: Match, by: Measure) -> str:
 
 
 def _at_size(group: list[Match], by: Measure, limit: float, words: str) -> str:
-    within = [m for m in group if m.trial["final_density"] <= limit * (1 + summary.SIZE_TOLERANCE)]
+    within = [m for m in group if m.trial["final_density"] <= limit * (1 + TOLERANCE)]
     if not within:
         return f"No finished trial keeps {words} of the weights or fewer."
     best = min(within, key=lambda match: (match.trial[by.service], match.trial["number"]))

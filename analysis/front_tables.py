@@ -9,6 +9,7 @@ from analysis.comparison import SIZES
 from analysis.frames import T
 from analysis.report import Column, ReportTable, Value
 from analysis.tables import cell, table
+from study.constraints import TOLERANCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,10 +58,10 @@ def with_dense(
 
 def volumes_table(finished: "pd.DataFrame", volumes: Sequence[float]) -> ReportTable:
     """The trials with which the hypervolume grew."""
-    before = (0.0, *volumes)
+    before = (0.0, *volumes)[: len(volumes)]
     rows = tuple(
         (int(number), volume)
-        for number, volume, last in zip(finished["number"], volumes, before, strict=False)
+        for number, volume, last in zip(finished["number"], volumes, before, strict=True)
         if volume > last
     )
     columns = (Column("number", "trial", "integer"), Column("hypervolume", "so far", "percent"))
@@ -111,7 +112,7 @@ def _row(group: list[Match], by: Measure) -> tuple[Value, ...]:
         within = [
             float(m.trial[by.service])
             for m in group
-            if m.trial["final_density"] <= limit * (1 + summary.SIZE_TOLERANCE)
+            if m.trial["final_density"] <= limit * (1 + TOLERANCE)
         ]
         row.append(min(within, default=None))
     return tuple(row)

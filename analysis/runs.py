@@ -121,6 +121,12 @@ def load(study: str, *, tracking_uri: str) -> Runs:
     trials = frames.trials_frame(runs)
     if runs and trials[T].isna().any():
         notes.append(f"{int(trials[T].isna().sum())} trial(s) have no {T} in their record.")
+    compat = trials["method"].astype(str).str.endswith(names.COMPAT_SUFFIX)
+    if compat.any():
+        notes.append(
+            f"{int(compat.sum())} trial(s) prune as the public reference code does "
+            f"(…{names.COMPAT_SUFFIX}): they end below the density that their settings state."
+        )
     megabatches = _megabatches(store, parent, trials, notes)
     return Runs(
         study=facts,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.frames import COMPLETE
+from study import metrics
 from study.constraints import Constraint
 from study.metrics import Direction
 
@@ -17,9 +18,6 @@ SEEDS = ("seed", "data.seed")
 
 # Where the data lies, and how many weights may be pruned, do not make a comparison unfair.
 UNCOMPARED = ("data.root", "data.download", "model.num_prunable", "model.num_parameters")
-
-# A density of a tenth is met by ⌊0.1·N + ½⌋ of N weights, which may be a little more.
-SIZE_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,25 +32,8 @@ class Interval:
 
 
 def wilson_interval(rate: float, n: int, *, confidence: float = 0.95) -> Interval:
-    """Wilson's score interval of an error rate in [0, 1] measured on ``n`` examples.
-
-    ``rate`` need not be a whole number of examples. For a mean of several error rates of the same
-    examples, such as the service error, the interval of ``n`` examples is conservative: it takes
-    the errors of the models as one and the same, and averaging can only make it narrower.
-
-    Raises:
-        ValueError: ``n`` is below 1 or ``rate`` no fraction.
-    """
-    from scipy.stats import norm
-
-    if n < 1 or not 0 <= rate <= 1:
-        raise ValueError(f"a rate in [0, 1] of at least one example is needed, got {rate} of {n}")
-    z = float(norm.ppf(0.5 + confidence / 2))
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    # Where the rate is 0 or 1 the bound is exact, rounding apart.
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(0.0 if rate == 0 else low, 1.0 if rate == 1 else high)
+    """Wilson's score interval: see :func:`study.metrics.wilson_interval`."""
+    return Interval(*metrics.wilson_interval(rate, n, confidence=confidence))
 
 
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:

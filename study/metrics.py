@@ -7,6 +7,7 @@ fractions in [0, 1]; time is the fraction of the stream that has arrived.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 Scope = Literal["epoch", "megabatch", "trial"]
@@ -229,3 +230,23 @@ RUNNING_FORMS: dict[str, str] = {
         ("cumulative_errors", "cumulative_errors"),
     )
 } | {"final_error": "holdout_error_rate"}
+
+
+def wilson_interval(rate: float, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of an error rate in [0, 1] measured on ``n`` examples.
+
+    ``rate`` need not be a whole number of examples. For a mean of several error rates of the same
+    examples, such as the service error, the interval of ``n`` examples is conservative: it takes
+    the errors of the models as one and the same, and averaging can only make it narrower.
+
+    Raises:
+        ValueError: ``n`` is below 1 or ``rate`` no fraction.
+    """
+    if n < 1 or not 0 <= rate <= 1:
+        raise ValueError(f"a rate in [0, 1] of at least one example is needed, got {rate} of {n}")
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # Where the rate is 0 or 1 the bound is exact, rounding apart.
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return (0.0 if rate == 0 else low), (1.0 if rate == 1 else high)

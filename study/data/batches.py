@@ -58,10 +58,8 @@ class ImagePool:
             )
         self._device = device
         # x/255 normalised = x · scale + shift: two passes in place over a mini-batch.
-        means = torch.tensor(mean, dtype=torch.float64)
-        stds = torch.tensor(std, dtype=torch.float64)
-        self._scale = _per_channel(1 / (255 * stds), device)
-        self._shift = _per_channel(-means / stds, device)
+        scale, shift = normalisation(mean, std)
+        self._scale, self._shift = scale.to(device), shift.to(device)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -151,5 +149,15 @@ def _put(order: IndexArray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(order)).to(device, non_blocking=True)
 
 
-def _per_channel(values: Tensor, device: torch.device) -> Tensor:
-    return values.to(torch.float32).view(1, -1, 1, 1).to(device)
+def normalisation(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Scale and shift, ``float32 [1, C, 1, 1]``: pixels from 0 to 255 · scale + shift.
+
+    Args:
+        mean: By channel, of images scaled to [0, 1].
+        std: Likewise.
+    """
+    means = torch.tensor(mean, dtype=torch.float64)
+    stds = torch.tensor(std, dtype=torch.float64)
+    parts = (1 / (255 * stds), -means / stds)
+    scale, shift = (part.to(torch.float32).view(1, -1, 1, 1) for part in parts)
+    return scale, shift

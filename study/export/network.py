@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from study.config.section_parsing import parse_section
 from study.config.trial import TrialConfig
+from study.data.batches import normalisation
 from study.data.dataset import ImageDataset
 from study.models.architecture import ARCHITECTURES, Architecture
 from study.plugins import load_builtin_plugins, load_user_plugins
@@ -97,10 +98,9 @@ class ServedNetwork(nn.Module):
     def __init__(self, network: nn.Module, spec: NetworkSpec) -> None:
         super().__init__()
         self.network = network
-        mean = torch.tensor(spec.mean, dtype=torch.float64)
-        std = torch.tensor(spec.std, dtype=torch.float64)
-        self.register_buffer("scale", (1 / (255 * std)).float().view(1, -1, 1, 1))
-        self.register_buffer("shift", (-mean / std).float().view(1, -1, 1, 1))
+        scale, shift = normalisation(spec.mean, spec.std)
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,15 +1,11 @@
 """The model card for people: a README in Markdown."""
 
-import math
-from statistics import NormalDist
-
 from study.config.trial import flatten
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, INPUT, OUTPUT
 from study.export.network import NetworkSpec
-from study.metrics import METRICS
+from study.metrics import METRICS, wilson_interval
 
-_CONFIDENCE = 0.95
 # Error rates of single models, measured on a split of known size.
 _INTERVALS = {"holdout_error_rate": "holdout", "test_error_rate": "test"}
 _SHOWN = (
@@ -139,19 +135,10 @@ def _results(card: ModelCard) -> str:
         if value is None:
             continue
         size = card.split_sizes.get(_INTERVALS.get(name, ""), 0)
-        interval = "[{:.4g}, {:.4g}]".format(*binomial_interval(value, size)) if size else ""
+        interval = "[{:.4g}, {:.4g}]".format(*wilson_interval(value, size)) if size else ""
         lines.append(f"| `{name}` | {value:.6g} | {interval} | {METRICS[name].description} |")
     note = "Where a search chose this model by its figures on the holdout, these are optimistic."
     return "\n".join([*lines, "", note])
-
-
-def binomial_interval(rate: float, num_examples: int) -> tuple[float, float]:
-    """Wilson's score interval, at 95 %, of an error rate measured on ``num_examples``."""
-    z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
-    weight = z * z / num_examples
-    centre = (rate + weight / 2) / (1 + weight)
-    half = math.sqrt(rate * (1 - rate) * weight + weight * weight / 4) / (1 + weight)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _layers(card: ModelCard) -> str:

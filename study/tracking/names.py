@@ -22,6 +22,7 @@ TAG_TRIAL_KEY: Final = "trial_key"
 TAG_TRIAL_NUMBER: Final = "trial_number"
 TAG_METHOD: Final = "method"
 TAG_REFERENCE_COMPAT: Final = "reference_compat"  # "true": prunes as the reference does
+COMPAT_SUFFIX: Final = "+reference_compat"  # of such a trial's method
 TAG_ARCHITECTURE: Final = "architecture"
 TAG_DATASET: Final = "dataset"
 TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.pruning.schedules import SPARSITY_BASE
+from study.tracking import names
 
 
 def method_of(config: Mapping[str, Any]) -> str:
     """The method's name in comparisons, of a nested resolved configuration."""
     pruning = config["pruning"]
-    return f"{pruning['schedule']}{'+reference_compat' * bool(pruning['reference_compat'])}"
+    return f"{pruning['schedule']}{names.COMPAT_SUFFIX * bool(pruning['reference_compat'])}"
 
 
 def title_of(config: Mapping[str, Any]) -> str:

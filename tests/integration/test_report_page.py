@@ -372,3 +372,12 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
     ]
     assert done.stdout.splitlines() == ["[]", str(allowed)]
     assert done.stderr == ""
+
+
+def test_trials_that_prune_as_the_reference_code_does_are_marked_in_every_report(uri: str) -> None:
+    tracker = MlflowTracker(uri, experiment="compat")
+    trials = [FakeTrial(0), FakeTrial(1, f"app{names.COMPAT_SUFFIX}", density=0.02)]
+    _write(tracker, "compat", trials, end=True)
+    runs = load("compat", tracking_uri=uri)
+    assert any("1 trial(s) prune as the public reference code does" in n for n in runs.notes)
+    assert not any("reference code" in n for n in load("one", tracking_uri=uri).notes)

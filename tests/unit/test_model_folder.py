@@ -16,8 +16,9 @@ from study.export.folder import load_model, read_card, read_mask, write_weights
 from study.export.formats import FORMATS, StateDict, format_called
 from study.export.network import NetworkSpec, ServedNetwork, logits_of
 from study.export.pyfunc import _load_pyfunc
-from study.export.readme import binomial_interval, readme
+from study.export.readme import readme
 from study.export.trial_model import TrialModel, export_model, model_source, sample_images
+from study.metrics import wilson_interval
 from study.models.architecture import ARCHITECTURES
 from study.models.of_torchvision.plain import plain_torchvision_code
 from study.pruning.mask import Mask
@@ -79,15 +80,15 @@ def test_the_card_tells_layers_metrics_and_intervals_and_reads_back(
     assert "Licence: MIT" in text
     assert all(f"`{layer.layer}`" in text for layer in card.layers)
     rate, size = card.metrics["holdout_error_rate"], card.split_sizes["holdout"]
-    low, high = binomial_interval(rate, size)
+    low, high = wilson_interval(rate, size)
     assert low <= rate <= high
     assert f"[{low:.4g}, {high:.4g}]" in text
 
 
 def test_an_interval_is_wilsons() -> None:
     # 10 of 100, as printed in the tables: 0.0552 to 0.1744.
-    assert binomial_interval(0.1, 100) == pytest.approx((0.0552, 0.1744), abs=5e-5)
-    assert binomial_interval(0.0, 50)[0] == pytest.approx(0.0)
+    assert wilson_interval(0.1, 100) == pytest.approx((0.0552, 0.1744), abs=5e-5)
+    assert wilson_interval(0.0, 50)[0] == pytest.approx(0.0)
 
 
 def test_a_format_that_says_something_else_is_not_exported(
