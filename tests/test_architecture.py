@@ -44,6 +44,7 @@ LAYERS: dict[str, Layer] = {
     "study.models": layer(BASE, "torch"),
     "study.models.of_torchvision": layer(BASE, "torch torchvision"),
     "study.pruning": layer(BASE, "torch"),
+    "study.pruning.selection": layer(BASE, "numpy torch"),
     "study.plugins": layer(PLUGGED),
     "study.training": layer(BASE | PLUGGED, "torch numpy"),
     "study.config": layer(BASE | PLUGGED | {"study.plugins"}, "pydantic yaml"),

@@ -6,6 +6,7 @@ a selection costs time linear in the number of weights.
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,8 +14,15 @@ from study.pruning.mask import Mask
 
 
 def kth_largest(values: Tensor, k: int) -> Tensor:
-    """The k-th largest of the vector ``values``, 1 ≤ k ≤ its length, as a 0-d tensor."""
+    """The k-th largest of the vector ``values``, 1 ≤ k ≤ its length, as a 0-d tensor.
+
+    On a CPU by NumPy's partition: torch's ``topk`` there makes a pair of 16 bytes of every value,
+    and takes three times as long.
+    """
     num_values = values.numel()
+    if values.device.type == "cpu":
+        place = num_values - k
+        return torch.as_tensor(np.partition(values.detach().numpy(), place)[place])
     # Two equal answers; the shorter list is the cheaper one.
     if 2 * k <= num_values:
         return values.topk(k, sorted=False).values.min()

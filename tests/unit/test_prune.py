@@ -13,6 +13,7 @@ from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod, num_kept, prune
 from study.pruning.scoring import Criterion, ScoringContext
+from study.pruning.selection import kth_largest
 from study.results import TrialError
 from tests.pruning_networks import build, context_of
 
@@ -169,3 +170,16 @@ def test_scores_that_are_all_zero_on_an_unpruned_network_fail_the_trial() -> Non
         model[-1].weight.zero_()
     with pytest.raises(TrialError, match="every weight has score 0"):
         prune(context_of(model), method=PruningMethod(Snip(), Global()), density=0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_kth_largest_is_that_of_the_sorted_values_ties_included(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(3)
+    values = torch.randint(20, (101,), generator=generator).to(dtype)
+    ranked = values.sort(descending=True).values
+    before = values.clone()
+    for k in (1, 2, 50, 51, 100, 101):
+        found = kth_largest(values, k)
+        assert found == ranked[k - 1]
+        assert found.dtype == dtype
+    assert torch.equal(values, before)
