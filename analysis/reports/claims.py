@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.claims import Claim, Finding, judged
+from analysis.claims import Claim, judged
+from analysis.evidence import Finding
 from analysis.frames import T
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.tables import ends

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.claims import CLAIMS, Finding, judged
+from analysis.claims import CLAIMS, judged
+from analysis.evidence import Finding
 from analysis.report import REPORTS, load_reports
 from analysis.runs import Runs
 from tests.fake_study import FakeTrial, runs_of
