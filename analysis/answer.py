@@ -15,9 +15,10 @@ from analysis.baseline import (
 )
 from analysis.comparison import SIZES, by_model, comparison, kept, who
 from analysis.contrast import told
-from analysis.wording import bounds, count, label, listing, percent, size
+from analysis.wording import bounds, label, listing, percent, size
 from study.constraints import TOLERANCE
 from study.metrics import METRICS
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

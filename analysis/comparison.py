@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from analysis.baseline import Match, Measure, as_good, num_megabatches, smallest_as_good
 from analysis.frames import COMPLETE
-from analysis.wording import bounds, count, listing, percent, size
+from analysis.wording import bounds, listing, percent, size
 from study.constraints import TOLERANCE
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,9 @@ from analysis.report import Column, ReportTable, Value
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
 from analysis.summary import Interval
 from analysis.tables import ends, fraction
-from analysis.wording import bounds, count, label, points, probability
+from analysis.wording import bounds, label, points, probability
 from study.metrics import METRICS
+from study.wording import count
 
 _MAX_FOREST = 30
 

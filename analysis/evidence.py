@@ -10,7 +10,8 @@ from analysis.frames import T
 from analysis.lengths import turns
 from analysis.statistics.paired import SIGNIFICANCE, PairedDifference, paired_difference
 from analysis.summary import Interval
-from analysis.wording import bounds, count, percent, points, probability, size
+from analysis.wording import bounds, percent, points, probability, size
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

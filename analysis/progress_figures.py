@@ -8,7 +8,8 @@ from analysis.frames import COMPLETE
 from analysis.hover import hover
 from analysis.progress import MOMENTS, front, in_service, progress
 from analysis.tables import fraction
-from analysis.wording import count, label, percent
+from analysis.wording import label, percent
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

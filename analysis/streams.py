@@ -8,7 +8,8 @@ from analysis import summary
 from analysis.arms import arms
 from analysis.baseline import DENSE, Match, Measure
 from analysis.frames import KEY, STEP, T
-from analysis.wording import count, size
+from analysis.wording import size
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ from analysis.report import Column, ReportTable, Value
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.statistics.turning import Turn
 from analysis.tables import cell, ends
-from analysis.wording import bounds, count, points, probability, size
+from analysis.wording import bounds, points, probability, size
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,11 +37,6 @@ def bounds(interval: Interval) -> str:
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
-def count(number: int, noun: str) -> str:
-    """``1 trial``, ``2 trials``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def listing(parts: list[str]) -> str:
     """``a, b and c``."""
     if len(parts) < 2:

@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("study", "analysis")
 BASE = frozenset(
     f"study.{name}"
-    for name in ("constraints", "credentials", "registry", "metrics", "results", "seeding")
+    for name in (
+        "constraints", "credentials", "registry", "metrics", "results", "seeding", "wording"
+    )  # fmt: skip
 )
 PLUGGED = frozenset({"study.data", "study.models", "study.pruning"})
 CORE = BASE | PLUGGED | {"study.training", "study.config", "study.plugins", "study.assembly"}
@@ -77,6 +79,7 @@ LAYERS: dict[str, Layer] = {
                 "study.registry",
                 "study.tracking.names",
                 "study.credentials",
+                "study.wording",
             }
         ),
         "mlflow pandas pyarrow scipy optuna plotly jinja2 numpy rich typer",
@@ -176,7 +179,7 @@ def test_the_command_line_imports_heavy_packages_only_where_they_are_used(module
     heavy = {name for name in tops if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name.partition(".")[0] for name in heavy} <= {"typer", "rich", "study"}
     # Of our own only what imports nothing heavy itself.
-    light = ("study.tune.errors", "study.user_errors", "study.commands")
+    light = ("study.tune.errors", "study.user_errors", "study.wording", "study.commands")
     ours = {name for name in heavy if name.startswith("study.")}
     assert all(any(is_within(name, package) for package in light) for name in ours)
 

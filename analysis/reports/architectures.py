@@ -14,7 +14,8 @@ from analysis.models import Configuration, configurations
 from analysis.report import REPORTS, Report, ReportSection
 from analysis.statistics.ranks import MIN_ITEMS, concordance_interval, kendalls_w
 from analysis.tables import fraction
-from analysis.wording import count, label, listing, points
+from analysis.wording import label, listing, points
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from analysis import summary
 from analysis.baseline import DENSE, matches, measure
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
-from analysis.wording import count, listing, size
+from analysis.wording import listing, size
 from study.metrics import METRICS
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

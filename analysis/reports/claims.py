@@ -8,7 +8,8 @@ from analysis.evidence import Finding
 from analysis.frames import T
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.tables import ends
-from analysis.wording import count, listing
+from analysis.wording import listing
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

@@ -11,7 +11,8 @@ from analysis.figure import Figure
 from analysis.frames import KEY, T
 from analysis.report import REPORTS, Report, ReportSection
 from analysis.streams import Stream, streams
-from analysis.wording import count, points
+from analysis.wording import points
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

@@ -13,8 +13,9 @@ from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.searched import choice, configurations_of, domains
 from analysis.statistics.importance import MIN_TRIALS, Domain, Importance, importances
 from analysis.tables import column, ends, fraction
-from analysis.wording import bounds, count, label, listing, percent
+from analysis.wording import bounds, label, listing, percent
 from study.metrics import METRICS
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

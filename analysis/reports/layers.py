@@ -11,7 +11,8 @@ from analysis.ledger import comparable, last, ledger, over_seeds, without_ledger
 from analysis.ledger_figures import MAX_STREAMS, ledger_figures
 from analysis.report import REPORTS, Report, ReportSection, ReportTable
 from analysis.tables import column, table
-from analysis.wording import count, listing, percent, points, size
+from analysis.wording import listing, percent, points, size
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,8 @@ from analysis.statistics.paired import SIGNIFICANCE
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.tables import cell, ends, measured
 from analysis.turns import turns_said, turns_table
-from analysis.wording import bounds, count, label, percent, points, probability
+from analysis.wording import bounds, label, percent, points, probability
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

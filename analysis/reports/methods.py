@@ -14,7 +14,7 @@ from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable,
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.tables import cell, ends, measured
-from analysis.wording import count
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

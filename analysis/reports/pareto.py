@@ -13,8 +13,9 @@ from analysis.front import front_figure, volume_figure
 from analysis.front_tables import per_t, volumes_table, with_dense
 from analysis.report import REPORTS, Report, ReportSection, ReportTable
 from analysis.statistics.hypervolume import running_hypervolume
-from analysis.wording import count, label, listing, percent
+from analysis.wording import label, listing, percent
 from study.metrics import METRICS
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

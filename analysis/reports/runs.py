@@ -8,7 +8,7 @@ from analysis.baseline import measure
 from analysis.frames import ERROR, T
 from analysis.report import REPORTS, Report, ReportSection
 from analysis.tables import table
-from analysis.wording import count
+from study.wording import count
 
 if TYPE_CHECKING:
     from analysis.runs import Runs

@@ -11,9 +11,10 @@ from analysis.progress_figures import moment_figures, progress_figures
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.tables import cell
-from analysis.wording import count, label, percent, probability
+from analysis.wording import label, percent, probability
 from study.metrics import METRICS
 from study.tracking import names
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from study.user_errors import printable
+from study.wording import count
 
 if TYPE_CHECKING:
     from study.tune.ending import StudyEnd
@@ -19,7 +20,7 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     """How many trials ended how, and how to go on."""
     from study.tune.store import DEFAULT_STORE
 
-    complete = f"{_trials(end.num_complete)} complete"
+    complete = f"{count(end.num_complete, 'trial')} complete"
     if end.num_failed:
         complete += f", {end.num_failed} failed"
     elsewhere = store.root != DEFAULT_STORE.absolute()
@@ -36,28 +37,24 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     console.print(done, markup=False, highlight=False, soft_wrap=True)
     if end.savings.num_stopped:
         saved = (
-            f"Stopped early: {_trials(end.savings.num_stopped)}, which saved "
+            f"Stopped early: {count(end.savings.num_stopped, 'trial')}, which saved "
             f"{end.savings.fraction:.0%} of the examples through SGD."
         )
         console.print(saved, markup=False, highlight=False, soft_wrap=True)
     if end.why:
         console.print(f"  {end.why}", markup=False, highlight=False, soft_wrap=True)
-    for reason, count in end.failures:
-        said = printable(f"  failed ({_trials(count)}): {reason}")
+    for reason, num_failed in end.failures:
+        said = printable(f"  failed ({count(num_failed, 'trial')}): {reason}")
         console.print(said, markup=False, highlight=False, soft_wrap=True)
     if end.undelivered:
         unsent = end.undelivered
         said = (
-            f"The tracking store has not got all of it ({_trials(unsent.num_trials)} and the "
-            f"study's own run are behind): {unsent.reason}\n"
+            f"The tracking store has not got all of it ({count(unsent.num_trials, 'trial')} and "
+            f"the study's own run are behind): {unsent.reason}\n"
             f"The study's record has; once the store answers, send it by: "
             f"app-study sync {end.name}{where}"
         )
         console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
-
-
-def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count} trials"
 
 
 def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:

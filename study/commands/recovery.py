@@ -19,6 +19,7 @@ from study.commands.options import (
 )
 from study.commands.running import resume
 from study.user_errors import in_file, printable
+from study.wording import count
 
 if TYPE_CHECKING:
     from study.tune.consistency import Finding
@@ -88,7 +89,7 @@ def check(
             _say(left, console)
             found = left
     if not found:
-        num_trials = "1 trial" if len(record.trials) == 1 else f"{len(record.trials)} trials"
+        num_trials = count(len(record.trials), "trial")
         console.print(
             f"The study {name} is as its record says: {num_trials}.", markup=False, highlight=False
         )

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from study.export.errors import ExportError
 from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
@@ -60,42 +60,53 @@ def save_weights(network: nn.Module, path: Path) -> None:
 FORMATS: Registry[ExportFormat] = Registry("export format")
 
 
+class _Weights(ExportFormat):
+    """Weights and buffers alone, put into a network that is built anew."""
+
+    holds_graph: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, path: Path) -> dict[str, Tensor]:
+        """The weights by their names; no code in the file is run."""
+
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:
+        """Every name and shape must fit."""
+        network = spec.build()
+        network.load_state_dict(self.read(path), strict=True)
+        return lambda images: logits_of(network, spec, images)
+
+
 @FORMATS.register("safetensors")
 @dataclass(frozen=True)
-class Safetensors(ExportFormat):
+class Safetensors(_Weights):
     """The weights under the network's own names for them; nothing in the file can be run."""
 
     file_name: ClassVar[str] = "model.safetensors"
-    holds_graph: ClassVar[bool] = False
 
     def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
         """Write weights and buffers."""
         save_weights(network, path)
 
-    def load(self, path: Path, spec: NetworkSpec) -> Predict:
-        """Into a network built anew; every name and shape must fit."""
-        network = spec.build()
-        network.load_state_dict(load_file(path), strict=True)
-        return lambda images: logits_of(network, spec, images)
+    def read(self, path: Path) -> dict[str, Tensor]:
+        """The tensors of the file."""
+        return load_file(path)
 
 
 @FORMATS.register("state_dict")
 @dataclass(frozen=True)
-class StateDict(ExportFormat):
+class StateDict(_Weights):
     """The weights as ``torch.save`` writes them, to be read with ``weights_only=True``."""
 
     file_name: ClassVar[str] = "state_dict.pt"
-    holds_graph: ClassVar[bool] = False
 
     def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
         """Write weights and buffers."""
         torch.save({name: t.detach().cpu() for name, t in network.state_dict().items()}, path)
 
-    def load(self, path: Path, spec: NetworkSpec) -> Predict:
-        """Into a network built anew; every name and shape must fit."""
-        network = spec.build()
-        network.load_state_dict(torch.load(path, weights_only=True), strict=True)
-        return lambda images: logits_of(network, spec, images)
+    def read(self, path: Path) -> dict[str, Tensor]:
+        """The tensors of the file."""
+        weights: dict[str, Tensor] = torch.load(path, weights_only=True)
+        return weights
 
 
 @FORMATS.register("torch_export")

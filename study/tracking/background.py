@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
 from study.tracking.tracker import Tracker
+from study.wording import count
 
 _WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)  # after the first failure, the second …, the rest
 _DESCRIBED_EVERY_S: Final = 15.0
@@ -190,8 +191,8 @@ class BackgroundTracker:
                 is_told = True
                 self._notice(
                     f"sending what the tracking store has not got yet "
-                    f"({_trials(self._num_waiting())}); given up after {self._patience_s:.0f} s "
-                    f"in which nothing arrives"
+                    f"({count(self._num_waiting(), 'trial')}); given up after "
+                    f"{self._patience_s:.0f} s in which nothing arrives"
                 )
             self._changed.wait(timeout=min(1.0, self._patience_s))
 
@@ -281,10 +282,6 @@ class BackgroundTracker:
                 f"the tracking store fails, and is tried again and again; training goes on, and "
                 f"the study's record keeps all: {self._reason}"
             )
-
-
-def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count} trials"
 
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from study.config.study_sections import BudgetSection
 from study.results import Outcome
 from study.tune.record import Record
+from study.wording import count
 
 _HOUR_S = 3600.0
 
@@ -73,8 +74,9 @@ class Budget:
         if most is None or failed < most:
             return None
         which = "budget.fail_fast" if self.limits.fail_fast else f"budget.max_failures = {most}"
-        trials = "1 trial has" if failed == 1 else f"{failed} trials have"
-        return End(f"{trials} failed, which {which} makes the end", is_finished=False)
+        has = "has" if failed == 1 else "have"
+        text = f"{count(failed, 'trial')} {has} failed, which {which} makes the end"
+        return End(text, is_finished=False)
 
     def _num_failed(self) -> int:
         return sum(trial.outcome is Outcome.ERROR for trial in self.record.trials.values())

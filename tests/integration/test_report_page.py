@@ -369,6 +369,7 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
         "study.registry",
         "study.tracking",
         "study.tracking.names",
+        "study.wording",
     ]
     assert done.stdout.splitlines() == ["[]", str(allowed)]
     assert done.stderr == ""
