@@ -14,8 +14,14 @@ PACKAGES = ("study", "analysis")
 BASE = frozenset(
     f"study.{name}"
     for name in (
-        "constraints", "credentials", "registry", "metrics", "results", "seeding", "wording"
-    )  # fmt: skip
+        "constraints",
+        "credentials",
+        "registry",
+        "metrics",
+        "results",
+        "seeding",
+        "wording",
+    )
 )
 PLUGGED = frozenset({"study.data", "study.models", "study.pruning"})
 CORE = BASE | PLUGGED | {"study.training", "study.config", "study.plugins", "study.assembly"}
