@@ -20,7 +20,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 from benchmarks.studies import DIGITS
 from study.assembly import assemble, dataset_key, load_dataset
 from study.config.study import StudyConfig, parse_study
-from study.results import MegabatchRecord, TrialHistory, TrialInfo
+from study.results import DatasetInfo, MegabatchRecord, TrialHistory, TrialInfo
 from study.tracking import names
 from study.tracking.history import HistoryTables, history_tables
 from study.tracking.mlflow_tracker import MlflowStore
@@ -54,6 +54,7 @@ class BulkStore(MlflowStore):
         self._path = path
         self._rows: dict[str, _Rows] = {}
         self.study_run_id = ""
+        self._has_dataset = False
 
     def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
         """None: all of them are new."""
@@ -83,6 +84,12 @@ class BulkStore(MlflowStore):
     def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """The last value of each metric."""
         self._rows[run_id].metrics |= {p.name: (p.value, p.step) for p in points}
+
+    def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
+        """As an input of the study's own run, from which :meth:`insert` copies it to the trials."""
+        if not self._has_dataset:
+            super().add_dataset(self.study_run_id, dataset)
+            self._has_dataset = True
 
     def leave_text(self, run_id: str, text: str, artifact: str) -> None:
         """The study's alone."""
@@ -114,6 +121,18 @@ class BulkStore(MlflowStore):
                 "INSERT INTO latest_metrics (run_uuid, key, value, step, timestamp, is_nan) "
                 "VALUES (?, ?, ?, ?, 0, ?)",
                 self._metrics(),
+            )
+            (dataset,) = database.execute("SELECT dataset_uuid FROM datasets").fetchone()
+            inputs = [(uuid.uuid4().hex, run_id) for run_id in self._rows]
+            database.executemany(
+                "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, "
+                "destination_id) VALUES (?, 'DATASET', ?, 'RUN', ?)",
+                ((own, dataset, run_id) for own, run_id in inputs),
+            )
+            database.executemany(
+                "INSERT INTO input_tags (input_uuid, name, value) "
+                "VALUES (?, 'mlflow.data.context', 'training')",
+                ((own,) for own, _ in inputs),
             )
 
     def _tags(self) -> Iterator[tuple[str, str, str]]:
