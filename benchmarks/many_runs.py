@@ -86,7 +86,8 @@ class BulkStore(MlflowStore):
         self._rows[run_id].metrics |= {p.name: (p.value, p.step) for p in points}
 
     def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
-        """As an input of the study's own run, from which :meth:`insert` copies it to the trials."""
+        """As an input of the study's own run; :meth:`insert` makes it one of the trials."""
+        del run_id
         if not self._has_dataset:
             super().add_dataset(self.study_run_id, dataset)
             self._has_dataset = True
