@@ -12,6 +12,7 @@ import typer
 from analysis.errors import ReportError
 from analysis.render import Format, safe, show
 from analysis.report import REPORTS, Report, load_reports
+from study.credentials import REFUSED, holds_credentials
 
 app = typer.Typer(
     name="app-report",
@@ -20,6 +21,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _without_credentials(uri: str | None) -> str | None:
+    if uri is not None and holds_credentials(uri):
+        raise typer.BadParameter(REFUSED)
+    return uri
+
 
 _Studies = Annotated[
     list[str],
@@ -31,6 +39,7 @@ _Uri = Annotated[
         "--tracking-uri",
         help="Where MLflow keeps the study; by default $MLFLOW_TRACKING_URI, or else "
         "sqlite:///mlflow.db.",
+        callback=_without_credentials,
     ),
 ]
 _Format = Annotated[Format, typer.Option("--format", help="How to print it.")]

@@ -13,6 +13,19 @@ _SECRET_QUERY = re.compile(
 )
 _REDACTED = "***"
 
+# The remedy for an address that holds some, where it would be kept, or seen by others.
+REFUSED = (
+    "holds a user, a password or a token, which would be kept on disk or seen in the list of "
+    "processes; leave them out of the address and set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, for an MLflow server; for a database "
+    "give the whole address in MLFLOW_TRACKING_URI, which is kept nowhere"
+)
+
+
+def holds_credentials(text: str) -> bool:
+    """Whether an address in ``text`` has a user, a password or a token in it."""
+    return without_credentials(text) != text
+
 
 def without_credentials(text: str) -> str:
     """``text`` with user, password and tokens of every address in it replaced by ``***``."""

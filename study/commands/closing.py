@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from study.credentials import holds_credentials
 from study.user_errors import printable
 from study.wording import count
 
@@ -73,10 +74,15 @@ def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
         )
     console.print()
     console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
+    console.print(f"[bold]MLflow UI[/bold]  {escape(_interface(name, uri))}", soft_wrap=True)
+
+
+def _interface(name: str, uri: str) -> str:
+    """Where MLflow shows the study, or the command that shows it."""
+    if uri.startswith(("http://", "https://")):
+        return printable(uri)
+    if holds_credentials(uri):  # they are no argument of a command
+        return f"app-study ui {name}"
     mlflow = Path(sys.executable).with_name("mlflow")
     program = mlflow if mlflow.exists() else "mlflow"
-    console.print(
-        f"[bold]MLflow UI[/bold]  {escape(str(program))} ui --backend-store-uri "
-        f"{escape(printable(uri))}",
-        soft_wrap=True,
-    )
+    return f"{program} ui --backend-store-uri {printable(uri)}"

@@ -6,10 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from study.credentials import REFUSED, holds_credentials
+
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+
+
+def without_credentials_in_it(uri: str | None) -> str | None:
+    """A flag's address as it is given, unless it holds a password.
+
+    Raises:
+        typer.BadParameter: It does; with the remedy.
+    """
+    if uri is not None and holds_credentials(uri):
+        raise typer.BadParameter(REFUSED)
+    return uri
+
 
 Config = Annotated[Path, typer.Argument(help="A study file (YAML).", show_default=False)]
 Set = Annotated[
@@ -28,7 +42,8 @@ TrackingUri = Annotated[
     str | None,
     typer.Option(
         help="MLflow store; else tracking.uri, else MLFLOW_TRACKING_URI, else "
-        f"{DEFAULT_TRACKING_URI}."
+        f"{DEFAULT_TRACKING_URI}.",
+        callback=without_credentials_in_it,
     ),
 ]
 Reports = Annotated[Path, typer.Option(help="Folder of the reports.")]
@@ -41,6 +56,15 @@ def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
     from study.config.yaml_io import write_yaml
 
     return [*overrides, f"data.root={write_yaml(str(data_root.absolute())).strip()}"]
+
+
+def with_tracking_uri(overrides: list[str], uri: str | None) -> list[str]:
+    """The overrides, and MLflow's address as one more of them."""
+    if uri is None:
+        return overrides
+    from study.config.yaml_io import write_yaml
+
+    return [*overrides, f"tracking.uri={write_yaml(uri).strip()}"]
 
 
 def store_root(study: "StudyConfig | None", flag: Path | None) -> Path:

@@ -9,7 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study.commands.options import DEFAULT_TRACKING_URI, Store, store_root
+from study.commands.options import (
+    DEFAULT_TRACKING_URI,
+    Store,
+    store_root,
+    without_credentials_in_it,
+)
 from study.user_errors import printable
 
 if TYPE_CHECKING:
@@ -87,7 +92,10 @@ def ui(
     store: Store = None,
     tracking_uri: Annotated[
         str | None,
-        typer.Option(help="MLflow store; else the study's own, else MLFLOW_TRACKING_URI."),
+        typer.Option(
+            help="MLflow store; else the study's own, else MLFLOW_TRACKING_URI.",
+            callback=without_credentials_in_it,
+        ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, help="Port on loopback; 0 for any.")] = 5000,
 ) -> None:

@@ -18,6 +18,7 @@ from study.commands.options import (
     store_root,
     tracking_address,
     with_data_root,
+    with_tracking_uri,
 )
 from study.user_errors import in_file, printable
 
@@ -42,7 +43,9 @@ def launch(
     from study.tune.store import StudyStore
 
     with in_file(config):
-        study = load_study(config, overrides=with_data_root(overrides, data_root))
+        # Part of the study from now on: it is resumed where it was tracked.
+        given = with_tracking_uri(with_data_root(overrides, data_root), tracking_uri)
+        study = load_study(config, overrides=given)
         study_store = StudyStore(store_root(study, store))
         _run_study(study, study_store, tracking_uri, reports, fresh=True)
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from study.config.errors import Problem, pydantic_message, shown, unknown_key
 from study.config.sections import Seed, Strict
 from study.constraints import Constraint, parse_constraint
+from study.credentials import REFUSED, holds_credentials
 
 SamplerName = Literal["tpe", "random", "grid", "gp", "nsga2"]
 StoppingName = Literal["auto", "none", "asha", "median"]
@@ -110,9 +111,16 @@ class TrackingSection(Strict):
     ``log_models`` says which of a trial's models in service are left there.
     """
 
-    uri: str | None = None
+    uri: Annotated[str, Field(min_length=1)] | None = None
     experiment: Annotated[str, Field(min_length=1, max_length=200)] = "app-study"
     log_models: LogModels = "final"
+
+    @pydantic.field_validator("uri")
+    @classmethod
+    def _without_credentials(cls, value: str | None) -> str | None:
+        if value is not None and holds_credentials(value):
+            raise ValueError(REFUSED)
+        return value
 
 
 STUDY_SECTIONS: dict[str, type[Strict]] = {

@@ -14,6 +14,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any, Literal
 
+from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
 from study.tune.errors import StudyError
 
@@ -177,11 +178,12 @@ class Record:
 
     def add_outcome(self, key: str, outcome: Outcome, reason: str = "") -> None:
         """How a trial ended."""
-        self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": reason})
+        said = without_credentials(reason)
+        self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": said})
 
     def add_notice(self, key: str, text: str) -> None:
         """Something that a trial ran into and got over."""
-        self._append({"event": "notice", "key": key, "text": text})
+        self._append({"event": "notice", "key": key, "text": without_credentials(text)})
 
     def finish(self) -> None:
         """The study has come to its end."""

@@ -1,7 +1,6 @@
 """Where studies live on disk: one folder a study, one process at a time in it."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from study.config.study import NAME, StudyConfig, parse_study
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.tune.errors import StudyError
 from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, no_such_study
+from study.tune.private_files import write_private
 from study.tune.record import Record
 
 __all__ = ["DEFAULT_STORE", "StudyFolder", "StudyStore"]
@@ -64,12 +64,7 @@ class StudyFolder:
     def write_config(self, study: StudyConfig) -> None:
         """Keep the study as launched, or as extended; whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
-        temporary = self.path / ".study.yaml.writing"
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(write_yaml(study.to_dict()))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.config_path)
+        write_private(self.config_path, write_yaml(study.to_dict()))
 
     def read_config(self) -> StudyConfig:
         """The study as launched; its plug-ins must have been imported."""

@@ -23,6 +23,7 @@ from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
 from study.tune.deaths import is_out_of_memory
 from study.tune.models import keep_model
+from study.tune.private_files import write_private
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class StudyTrainable(tune.Trainable):
     def _keep_trace(self) -> None:
         with contextlib.suppress(OSError):  # a full disk is no further failure
             self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            write_private(self._folder / "error.txt", traceback.format_exc())
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         reason = str(error) if isinstance(error, TrialError | ValueError) else repr(error)
