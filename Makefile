@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.anytime-pruning-study
 
-.PHONY: study install test lint format test-slow test-faults test-browser bench gpu clean
+.PHONY: study install test lint format test-slow test-faults test-browser test-server bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 test: lint
-	$(BIN)/python -m pytest -m "not gpu and not slow and not faults and not browser"
+	$(BIN)/python -m pytest -m "not gpu and not slow and not faults and not browser and not server"
 
 lint: install
 	$(BIN)/ruff check .
@@ -42,6 +42,9 @@ bench: install
 
 test-browser: install
 	$(BIN)/python -m pytest -m browser
+
+test-server: install
+	$(BIN)/python -m pytest -m server
 
 gpu: install
 	$(BIN)/python -m pytest -m gpu
