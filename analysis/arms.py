@@ -1,11 +1,12 @@
 """Which trials may be compared as methods: at equal density, paired by seed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis import summary
-from analysis.baseline import DENSE, EQUAL_SAMPLES
+from analysis.baseline import DENSE, EQUAL_SAMPLES, Row
+from analysis.once import once
 from analysis.statistics.paired import PairedDifference, paired_difference
 from analysis.statistics.resampling import interquartile_mean
 from analysis.wording import size
@@ -110,19 +111,24 @@ class Pairs:
 
 def _compared(frame: "pd.DataFrame", keys: list[str]) -> list[Comparison]:
     """Comparisons of at least two pairs: a single one says nothing of chance."""
-    groups = (group for _, group in frame.groupby(keys, sort=False))
-    return [_comparison(group) for group in groups if len(group) > 1]
+    groups: dict[tuple[object, ...], list[Row]] = {}
+    for row in frame.to_dict("records"):  # thousands of groups as frames would take long
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return [_comparison(group) for group in groups.values() if len(group) > 1]
 
 
-def _comparison(group: "pd.DataFrame") -> Comparison:
-    first = group.iloc[0]
+def _comparison(group: Sequence[Row]) -> Comparison:
+    first = group[0]
 
     def common(name: str) -> object:
-        return first[name] if group[name].nunique() == 1 else None
+        return first[name] if len({row[name] for row in group}) == 1 else None
 
-    strata = [list(part["difference"]) for _, part in group.groupby(["setting", "kept"])]
+    by_place: dict[tuple[int, float], list[float]] = {}
+    for row in group:
+        by_place.setdefault((row["setting"], row["kept"]), []).append(row["difference"])
+    strata = [by_place[place] for place in sorted(by_place)]
     t = first["num_megabatches"]
-    has_one_t = group["num_megabatches"].nunique(dropna=False) == 1 and t == t
+    has_one_t = t == t and common("num_megabatches") is not None
     return Comparison(
         a=str(first["a"]),
         b=str(first["b"]),
@@ -133,6 +139,7 @@ def _comparison(group: "pd.DataFrame") -> Comparison:
     )
 
 
+@once
 def pairs(runs: "Runs", metric: str) -> Pairs:
     """The pairs of finished trials that have ``metric``.
 

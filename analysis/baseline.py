@@ -1,16 +1,21 @@
 """Pruned trials against the dense one of equal T: which are as good as dense."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis import summary
 from analysis.frames import KEY, T
+from analysis.once import once
 from analysis.summary import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.runs import Runs
+
+# A trial's values by their columns' names: a Series of each would take most of the time.
+Row = Mapping[Hashable, Any]
 
 DENSE = "dense"
 
@@ -47,7 +52,7 @@ class Measure:
 class Baseline:
     """The dense trial at one T and one model, with the intervals of its two errors."""
 
-    trial: "pd.Series"
+    trial: Row
     service: Interval
     final: Interval
 
@@ -87,28 +92,33 @@ class Baselines:
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[by.service].notna() & dense[by.final].notna()]
         # The hardest to match come first.
-        self._dense: dict[tuple[str, ...], list[tuple[float, str, pd.Series]]] = {}
-        for _, trial in dense.sort_values([by.service, "number"]).iterrows():
-            # Samples and seed stand by themselves: a Series is slow to ask, and asked often.
-            entry = (float(trial["samples_seen"]), str(trial["seed"]), trial)
-            self._dense.setdefault(self._settings[trial[KEY]], []).append(entry)
+        self._dense: dict[tuple[str, ...], list[Row]] = {}
+        for trial in dense.sort_values([by.service, "number"]).to_dict("records"):
+            self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
+        # Many trials have the same: each is looked for once.
+        self._found: dict[tuple[tuple[str, ...], float, str], Baseline | None] = {}
 
-    def of(self, trial: "pd.Series") -> Baseline | None:
+    def of(self, trial: Row) -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
 
         Complete, with the same T, stream, data and model, and as many examples through SGD. Of
         several it is the one with the trial's own seed, and of those the one with the lowest
         service error.
         """
-        seen, seed = float(trial["samples_seen"]), str(trial["seed"])
+        wanted = self._settings[trial[KEY]], float(trial["samples_seen"]), str(trial["seed"])
+        if wanted not in self._found:
+            self._found[wanted] = self._find(*wanted)
+        return self._found[wanted]
+
+    def _find(self, settings: tuple[str, ...], seen: float, seed: str) -> Baseline | None:
         same = [
-            (own_seed, dense)
-            for samples, own_seed, dense in self._dense.get(self._settings[trial[KEY]], [])
-            if not abs(samples - seen) > EQUAL_SAMPLES * seen
+            dense
+            for dense in self._dense.get(settings, [])
+            if not abs(float(dense["samples_seen"]) - seen) > EQUAL_SAMPLES * seen
         ]
         if not same:
             return None
-        chosen = next((dense for own_seed, dense in same if own_seed == seed), same[0][1])
+        chosen = next((dense for dense in same if str(dense["seed"]) == seed), same[0])
         service = self._by.interval(chosen[self._by.service])
         final = self._by.interval(chosen[self._by.final])
         return None if service is None or final is None else Baseline(chosen, service, final)
@@ -129,10 +139,11 @@ def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
 class Match:
     """A pruned trial and the dense one that it was compared with."""
 
-    trial: "pd.Series"
+    trial: Row
     baseline: Baseline
 
 
+@once
 def matches(runs: "Runs", by: Measure) -> list[Match]:
     """Every finished pruned trial that has a dense baseline, with it."""
     pruned = runs.complete[
@@ -141,7 +152,7 @@ def matches(runs: "Runs", by: Measure) -> list[Match]:
     ]
     baselines = Baselines(runs, by)
     found = []
-    for _, trial in pruned.iterrows():
+    for trial in pruned.to_dict("records"):
         baseline = baselines.of(trial)
         if baseline is not None:
             found.append(Match(trial, baseline))
@@ -166,7 +177,7 @@ def smallest_as_good(found: list[Match], by: Measure) -> Match | None:
     )
 
 
-def num_megabatches(trial: "pd.Series") -> int:
+def num_megabatches(trial: "Row | pd.Series") -> int:
     """T of a trial; 0 where its record does not say."""
     value = trial[T]
     return int(value) if value == value and value is not None else 0

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from analysis.baseline import Match, Measure, as_good, num_megabatches, smallest_as_good
+from analysis.baseline import Match, Measure, Row, as_good, num_megabatches, smallest_as_good
 from analysis.frames import COMPLETE
 from analysis.wording import bounds, listing, percent, size
 from study.constraints import TOLERANCE
@@ -85,12 +85,12 @@ def _at_size(group: list[Match], by: Measure, limit: float, words: str) -> str:
     )
 
 
-def kept(trial: "pd.Series") -> str:
+def kept(trial: "Row | pd.Series") -> str:
     """``12 % of the weights``."""
     return f"{size(trial['final_density'])} of the weights"
 
 
-def who(trial: "pd.Series", *, seed: bool = True) -> str:
+def who(trial: "Row | pd.Series", *, seed: bool = True) -> str:
     """``app, T = 8, trial 3``; without the trial where it stands for its seeds."""
     named = f", trial {trial['number']}" if seed else ""
     return f"{trial['method']}, T = {num_megabatches(trial)}{named}"

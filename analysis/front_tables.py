@@ -34,7 +34,7 @@ def with_dense(
     plain = table("Trials", shown, names)
     baselines = Baselines(runs, by)
     dense: list[tuple[Value, Value]] = []
-    for _, trial in shown.iterrows():
+    for trial in shown.to_dict("records"):
         baseline = baselines.of(trial)
         dense.append(
             (cell(baseline.trial[by.service]), (baseline.service.low, baseline.service.high))

@@ -1,9 +1,9 @@
 """What pointing at a trial in a figure says."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from analysis.baseline import Measure
+from analysis.baseline import Measure, Row
 from analysis.frames import COMPLETE
 from analysis.wording import percent, size
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MAX_PARAMS = 8
 
 
-def hover(trial: "pd.Series | Mapping[Hashable, Any]", by: Measure, params: Sequence[str]) -> str:
+def hover(trial: "Row | pd.Series", by: Measure, params: Sequence[str]) -> str:
     """Title, errors and the params in which the study's trials differ, one a line."""
     lines = [f"trial {trial['number']}: {trial['title']}"]
     if trial["outcome"] != COMPLETE:

@@ -10,7 +10,7 @@ from analysis.arms import arms
 from analysis.frames import KEY, STEP, T
 from analysis.statistics.paired import PairedDifference, holm, paired_difference
 from analysis.statistics.resampling import interquartile_mean
-from analysis.statistics.turning import Turn, largest_turn
+from analysis.statistics.turning import MIN_SEEDS, Turn, largest_turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,9 @@ def turns(runs: "Runs", metric: str) -> "list[tuple[pd.DataFrame, Turn, float]]"
     curves = rows.pivot(index=KEY, columns=STEP, values=metric)
     trials = runs.complete[runs.complete[T].notna()]
     found = []
-    for _, group in trials.groupby(summary.configurations(trials)):
+    number = summary.configurations(trials)
+    enough = number.groupby(number).transform("size") >= MIN_SEEDS
+    for _, group in trials[enough].groupby(number[enough]):
         length = int(group[T].iloc[0])
         own = curves.reindex(index=list(group[KEY]), columns=range(length)).dropna()
         turn = largest_turn(own.to_numpy().tolist()) if len(own) else None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis import summary
 from analysis.frames import COMPLETE, KEY
+from analysis.once import once
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def contest(a: "pd.Series", b: "pd.Series", metric: str) -> Contest | None:
     return Contest(len(first), len(second), 1 - larger if lower else larger, float(found.pvalue))
 
 
+@once
 def in_service(runs: "Runs", error: str, moment: float) -> "pd.DataFrame":
     """The models that finished trials had in service at ``moment``, a fraction of the stream.
 

@@ -54,9 +54,10 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
         x=tuple(measured[x].astype(float)),
         y=tuple(measured["best"].astype(float)),
         hover=tuple(
-            f"{name}\n{count(int(row['place']), 'trial')}, {row['examples']:,.0f} examples\n"
-            f"{row['best']:.4g}"
-            for _, row in measured.iterrows()
+            f"{name}\n{count(place, 'trial')}, {examples:,.0f} examples\n{best:.4g}"
+            for place, examples, best in zip(
+                measured["place"], measured["examples"], measured["best"], strict=True
+            )
         ),
         hue=hue,
         mark="steps",

@@ -39,10 +39,11 @@ class ArchitecturesReport(Report):
         """Methods on each architecture, how far their orders agree, and the best on each."""
         given = selection.metrics(runs.trials, self.metric)
         metric = given[0] if given else measure(runs).service
-        every = configurations(runs, metric)
-        names = sorted({name for configuration in every for name in configuration.means})
+        measured = runs.complete[runs.complete[metric].notna()]
+        names = sorted(str(name) for name in measured["architecture"].unique())
         if len(names) < 2:
             return ReportSection(TITLE, (_too_few(runs, names), *uncounted(runs)))
+        every = configurations(runs, metric)
         shared = [c for c in every if len(c.means) == len(names)]
         found = pairs(runs, metric)
         by_model = list(listed(found.by_architecture()))

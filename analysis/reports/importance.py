@@ -11,7 +11,7 @@ from analysis.frames import T
 from analysis.hover import hover
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.searched import choice, configurations_of, domains
-from analysis.statistics.importance import MIN_TRIALS, Domain, Importance, importances
+from analysis.statistics.importance import MAX_JUDGED, MIN_TRIALS, Domain, Importance, importances
 from analysis.tables import column, ends, fraction
 from analysis.wording import bounds, label, listing, percent
 from study.metrics import METRICS
@@ -66,7 +66,11 @@ class ImportanceReport(Report):
         ]
         return ReportSection(
             TITLE,
-            (*_said(found, metric, len(trials)), *_conditional_said(found, len(trials))),
+            (
+                *_said(found, metric, len(trials)),
+                *_conditional_said(found, len(trials)),
+                *_drawn_said(len(trials)),
+            ),
             figures=(*_overview(found, metric), *slices),
             tables=(_table(found),),
         )
@@ -114,6 +118,15 @@ def _conditional_said(found: Sequence[Importance], num_trials: int) -> list[str]
     if few:
         said += f" Too few trials have {listing(few)} for a share of the variance."
     return [said]
+
+
+def _drawn_said(num_trials: int) -> list[str]:
+    if num_trials <= MAX_JUDGED:
+        return []
+    return [
+        f"Shares are judged by {MAX_JUDGED:,} of the {num_trials:,} finished trials, drawn at "
+        f"random and the same in every report, as forests over more take long."
+    ]
 
 
 def _table(found: Sequence[Importance]) -> ReportTable:

@@ -124,11 +124,12 @@ def _left_out(found: Pairs) -> list[str]:
 def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[ReportTable, ...]:
     """Interquartile means of the configurations that finished with several seeds."""
     trials = runs.complete
-    groups = [
-        group for _, group in trials.groupby(summary.configurations(trials)) if len(group) > 1
-    ]
-    if not groups:
+    number = summary.configurations(trials)
+    several = number[number.duplicated(keep=False)]
+    if several.empty:
         return ()
+    first = several[several.isin(several.unique()[:limit])]
+    groups = [trials.loc[part.index] for _, part in first.groupby(first)]
     shown = [name for name in metrics if name in trials and trials[name].notna().any()]
     columns = [Column("arm", "method"), Column("architecture", "architecture")]
     columns += [Column(T, "T", "integer"), Column("density", "weights kept", "percent")]
@@ -136,10 +137,10 @@ def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[Repor
     for name in shown:
         columns += measured(name)
     named = arms(trials)
-    rows = tuple(_row(group, named, shown) for group in groups[:limit])
+    rows = tuple(_row(group, named, shown) for group in groups)
     title = "Each configuration over its seeds"
-    if len(groups) > limit:
-        title += f", the first {limit} of {len(groups)}"
+    if several.nunique() > limit:
+        title += f", the first {limit} of {several.nunique()}"
     return (ReportTable(title, tuple(columns), rows, folded=len(rows) > _MAX_ROWS),)
 
 

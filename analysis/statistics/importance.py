@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import optuna
 
 MIN_TRIALS = 10
+# Of more trials than these, as many are drawn: the time that forests take grows with them.
+MAX_JUDGED = 2000
 _DRAWS = 8
 _TREES = 32
 _TREES_OF_DRAW = 8
@@ -73,7 +75,7 @@ def importances(
 
     A forest needs trials that all have the same hyper-parameters. So those that every trial has
     are judged over all trials, and a conditional one over the trials that have it, together with
-    all that they have in common.
+    all that they have in common. Of more than :data:`MAX_JUDGED`, as many are drawn at random.
 
     Args:
         configurations: Of each trial its hyper-parameters; one that it has not is left out.
@@ -120,6 +122,7 @@ def _forest(data: _Data, having: Sequence[int]) -> _Forest:
     if len(having) < MIN_TRIALS:
         return _Forest({}, {}, {})
     shared = [n for n in data.domains if all(n in data.configurations[i] for i in having)]
+    having = _judged(having, data.seed)
     fanova = _fanova(data, having, shared, trees=_TREES)
     if not fanova:
         return _Forest({}, {}, {})
@@ -141,6 +144,16 @@ def _forest(data: _Data, having: Sequence[int]) -> _Forest:
     return _Forest(fanova, spread, _of_all(impurity))
 
 
+def _judged(trials: Sequence[int], seed: int) -> Sequence[int]:
+    """All of them, or as many as are judged at most, in order; the same for the same seed."""
+    import numpy as np
+
+    if len(trials) <= MAX_JUDGED:
+        return trials
+    drawn = np.random.default_rng(seed).choice(trials, MAX_JUDGED, replace=False)
+    return sorted(drawn.tolist())
+
+
 def _fanova(
     data: _Data, trials: Sequence[int], names: Sequence[str], *, trees: int
 ) -> dict[str, float]:
@@ -160,7 +173,7 @@ def _ped_anova(data: _Data, names: Sequence[str]) -> dict[str, float]:
 
     if len(data.values) < MIN_TRIALS or len(set(data.values)) < 2 or not names:
         return {}
-    study = _study(data, range(len(data.values)), names)
+    study = _study(data, _judged(range(len(data.values)), data.seed), names)
     return _of_all(PedAnovaImportanceEvaluator().evaluate(study))
 
 
