@@ -20,7 +20,7 @@ def once(function: "Callable[Concatenate[Runs, P], R]") -> "Callable[Concatenate
     known: WeakKeyDictionary[Runs, dict[Hashable, R]] = WeakKeyDictionary()
 
     @wraps(function)
-    def remembered(runs: "Runs", *args: P.args, **kwargs: P.kwargs) -> R:
+    def remembered(runs: "Runs", /, *args: P.args, **kwargs: P.kwargs) -> R:
         of_runs = known.setdefault(runs, {})
         place = (args, tuple(sorted(kwargs.items())))
         if place not in of_runs:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import render
 from analysis.errors import ReportError
 from analysis.report import REPORTS, ReportSection, load_reports
+from analysis.thinning import thinned
 from analysis.wording import label
 from study.metrics import METRICS
 
@@ -84,14 +85,15 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
     )
     environment.filters["shown"] = render.shown
     environment.filters["file_of"] = _file_of
-    figures = [figure for section in made.values() for figure in section.figures]
+    drawn = {f.name: thinned(f) for section in made.values() for f in section.figures}
     return environment.get_template("page.html.j2").render(
         study=runs.study,
         num_trials=len(runs.trials),
         objectives=[label(name) for name in runs.study.objectives],
         sentences=sentences,
         sections=made,
-        drawings={figure.name: _drawings(figure) for figure in figures},
+        captions={name: figure.caption for name, figure in drawn.items()},
+        drawings={name: _drawings(figure) for name, figure in drawn.items()},
         notes=runs.notes,
         explained={label(name): METRICS[name].description for name in _EXPLAINED},
         is_numeric=render.is_numeric,
@@ -99,7 +101,7 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
         table_csv=render.table_csv,
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         script=(_TEMPLATES / "page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs() if figures else "",
+        plotly=get_plotlyjs() if drawn else "",
     )
 
 

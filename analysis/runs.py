@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis import frames, summary
+from analysis.collecting import uncollected
 from analysis.errors import unknown
 from analysis.frames import KEY, STEP, T
 from analysis.store import RunRecord, Store
@@ -91,6 +92,7 @@ class Runs:
         return self.trials[self.trials["outcome"] == frames.COMPLETE]
 
 
+@uncollected()
 def load(study: str, *, tracking_uri: str) -> Runs:
     """The study called ``study`` from MLflow.
 
@@ -117,9 +119,9 @@ def load(study: str, *, tracking_uri: str) -> Runs:
         notes.append(
             f"{strangers:,} run(s) in the same experiment are of no study and are left out."
         )
-    runs = _closed(_one_per_key(store.trials(study), notes), facts, notes)
-    trials = frames.trials_frame(runs)
-    if runs and trials[T].isna().any():
+    # The records are not kept: they take more room than the frame that is made of them.
+    trials = frames.trials_frame(_closed(_one_per_key(store.trials(study), notes), facts, notes))
+    if trials[T].isna().any():
         notes.append(f"{int(trials[T].isna().sum())} trial(s) have no {T} in their record.")
     compat = trials["method"].astype(str).str.endswith(names.COMPAT_SUFFIX)
     if compat.any():

@@ -2,12 +2,13 @@
 
 import os
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from analysis.errors import ReportError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_URI = "sqlite:///mlflow.db"
 _PAGE = 1000
+V = TypeVar("V")
 _UNQUOTABLE = frozenset("'\"`\\")
 
 
@@ -141,11 +143,16 @@ def _record(run: "Run") -> RunRecord:
         run_id=run.info.run_id,
         running=run.info.status == "RUNNING",
         start_time=run.info.start_time or 0,
-        tags=dict(run.data.tags),
-        params=dict(run.data.params),
-        metrics=dict(run.data.metrics),
+        tags=_compact(run.data.tags),
+        params=_compact(run.data.params),
+        metrics=_compact(run.data.metrics),
         experiment_id=run.info.experiment_id,
     )
+
+
+def _compact(facts: Mapping[str, V]) -> dict[str, V]:
+    """With the one string of each name that all runs share, rather than one of its own."""
+    return {sys.intern(name): value for name, value in facts.items()}
 
 
 def _check_database(tracking_uri: str) -> None:

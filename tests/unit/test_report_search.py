@@ -229,3 +229,14 @@ def test_of_trials_that_were_all_named_no_best_so_far_is_drawn() -> None:
     assert names == ["moments-weights"]  # these trials recorded no FLOPs
     searched = [f.name for f in REPORTS.get("search")().build(runs_of(usual())).figures]
     assert searched == ["search-trials", "search-compute", "moments-weights"]
+
+
+def test_importance_of_very_many_trials_says_how_many_of_them_it_judges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("analysis.statistics.importance.MAX_JUDGED", 20)
+    monkeypatch.setattr("analysis.reports.importance.MAX_JUDGED", 20)
+    runs = runs_of(usual())
+    assert len(runs.complete) > 20
+    said = " ".join(REPORTS.get("importance")().build(runs).sentences)
+    assert f"judged by 20 of the {len(runs.complete)} finished trials, drawn at random" in said

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from analysis.statistics import importance
 from analysis.statistics.importance import MIN_TRIALS, Domain, Importance, importances
 
 DOMAINS = {
@@ -99,4 +100,20 @@ def test_the_same_trials_give_the_same_numbers() -> None:
     configurations, values = _trials(24)
     assert importances(configurations, values, DOMAINS) == importances(
         configurations, values, DOMAINS
+    )
+
+
+def test_of_very_many_trials_as_many_as_are_judged_are_drawn_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configurations, values = _trials(90)
+    every = {i.name: i for i in importances(configurations, values, DOMAINS)}
+    monkeypatch.setattr(importance, "MAX_JUDGED", 40)
+    drawn = importances(configurations, values, DOMAINS)
+    assert drawn == importances(configurations, values, DOMAINS)
+    for item in drawn:
+        assert item.num_trials == every[item.name].num_trials
+        assert item.fanova != every[item.name].fanova
+    assert next(i for i in drawn if i.name == "strong").fanova == pytest.approx(
+        every["strong"].fanova, abs=0.15
     )
