@@ -234,9 +234,9 @@ def test_of_trials_that_were_all_named_no_best_so_far_is_drawn() -> None:
 def test_importance_of_very_many_trials_says_how_many_of_them_it_judges(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("analysis.statistics.importance.MAX_JUDGED", 20)
-    monkeypatch.setattr("analysis.reports.importance.MAX_JUDGED", 20)
+    monkeypatch.setattr("analysis.statistics.importance.MAX_JUDGED", 12)
+    monkeypatch.setattr("analysis.reports.importance.MAX_JUDGED", 12)
     runs = runs_of(usual())
-    assert len(runs.complete) > 20
+    assert len(runs.complete) > 12
     said = " ".join(REPORTS.get("importance")().build(runs).sentences)
-    assert f"judged by 20 of the {len(runs.complete)} finished trials, drawn at random" in said
+    assert f"judged by 12 of the {len(runs.complete)} finished trials, drawn at random" in said
