@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,17 @@ DATA_ROOT_VARIABLE = "APP_STUDY_DATA"
 
 @dataclass(frozen=True)
 class DatasetKey:
-    """Which data set a trial reads, whatever its splits."""
+    """Which data set a trial reads, whatever its splits.
+
+    Attributes:
+        root: Its folder on this machine, absolute.
+        given: ``data.root`` as the study says it.
+    """
 
     name: str
     source: DatasetSource
     root: Path | None
+    given: str | None = field(default=None, compare=False)
 
 
 def dataset_key(data: DataSection) -> DatasetKey:
@@ -41,14 +47,22 @@ def dataset_key(data: DataSection) -> DatasetKey:
     Raises:
         DataError: It needs a folder and none is given.
     """
-    source: DatasetSource = data.plugin("dataset")
-    root = data.root or os.environ.get(DATA_ROOT_VARIABLE) or None
-    if root is None and source.needs_root:
+    return found_here(DatasetKey(data.dataset, data.plugin("dataset"), None, data.root))
+
+
+def found_here(key: DatasetKey) -> DatasetKey:
+    """The same data set on this machine: ``~``, relative folders and the variable are its own.
+
+    Raises:
+        DataError: It needs a folder and none is given.
+    """
+    root = key.given or os.environ.get(DATA_ROOT_VARIABLE) or None
+    if root is None and key.source.needs_root:
         raise DataError(
-            f"data.root: the data set {data.dataset!r} lies in a folder; give it with --data-root "
+            f"data.root: the data set {key.name!r} lies in a folder; give it with --data-root "
             f"FOLDER, the environment variable {DATA_ROOT_VARIABLE}, or data.root"
         )
-    return DatasetKey(data.dataset, source, Path(root).expanduser().absolute() if root else None)
+    return replace(key, root=Path(root).expanduser().absolute() if root else None)
 
 
 def load_dataset(key: DatasetKey) -> ImageDataset:

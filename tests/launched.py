@@ -37,6 +37,7 @@ class LaunchedStudy:
 
     def __init__(self, folder: Path, raw: Mapping[str, Any]) -> None:
         self.folder = folder
+        self.environment: dict[str, str] = {}
         self.name = str(raw["name"])
         (folder / "study.yaml").write_text(yaml.safe_dump(dict(raw)), encoding="utf-8")
 
@@ -48,7 +49,12 @@ class LaunchedStudy:
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "OMP_NUM_THREADS": "1",
+                **self.environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -46,25 +46,28 @@ TrackingUri = Annotated[
         callback=without_credentials_in_it,
     ),
 ]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster: auto, HOST:PORT, or local for a Ray of our own; else "
+        "resources.address, else RAY_ADDRESS, else local."
+    ),
+]
 Reports = Annotated[Path, typer.Option(help="Folder of the reports.")]
+
+
+def with_override(overrides: list[str], path: str, value: str | None) -> list[str]:
+    """The overrides, and the value of a flag as one more of them where it is given."""
+    if value is None:
+        return overrides
+    from study.config.yaml_io import write_yaml
+
+    return [*overrides, f"{path}={write_yaml(value).strip()}"]
 
 
 def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
     """The overrides, and the data's folder as one more of them."""
-    if data_root is None:
-        return overrides
-    from study.config.yaml_io import write_yaml
-
-    return [*overrides, f"data.root={write_yaml(str(data_root.absolute())).strip()}"]
-
-
-def with_tracking_uri(overrides: list[str], uri: str | None) -> list[str]:
-    """The overrides, and MLflow's address as one more of them."""
-    if uri is None:
-        return overrides
-    from study.config.yaml_io import write_yaml
-
-    return [*overrides, f"tracking.uri={write_yaml(uri).strip()}"]
+    return with_override(overrides, "data.root", str(data_root.absolute()) if data_root else None)
 
 
 def store_root(study: "StudyConfig | None", flag: Path | None) -> Path:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from study.commands.options import (
+    Address,
     DataRoot,
     Reports,
     Store,
@@ -40,6 +41,7 @@ def extend(
     ] = None,
     data_root: DataRoot = None,
     store: Store = None,
+    address: Address = None,
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
@@ -53,7 +55,7 @@ def extend(
     with in_file(folder.config_path):
         study = load_study(folder.config_path)
         raise_budget(study, folder, Extension(trials, hours, train_flops))
-    resume(name, data_root, store, tracking_uri, reports)
+    resume(name, data_root, store, address, tracking_uri, reports)
 
 
 def check(

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from study.commands.closing import say_answer, say_end
 from study.commands.options import (
+    Address,
     Config,
     DataRoot,
     Reports,
@@ -18,7 +19,7 @@ from study.commands.options import (
     store_root,
     tracking_address,
     with_data_root,
-    with_tracking_uri,
+    with_override,
 )
 from study.user_errors import in_file, printable
 
@@ -35,6 +36,7 @@ def launch(
     overrides: Set = [],  # noqa: B006  # Typer copies it
     data_root: DataRoot = None,
     store: Store = None,
+    address: Address = None,
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
@@ -43,8 +45,9 @@ def launch(
     from study.tune.store import StudyStore
 
     with in_file(config):
-        # Part of the study from now on: it is resumed where it was tracked.
-        given = with_tracking_uri(with_data_root(overrides, data_root), tracking_uri)
+        # The addresses are part of the study from now on: it is resumed where it was.
+        given = with_override(with_data_root(overrides, data_root), "tracking.uri", tracking_uri)
+        given = with_override(given, "resources.address", address)
         study = load_study(config, overrides=given)
         study_store = StudyStore(store_root(study, store))
         _run_study(study, study_store, tracking_uri, reports, fresh=True)
@@ -54,6 +57,7 @@ def resume(
     name: Annotated[str, typer.Argument(help="Name of a study that was cut off.")],
     data_root: DataRoot = None,
     store: Store = None,
+    address: Address = None,
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
@@ -64,7 +68,8 @@ def resume(
     study_store = StudyStore(store_root(None, store))
     folder = study_store.existing(name)
     with in_file(folder.config_path):
-        study = load_study(folder.config_path, overrides=with_data_root([], data_root))
+        given = with_address(with_data_root([], data_root), address)
+        study = load_study(folder.config_path, overrides=given)
         _run_study(study, study_store, tracking_uri, reports, fresh=False)
 
 

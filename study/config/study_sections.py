@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
+from study.config.addresses import ray_address
 from study.config.errors import Problem, pydantic_message, shown, unknown_key
 from study.config.sections import Seed, Strict
 from study.constraints import Constraint, parse_constraint
@@ -83,13 +84,25 @@ class BudgetSection(Strict):
 
 
 class ResourcesSection(Strict):
-    """What a trial may use, and where the study lives."""
+    """What a trial may use, and where the study lives and runs.
 
+    Attributes:
+        address: A Ray cluster to run on; see :func:`study.config.addresses.ray_address`.
+        data: ``shipped`` from the driver through Ray's object store, or found ``on_node``.
+    """
+
+    address: str | None = None
+    data: Literal["shipped", "on_node"] = "shipped"
     cpus_per_trial: Annotated[int, Field(ge=1)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
     storage_path: str | None = None
     checkpoint_every_s: Annotated[float, Field(ge=0)] = 60.0
+
+    @pydantic.field_validator("address")
+    @classmethod
+    def _known_address(cls, value: str | None) -> str | None:
+        return None if value is None else ray_address(value)
 
     @pydantic.field_validator("gpus_per_trial")
     @classmethod

@@ -7,6 +7,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from study.results import Outcome, TrialHistory
+from study.tune.nodes import Nodes
 from study.tune.session import StudySession
 from study.tune.watch import TrialClock, check_ray_lives, end_actor
 
@@ -19,23 +20,26 @@ class StudyCallback(tune.Callback):
     Tune comes back to it ten times a second, also while no trial reports.
     """
 
-    def __init__(self, session: StudySession) -> None:
+    def __init__(self, session: StudySession, nodes: Nodes | None = None) -> None:
         self._session = session
         self._clock = TrialClock()
         self._watched_at = 0.0
+        self._nodes = nodes
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles it for a restore that a study never uses."""
         return {}
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Look after what reports nothing: trials that hang, and Ray itself."""
+        """Look after what reports nothing: trials that hang, nodes, and Ray itself."""
         now = time.monotonic()
         if now - self._watched_at < _WATCH_EVERY_S:
             return
         self._watched_at = now
         with self._session.watched():
             check_ray_lives()
+            for notice in self._nodes.look() if self._nodes else ():
+                self._session.display.notice(notice)
             for trial in trials:
                 if trial.status == Trial.RUNNING:
                     self._end_if_late(trial)
@@ -95,6 +99,12 @@ class StudyCallback(tune.Callback):
         """A trial reports; its last report says how it ended."""
         key = result["trial_key"]
         with self._session.watched():
+            if self._nodes is not None and result.get("unfit_node"):
+                self._clock.stop(key)
+                said = self._nodes.refuse(result["unfit_node"], result["unfit_because"])
+                if said:
+                    self._session.display.notice(said)
+                return
             for notice in result["notices"]:
                 self._session.note(key, notice)
             if self._session.report(key, TrialHistory.from_json(result["history"])):

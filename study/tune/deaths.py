@@ -8,6 +8,7 @@ from typing import Any
 MAX_DEATHS = 3  # in a row, without anything new reported in between
 MAX_SHORTAGES = 2  # of memory, likewise: the second one is not by chance
 
+NODE_DIED = "the node of its worker died"
 UNKNOWN = "its worker process died"
 # What says that memory ran out, in the words of Ray's memory monitor, torch and Python.
 _OUT_OF_MEMORY = re.compile(
@@ -42,7 +43,7 @@ def cause_of(text: str) -> str:
     if is_out_of_memory(text):
         return f"its worker ran out of memory ({lines[-1][:_MAX_LENGTH]})"
     if "node has died" in text:
-        return "the node of its worker died"
+        return NODE_DIED
     if "worker process has died" in text:
         found = _EXIT_DETAIL.search(text)
         detail = f" (Ray: {found[1].strip()})" if found else ""
@@ -63,9 +64,9 @@ class _Series:
 class Deaths:
     """Counts the deaths of each trial's workers since it last got further.
 
-    A death after something new was reported costs a trial nothing: nodes that are taken away
-    again and again do not make it fail. ``MAX_DEATHS`` in a row do, or ``MAX_SHORTAGES`` of them
-    for want of memory.
+    A death after something new was reported costs a trial nothing, and neither does one with its
+    node: nodes that are taken away again and again do not make it fail. ``MAX_DEATHS`` others
+    in a row do, or ``MAX_SHORTAGES`` of them for want of memory.
     """
 
     def __init__(self) -> None:
@@ -94,6 +95,8 @@ class Deaths:
 
     def died(self, key: str, cause: str) -> None:
         """Its worker died; the next death is to Tune the last one if it is the last allowed."""
+        if cause == NODE_DIED:
+            return
         series = self._series.setdefault(key, _Series())
         series.deaths += 1
         series.shortages += is_out_of_memory(cause)

@@ -1,25 +1,33 @@
 """Begins a study, or goes on with it: checks first, then everything it needs is opened."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from study import __version__
+from study.assembly import DatasetKey
 from study.checks import load_and_check
+from study.config.addresses import LOCAL
 from study.config.study import StudyConfig
 from study.constraints import constraints_text
+from study.data.dataset import ImageDataset
 from study.tracking.tracker import Tracker
 from study.tune.ending import StudyEnd
-from study.tune.local_ray import alive_nodes, local_ray
+from study.tune.local_ray import alive_nodes
 from study.tune.naming import free_name, named_anew, newly_locked
+from study.tune.ray_session import chosen_address, ray_session
 from study.tune.record import Record
 from study.tune.resources import trial_resources
 from study.tune.standing import num_trials, shown_metrics
-from study.tune.store import StudyStore
-from study.tune.study_run import StudyRun
+from study.tune.store import StudyFolder, StudyStore
+from study.tune.study_run import StudyRun, labels_of
 from study.tune.warm_start import check_earlier, warm_start
+
+if TYPE_CHECKING:
+    from study.tune.nodes import Nodes
 
 
 def run_study(
@@ -54,8 +62,10 @@ def run_study(
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
-        stack.enter_context(local_ray())
-        resources = trial_resources(study.resources, alive_nodes())
+        address = chosen_address(study.resources.address)
+        stack.enter_context(ray_session(address, study.plugins))
+        is_cluster = address != LOCAL
+        resources = trial_resources(study.resources, alive_nodes(), elastic=is_cluster)
         tracker = opening.result()
         if fresh:
             study = named_anew(study, store, tracker, console)
@@ -63,6 +73,7 @@ def run_study(
         folder = store.folder(study.name)
         if fresh:
             folder.write_config(study)
+        nodes = _checked_nodes(study, folder, datasets) if is_cluster else None
         record = stack.enter_context(Record.open(folder.record_path))
         record.begin_session(
             version=__version__,
@@ -76,5 +87,18 @@ def run_study(
             for sentence in warm_start(study, store, record):
                 console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         status.stop()
-        run = StudyRun(study, folder, record, datasets, tracker, console, resources)
+        run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes)
         return run.to_its_end()
+
+
+def _checked_nodes(
+    study: StudyConfig, folder: StudyFolder, datasets: Mapping[DatasetKey, ImageDataset]
+) -> "Nodes":
+    """The cluster's nodes, each of which has what trials need."""
+    from study.tune.nodes import NodeDemands, Nodes
+
+    on_node = datasets if study.resources.data == "on_node" else {}
+    found = {label: (key, on_node[key]) for key, label in labels_of(on_node).items()}
+    nodes = Nodes(NodeDemands.of(folder.path, study.plugins, found), study.resources)
+    nodes.check()
+    return nodes

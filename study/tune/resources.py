@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from study.config.study import ResourcesSection
 from study.tune.errors import StudyError
@@ -9,31 +10,36 @@ from study.tune.errors import StudyError
 
 @dataclass(frozen=True)
 class TrialResources:
-    """What each trial gets, and how many run at once."""
+    """What each trial gets, and how many run at once: None where nodes come and go."""
 
     cpus: int
     gpus: float
-    max_concurrent: int
+    max_concurrent: int | None
 
-    def as_request(self) -> dict[str, float]:
-        """The form that Ray takes."""
-        return {"cpu": self.cpus, "gpu": self.gpus}
+    def placement(self, config: Mapping[str, Any]) -> Any:
+        """What Ray Tune asks for a trial: a place on any node but those to ``avoid``."""
+        from ray.tune import PlacementGroupFactory
+
+        options: dict[str, Any] = {}
+        if avoid := config.get("avoid"):
+            options["bundle_label_selector"] = [{"ray.io/node-id": f"!in({','.join(avoid)})"}]
+        return PlacementGroupFactory([{"CPU": self.cpus, "GPU": self.gpus}], **options)
 
 
 def trial_resources(
-    asked: ResourcesSection, nodes: Sequence[Mapping[str, float]]
+    asked: ResourcesSection, nodes: Sequence[Mapping[str, float]], *, elastic: bool = False
 ) -> TrialResources:
     """How many trials fit on these nodes.
 
     Args:
         asked: From the study.
         nodes: CPU and GPU of each node, as Ray counts them.
+        elastic: Whether nodes come and go, so that the number is not known beforehand.
 
     Raises:
         StudyError: Not even one trial fits on any node.
     """
-    fitting = [_num_fitting(asked, node) for node in nodes]
-    room = sum(fitting)
+    room = sum(num_fitting(asked, node) for node in nodes)
     if room == 0:
         cpus = max((n.get("CPU", 0) for n in nodes), default=0)
         gpus = max((n.get("GPU", 0) for n in nodes), default=0)
@@ -42,14 +48,12 @@ def trial_resources(
             f"{asked.gpus_per_trial:g} GPUs, the largest node has {cpus:g} and {gpus:g}; lower "
             f"resources.cpus_per_trial or resources.gpus_per_trial"
         )
-    return TrialResources(
-        cpus=asked.cpus_per_trial,
-        gpus=asked.gpus_per_trial,
-        max_concurrent=min(asked.max_concurrent or room, room),
-    )
+    most = None if elastic else min(asked.max_concurrent or room, room)
+    return TrialResources(asked.cpus_per_trial, asked.gpus_per_trial, most)
 
 
-def _num_fitting(asked: ResourcesSection, node: Mapping[str, float]) -> int:
+def num_fitting(asked: ResourcesSection, node: Mapping[str, float]) -> int:
+    """How many trials fit on a node at once."""
     by_cpu = int(node.get("CPU", 0) // asked.cpus_per_trial)
     if asked.gpus_per_trial == 0:
         return by_cpu

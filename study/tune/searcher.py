@@ -11,6 +11,8 @@ from ray.tune.search.optuna import OptunaSearch
 from study.config.trial import TrialConfig
 from study.metrics import METRICS
 from study.results import Outcome
+from study.tune.deaths import NODE_DIED
+from study.tune.nodes import Nodes
 from study.tune.proposals import Proposals
 from study.tune.record import RecordedTrial
 from study.tune.session import StudySession
@@ -28,7 +30,11 @@ class StudySearch(OptunaSearch):
     """
 
     def __init__(
-        self, session: StudySession, *, dataset_of: Callable[[Mapping[str, Any]], str]
+        self,
+        session: StudySession,
+        *,
+        dataset_of: Callable[[Mapping[str, Any]], str],
+        nodes: Nodes | None = None,
     ) -> None:
         study = session.study
         names = list(study.objective.metrics)
@@ -42,6 +48,7 @@ class StudySearch(OptunaSearch):
         self._proposals = Proposals(study, session.record) if study.search else None
         self._to_continue = deque(session.record.unfinished())
         self._points = deque(study.points)
+        self._nodes = nodes  # of a cluster
         self._keys: dict[str, str] = {}
         self._waiting: dict[str, list[optuna.Trial]] = {}
         self._is_blocked = False  # until a trial ends
@@ -62,18 +69,21 @@ class StudySearch(OptunaSearch):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration, ``FINISHED``, or None for "ask again later"."""
-        if self._is_blocked:
+        if self._is_blocked or (self._nodes and len(self._keys) >= self._nodes.most_trials):
             return None
         with self._session.watched():
             recorded = self._next()
         if recorded is None:
-            self.is_over = not self._is_blocked
+            # On a cluster, what runs may still be handed back.
+            may_come_back = self._nodes is not None and bool(self._keys)
+            self.is_over = not self._is_blocked and not may_come_back
             return Searcher.FINISHED if self.is_over else None
         self._keys[trial_id] = recorded.key
         return {
             "trial_key": recorded.key,
             "trial": dict(recorded.config),
             "dataset": self._dataset_of(recorded.config),
+            "avoid": sorted(self._nodes.unfit) if self._nodes else [],
         }
 
     @property
@@ -157,9 +167,9 @@ class StudySearch(OptunaSearch):
         key = self._keys.pop(trial_id, None)
         if key is None:
             return
-        deaths, cut = self._session.deaths, self._session.record.trials[key]
-        if error and cut.outcome is None and deaths.is_counted(key):
-            self._to_continue.appendleft(cut)  # it has not had its last chance
+        deaths, recorded = self._session.deaths, self._session.record.trials[key]
+        if self._is_cut(recorded, result or {}, error=error):
+            self._to_continue.appendleft(recorded)
             self._is_blocked = False
             return
         with self._session.watched():
@@ -169,12 +179,21 @@ class StudySearch(OptunaSearch):
             elif result is not None:
                 self._session.settle(key, Outcome.EARLY_STOPPED)
         self._is_blocked = False
-        recorded = self._session.record.trials[key]
         own = self._ot_trials.pop(key, None)
         waiting = self._waiting.pop(key, [])
         if self._proposals:
             for optuna_trial in [*([own] if own else []), *waiting]:
                 self._proposals.tell(optuna_trial, recorded)
+
+    def _is_cut(self, recorded: RecordedTrial, result: Mapping[str, Any], *, error: bool) -> bool:
+        """Whether a trial left its actor without an end of its own, and is to go on elsewhere."""
+        if recorded.outcome is not None:
+            return False
+        if not error:
+            return bool(result.get("unfit_node"))
+        deaths = self._session.deaths
+        # Or it has not had its last chance: Tune tells twice of one death.
+        return deaths.last_cause(recorded.key) == NODE_DIED or deaths.is_counted(recorded.key)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study's record holds all."""

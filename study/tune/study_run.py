@@ -26,6 +26,7 @@ from study.tune.standing import num_trials, shown_metrics
 from study.tune.store import StudyFolder
 
 if TYPE_CHECKING:
+    from study.tune.nodes import Nodes
     from study.tune.searcher import StudySearch
 
 
@@ -40,6 +41,7 @@ class StudyRun:
     tracker: Tracker
     console: Console
     resources: TrialResources
+    nodes: "Nodes | None"  # of a cluster
 
     def to_its_end(self) -> StudyEnd:
         """Go on until all is done, or a signal comes."""
@@ -89,9 +91,11 @@ class StudyRun:
     def _search(self, session: StudySession) -> "StudySearch":
         from study.tune.searcher import StudySearch
 
-        labels = self._labels
+        labels = labels_of(self.datasets)
         return StudySearch(
-            session, dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)]
+            session,
+            dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)],
+            nodes=self.nodes,
         )
 
     def _fit(self, session: StudySession, search: "StudySearch", budget: Budget) -> bool:
@@ -104,7 +108,7 @@ class StudyRun:
         from study.tune.watch import has_lost_workers
 
         tuner = tune.Tuner(
-            self._trainable(self._labels),
+            self._trainable(labels_of(self.datasets)),
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=StudyScheduler(session),
@@ -117,7 +121,7 @@ class StudyRun:
             run_config=tune.RunConfig(
                 name=self.folder.ray_path.name,
                 storage_path=str(self.folder.path),
-                callbacks=[StudyCallback(session)],
+                callbacks=[StudyCallback(session, self.nodes)],
                 failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.deaths
                 stop=BudgetStopper(budget),
                 verbose=0,
@@ -145,10 +149,6 @@ class StudyRun:
             raise session.errors[0]
         return True
 
-    @property
-    def _labels(self) -> dict[DatasetKey, str]:
-        return {key: str(index) for index, key in enumerate(self.datasets)}
-
     def _trainable(self, labels: Mapping[DatasetKey, str]) -> Any:
         import ray
         from ray import tune
@@ -156,7 +156,11 @@ class StudyRun:
         from study.tune.trainable import StudyTrainable, WorkerContext
 
         context = WorkerContext(
-            datasets={labels[key]: ray.put(dataset) for key, dataset in self.datasets.items()},
+            datasets={
+                labels[key]: ray.put(dataset)
+                for key, dataset in self.datasets.items()
+                if self.nodes is None or self.study.resources.data == "shipped"
+            },
             trials_path=self.folder.path / "trials",
             plugins=self.study.plugins,
             service_after=self.study.objective.service_after,
@@ -164,10 +168,16 @@ class StudyRun:
             log_models=self.study.tracking.log_models,
             cpus=self.resources.cpus,
             hide_gpus=self.resources.gpus == 0,
+            on_cluster=self.nodes is not None,
         )
         return tune.with_resources(
-            tune.with_parameters(StudyTrainable, context=context), self.resources.as_request()
+            tune.with_parameters(StudyTrainable, context=context), self.resources.placement
         )
+
+
+def labels_of(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetKey, str]:
+    """A short name for each data set."""
+    return {key: str(index) for index, key in enumerate(datasets)}
 
 
 def _trial_name(trial: Any) -> str:

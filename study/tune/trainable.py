@@ -23,6 +23,7 @@ from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
 from study.tune.deaths import is_out_of_memory
 from study.tune.models import keep_model
+from study.tune.nodes import node_keeper
 from study.tune.private_files import write_private
 
 
@@ -31,7 +32,8 @@ class WorkerContext:
     """What every trial of a study shares.
 
     Attributes:
-        datasets: Where each data set lies in Ray's object store, by the label in a trial's config.
+        datasets: Where each data set lies in Ray's object store, by the label in a trial's
+            config; those that are not here lie on each node.
         trials_path: Folder of the trials' folders, absolute.
         cpus: Threads of a trial.
         hide_gpus: Whether trials must not see the machine's GPUs.
@@ -45,6 +47,7 @@ class WorkerContext:
     log_models: LogModels
     cpus: int
     hide_gpus: bool
+    on_cluster: bool
 
 
 class StudyTrainable(tune.Trainable):
@@ -79,7 +82,7 @@ class StudyTrainable(tune.Trainable):
         label = self._config["dataset"]
         if label not in self._datasets:
             # Shared memory of the node, read-only: no copy.
-            self._datasets[label] = ray.get(self._context.datasets[label])
+            self._datasets[label] = ray.get(self._place_of(label))
         learner = assemble(
             parse_trial(self._config["trial"]),
             self._datasets[label],
@@ -97,6 +100,16 @@ class StudyTrainable(tune.Trainable):
         self._run = learner.run()
         return learner
 
+    def _place_of(self, label: str) -> "ray.ObjectRef[ImageDataset]":
+        if label in self._context.datasets:
+            return self._context.datasets[label]
+        place: ray.ObjectRef[ImageDataset] = ray.get(node_keeper().dataset.remote(label))[0]
+        return place
+
+    def _node_problem(self) -> str:
+        """What the node lacks, which it may have joined without."""
+        return str(ray.get(node_keeper().problem.remote())) if self._context.on_cluster else ""
+
     @property
     def _folder(self) -> Path:
         return self._context.trials_path / str(self._config["trial_key"])
@@ -105,6 +118,8 @@ class StudyTrainable(tune.Trainable):
         """Train until there is something to report."""
         try:
             if self._learner is None:
+                if problem := self._node_problem():
+                    return self._handed_back(problem)
                 self._learner = self._prepare()
             self._advance(self._learner)
         except Exception as error:  # the study goes on, whatever a trial runs into
@@ -174,6 +189,20 @@ class StudyTrainable(tune.Trainable):
             "outcome": Outcome.ERROR.value,
             "reason": reason,
             "notices": self._notices,
+            tune.result.DONE: True,
+        }
+
+    def _handed_back(self, problem: str) -> dict[str, Any]:
+        """The last report of a trial that another node is to train."""
+        return {
+            "trial_key": self._config["trial_key"],
+            "history": TrialHistory().to_json(),
+            "stream_fraction": 0.0,
+            "outcome": "",
+            "reason": "",
+            "notices": [],
+            "unfit_node": ray.get_runtime_context().get_node_id(),
+            "unfit_because": problem,
             tune.result.DONE: True,
         }
 

@@ -45,6 +45,15 @@ def test_rays_guess_at_a_cause_is_not_taken_for_a_shortage_of_memory() -> None:
     assert all(is_out_of_memory(cause_of(text)) for text in (MONITOR, TORCH))
 
 
+def test_a_death_with_its_node_is_not_counted() -> None:
+    deaths, trial = Deaths(), tune_trial()
+    deaths.watch("a", trial)
+    for _ in range(20):
+        deaths.died("a", cause_of(NODE))
+    assert not deaths.would_be_last("a", cause_of(KILLED))
+    assert trial.max_failures == -1
+
+
 @pytest.mark.parametrize(("cause", "allowed"), [(cause_of(KILLED), 2), (cause_of(TORCH), 1)])
 def test_so_many_deaths_in_a_row_are_survived_and_no_more(cause: str, allowed: int) -> None:
     deaths, trial = Deaths(), tune_trial()
