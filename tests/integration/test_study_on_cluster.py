@@ -11,7 +11,7 @@ from study.tracking import names
 from tests.launched import LaunchedStudy, numbers, undisturbed
 from tests.ray_cluster import RayCluster, ray_cluster
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
 
 # A plug-in that only the driver's folder has, and that tells which node it works on.
 PLUGIN = """
