@@ -46,7 +46,9 @@ def code_environment(plugins: Sequence[str], variables: Mapping[str, str]) -> di
 def _own(plugins: Sequence[str]) -> list[ModuleType]:
     """The top-level packages of plug-ins that are not installed ones."""
     tops = [sys.modules[top] for top in dict.fromkeys(p.partition(".")[0] for p in plugins)]
-    installed = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+    installed = [
+        Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
+    ]
     return [
         module
         for module in tops

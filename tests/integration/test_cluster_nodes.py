@@ -47,6 +47,7 @@ def raw(**changed: Any) -> dict[str, Any]:
             "model.architecture": "mlp",
             "model.hidden_sizes": [12],
             "pruning.schedule": "app",
+            "pruning.final_density": 0.2,
             "training.total_samples": 10000,
             "training.batch_size": 16,
         },
