@@ -1,5 +1,6 @@
 """A study on a Ray cluster of three nodes with pretended GPUs, one of which dies in its midst."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     return made
 
 
+def until(text: str, lines: Iterable[str]) -> Iterator[str]:
+    """The lines up to one with ``text`` in it."""
+    for line in lines:
+        yield line
+        if text in line:
+            return
+
+
 def live(made: Story, cluster: RayCluster) -> None:
     first, second = cluster.add(), cluster.add()
     study = made.study
@@ -107,14 +116,17 @@ def live(made: Story, cluster: RayCluster) -> None:
             driver,
             WAIT_S,
         )
-        # Whoever comes to its next pruning waits for the new node to have come to one.
+        # Whoever comes to its next pruning waits for the new node to have come to one, and for
+        # Ray to have told of the one that is gone, which takes it some 15 s.
         hold = made.told.parent / "hold"
         hold.touch()
         cluster.kill(second)
         third = cluster.add()
         study.wait_until(lambda _: len(list(made.told.iterdir())) == 3, driver, WAIT_S)
+        assert driver.stdout is not None
+        said = "".join(until(" is gone", driver.stdout))
         hold.unlink()
-        said, _ = driver.communicate(timeout=WAIT_S)
+        said += driver.stdout.read()
     made.nodes = [cluster.id_of(node) for node in (first, second, third)]
     made.ended = (driver.returncode, said)
 
