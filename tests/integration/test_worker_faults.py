@@ -26,6 +26,7 @@ def context(folder: Path) -> WorkerContext:
         log_models="none",
         cpus=1,
         hide_gpus=False,
+        on_cluster=False,
     )
 
 
