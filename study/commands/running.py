@@ -68,7 +68,7 @@ def resume(
     study_store = StudyStore(store_root(None, store))
     folder = study_store.existing(name)
     with in_file(folder.config_path):
-        given = with_address(with_data_root([], data_root), address)
+        given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
         _run_study(study, study_store, tracking_uri, reports, fresh=False)
 

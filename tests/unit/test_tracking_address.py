@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from analysis import cli as report_cli
 from study import cli
 from study.commands import closing
-from study.commands.options import DEFAULT_TRACKING_URI, tracking_address, with_tracking_uri
+from study.commands.options import DEFAULT_TRACKING_URI, tracking_address, with_override
 from study.config.errors import ConfigError
 from study.config.loading import load_study
 from study.config.study import parse_study
@@ -50,7 +50,7 @@ def test_a_study_keeps_the_flags_address_so_that_it_is_resumed_there(tmp_path: P
     path = tmp_path / "small.yaml"
     path.write_text(write_yaml(raw_search()), encoding="utf-8")
     folder = StudyStore(tmp_path).folder("small")
-    folder.write_config(load_study(path, overrides=with_tracking_uri([], SERVER)))
+    folder.write_config(load_study(path, overrides=with_override([], "tracking.uri", SERVER)))
     assert tracking_address(folder.read_config(), None) == SERVER
 
 
