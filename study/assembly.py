@@ -11,13 +11,14 @@ from torch import nn
 
 from study.config.sections import DataSection
 from study.config.trial import TrialConfig
+from study.data.arrivals import read_arrival
 from study.data.batches import ImagePool
 from study.data.dataset import DataError, DatasetSource, ImageDataset
 from study.data.splits import Splits, make_splits
-from study.data.stream import Megabatch, cut_stream
+from study.data.stream import Megabatch, cut_stream, with_arrivals
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod
-from study.pruning.schedules import SPARSITY_BASE
+from study.pruning.schedules import SPARSITY_BASE, PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
@@ -28,17 +29,24 @@ DATA_ROOT_VARIABLE = "APP_STUDY_DATA"
 
 @dataclass(frozen=True)
 class DatasetKey:
-    """Which data set a trial reads, whatever its splits.
+    """Which data set a trial reads, whatever its splits, and what arrives after it.
 
     Attributes:
         root: Its folder on this machine, absolute.
         given: ``data.root`` as the study says it.
+        arrivals: ``data.arrivals`` as the study says them.
     """
 
     name: str
     source: DatasetSource
     root: Path | None
     given: str | None = field(default=None, compare=False)
+    arrivals: tuple[str, ...] = ()
+
+    @property
+    def arrival_paths(self) -> tuple[Path, ...]:
+        """Where the arrivals lie on this machine, absolute."""
+        return tuple((self.root or Path()) / path for path in self.arrivals)
 
 
 def dataset_key(data: DataSection) -> DatasetKey:
@@ -47,7 +55,9 @@ def dataset_key(data: DataSection) -> DatasetKey:
     Raises:
         DataError: It needs a folder and none is given.
     """
-    return found_here(DatasetKey(data.dataset, data.plugin("dataset"), None, data.root))
+    return found_here(
+        DatasetKey(data.dataset, data.plugin("dataset"), None, data.root, data.arrivals)
+    )
 
 
 def found_here(key: DatasetKey) -> DatasetKey:
@@ -62,7 +72,14 @@ def found_here(key: DatasetKey) -> DatasetKey:
             f"data.root: the data set {key.name!r} lies in a folder; give it with --data-root "
             f"FOLDER, the environment variable {DATA_ROOT_VARIABLE}, or data.root"
         )
-    return replace(key, root=Path(root).expanduser().absolute() if root else None)
+    place = Path(root).expanduser().absolute() if root else None
+    relative = [path for path in key.arrivals if not Path(path).is_absolute()]
+    if place is None and relative:
+        raise DataError(
+            f"data.arrivals: {relative[0]!r} is relative, but no data.root is given; set data.root "
+            f"(or {DATA_ROOT_VARIABLE}), or give an absolute path"
+        )
+    return replace(key, root=place)
 
 
 def load_dataset(key: DatasetKey) -> ImageDataset:
@@ -72,7 +89,9 @@ def load_dataset(key: DatasetKey) -> ImageDataset:
         DataError: It is missing or broken, or more than this machine's memory holds.
     """
     try:
-        return key.source.load(key.root)
+        dataset = key.source.load(key.root)
+        arrived = [read_arrival(path, key.source, dataset) for path in key.arrival_paths]
+        return dataset.with_arrivals(arrived)
     except MemoryError:
         raise DataError(
             f"the data set {key.name!r} does not fit in the memory of this machine; take fewer "
@@ -92,16 +111,18 @@ def split(trial: TrialConfig, dataset: ImageDataset) -> Splits:
 
 
 def stream(trial: TrialConfig, splits: Splits) -> tuple[Megabatch, ...]:
-    """The trial's megabatches.
+    """The trial's megabatches, and after them what arrives later.
 
     Raises:
         DataError: There are more megabatches than examples.
     """
-    return cut_stream(
+    validation_fraction = trial.stream.validation_fraction
+    planned = cut_stream(
         splits.stream,
         trial.stream.num_megabatches,
-        validation_fraction=trial.stream.validation_fraction,
+        validation_fraction=validation_fraction,
     )
+    return with_arrivals(planned, splits.arrivals, validation_fraction=validation_fraction)
 
 
 def build_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
@@ -123,6 +144,13 @@ def target_density(trial: TrialConfig) -> float | None:
     if trial.pruning.tau is not None:
         return float(SPARSITY_BASE**trial.pruning.tau)
     return trial.pruning.final_density
+
+
+def known_density(trial: TrialConfig) -> float | None:
+    """Density after the last megabatch, where the configuration alone says it."""
+    schedule: PruningSchedule = trial.pruning.plugin("schedule")
+    num = trial.num_megabatches if schedule.goes_on else trial.stream.num_megabatches
+    return schedule.final_density(num, target_density(trial))
 
 
 def assemble(
@@ -149,6 +177,7 @@ def assemble(
             seed=trial.seed,
             service_after=service_after,
             identity=trial.key(),
+            predecessors=tuple(earlier.key() for earlier in trial.predecessors()),
         ),
         device,
     )
@@ -177,6 +206,7 @@ def task_data(trial: TrialConfig, dataset: ImageDataset, device: torch.device) -
         test=splits.test,
         image_shape=dataset.image_shape,
         num_classes=dataset.num_classes,
+        num_arrivals=len(splits.arrivals),
     )
 
 

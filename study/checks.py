@@ -11,6 +11,7 @@ from torch import nn
 from study.assembly import (
     DatasetKey,
     dataset_key,
+    known_density,
     load_dataset,
     meta_model,
     split,
@@ -26,6 +27,7 @@ from study.pruning.prune import num_kept
 from study.pruning.schedule_shapes import AnytimeProgressive
 from study.pruning.schedules import SPARSITY_BASE
 from study.training.epochs import megabatch_samples
+from study.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +107,13 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     sizes = _training_sizes(trial, megabatches)
     total_samples = trial.training.total_samples
     if total_samples is not None:
-        _tried(problems, "training.total_samples", lambda: megabatch_samples(sizes, total_samples))
+        _tried(
+            problems,
+            "training.total_samples",
+            lambda: megabatch_samples(
+                sizes, total_samples, num_scheduled=trial.stream.num_megabatches
+            ),
+        )
     problems += _validation_problems(trial, megabatches)
     model = _tried(problems, "model.architecture", lambda: meta_model(trial, dataset))
     if model is None:
@@ -186,7 +194,7 @@ def _minibatch_problems(
         return [
             Problem(
                 "stream.num_megabatches",
-                f"{trial.stream.num_megabatches} leave a megabatch with one training example, on "
+                f"{_length(trial)} leave a megabatch with one training example, on "
                 f"which {trial.model.architecture} cannot be trained (batch normalisation); take "
                 f"fewer, or a smaller stream.validation_fraction",
             )
@@ -195,11 +203,9 @@ def _minibatch_problems(
 
 
 def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Problem]:
-    T = trial.stream.num_megabatches  # noqa: N806  # the papers' symbol
-    schedule = trial.pruning.plugin("schedule")
-    density = schedule.final_density(T, target_density(trial))
+    density = known_density(trial)
     if density is None:  # of the schedules that end where the stream does, the lowest they go
-        density = getattr(schedule, "floor", None)
+        density = getattr(trial.pruning.plugin("schedule"), "floor", None)
     num_weights = sum(layer_sizes)
     if density is None or num_kept(density, num_weights) >= len(layer_sizes):
         return []
@@ -208,11 +214,18 @@ def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Pr
         Problem(
             f"pruning.{next(given, 'schedule')}",
             f"leaves {num_kept(density, num_weights)} of {num_weights:,} weights at "
-            f"stream.num_megabatches = {T} ({trial.pruning.schedule}, density {density:.3g}), "
+            f"stream.num_megabatches = {_length(trial)} ({trial.pruning.schedule}, density "
+            f"{density:.3g}), "
             f"fewer than the {len(layer_sizes)} layers of {trial.model.architecture}; keep at "
             f"least one a layer",
         )
     ]
+
+
+def _length(trial: TrialConfig) -> str:
+    num_arrivals = len(trial.data.arrivals)
+    later = f" and {count(num_arrivals, 'arrival')}" if num_arrivals else ""
+    return f"{trial.stream.num_megabatches}{later}"
 
 
 def _problem(path: str, error: ValueError) -> Problem:

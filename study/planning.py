@@ -8,12 +8,11 @@ import torch
 from rich.table import Table
 from torch import nn
 
-from study.assembly import DatasetKey, build_model, dataset_key, split
+from study.assembly import DatasetKey, build_model, dataset_key, split, stream
 from study.checks import load_and_check
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
-from study.data.stream import cut_stream
 from study.models.flops import layer_flops, training_flops
 from study.pruning.prunable import prunable_parameters
 from study.training.epochs import EVALUATION_BATCH_SIZE
@@ -105,11 +104,7 @@ def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
 
 def training_sizes(trial: TrialConfig, dataset: ImageDataset) -> tuple[list[int], list[int]]:
     """How many examples each megabatch trains on and validates with, replay included."""
-    megabatches = cut_stream(
-        split(trial, dataset).stream,
-        trial.stream.num_megabatches,
-        validation_fraction=trial.stream.validation_fraction,
-    )
+    megabatches = stream(trial, split(trial, dataset))
     replay = trial.stream.plugin("replay")
 
     def sizes(parts: Sequence[object]) -> list[int]:
@@ -126,8 +121,9 @@ def _cost(
     dataset = datasets[dataset_key(trial.data)]
     train, validation = training_sizes(trial, dataset)
     if trial.training.total_samples is not None:
-        samples = trial.training.total_samples
-        passes = [samples / sum(train)] * len(train)
+        each = trial.training.total_samples / sum(train[: trial.stream.num_megabatches])
+        passes = [each] * len(train)
+        samples = round(each * sum(train))
     else:
         assert trial.training.epochs is not None
         passes = [float(trial.training.epochs)] * len(train)

@@ -18,7 +18,7 @@ from study.commands.options import (
 from study.user_errors import printable
 
 if TYPE_CHECKING:
-    from study.tune.glance import StudyGlance
+    from study.tune.glance import StudyGlance, TrialGlance
 
 NUM_BEST = 5
 
@@ -81,6 +81,7 @@ def status(
     if study.tracking:
         said.append(f"tracked at {study.tracking}, experiment {study.experiment}")
     said += _trials(study)
+    said += [_update(trial) for trial in study.updates.values()]
     failed = [trial for trial in study.trials.values() if trial.outcome is Outcome.ERROR]
     said += [f"failed ({count}): {why}" for why, count in by_cause(t.reason for t in failed)]
     for line in said:
@@ -130,6 +131,13 @@ def _trials(study: "StudyGlance") -> list[str]:
         )
         said.append(f"best {place}: {trial.title} (trial {trial.number}): {values}")
     return said
+
+
+def _update(trial: "TrialGlance") -> str:
+    how = trial.outcome or "cut off, the same command goes on with it"
+    error = trial.metrics.get("holdout_error_rate")
+    told = f", holdout error rate {error:.4g}" if error is not None else ""
+    return f"update: {trial.title} (trial {trial.number}): {how}{told}"
 
 
 def _best(study: "StudyGlance") -> str:

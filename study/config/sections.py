@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import typing
+from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
@@ -62,7 +63,12 @@ class Section(Strict):
 
 
 class DataSection(Section):
-    """Which images, and how they are split. All splits are functions of ``seed`` alone."""
+    """Which images, and how they are split. All splits are functions of ``seed`` alone.
+
+    ``arrivals`` are files (``.npz``) or folders of images that come after the stream, one further
+    megabatch each: absolute, or relative to ``root``. Of each only its name is part of what a
+    trial is, not where it lies.
+    """
 
     plugin_points = {"dataset": DATASETS}
 
@@ -72,6 +78,12 @@ class DataSection(Section):
     holdout_fraction: Fraction = 0.1
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     shots_per_class: Annotated[int, Field(ge=1)] | None = None
+    arrivals: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+
+    @property
+    def arrival_names(self) -> tuple[str, ...]:
+        """What the arrivals are called, wherever they lie."""
+        return tuple(PurePath(path).name for path in self.arrivals)
 
 
 class StreamSection(Section):

@@ -1,8 +1,9 @@
 """One trial's configuration, complete and checked."""
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,9 @@ from study.config.sections import (
 )
 from study.config.trial_rules import schedule_problems, target_problems, training_problems
 
-# Where the data lies says nothing of what a trial is.
-_NOT_IDENTITY = frozenset({"data.root", "data.download"})
+# Where the data lies says nothing of what a trial is; of arrivals only the names count.
+_ARRIVALS = "data.arrivals"
+_NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,25 @@ class TrialConfig:
 
     def key(self) -> str:
         """The trial's identity within its study: equal where its results must be equal."""
-        return _hash({k: v for k, v in self.flat().items() if k not in _NOT_IDENTITY})[:12]
+        identity = {k: v for k, v in self.flat().items() if k not in _NOT_IDENTITY}
+        if self.data.arrivals:
+            identity[_ARRIVALS] = self.data.arrival_names
+        return _hash(identity)[:12]
+
+    @property
+    def num_megabatches(self) -> int:
+        """Those of the stream and those that arrive after it."""
+        return self.stream.num_megabatches + len(self.data.arrivals)
+
+    def with_arrivals(self, paths: Sequence[str]) -> "TrialConfig":
+        """The same trial with these arrivals instead of its own."""
+        data = self.data.model_copy(update={"arrivals": tuple(paths)})
+        return dataclasses.replace(self, data=data)
+
+    def predecessors(self) -> tuple["TrialConfig", ...]:
+        """The trials that this one goes on from, each with one arrival more than the last."""
+        paths = self.data.arrivals
+        return tuple(self.with_arrivals(paths[:number]) for number in range(len(paths)))
 
 
 def _hash(flat: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,23 +45,17 @@ class Arrays(DatasetSource):
     def load(self, root: Path | None) -> ImageDataset:
         """Read and check the arrays."""
         path = self._located(root)
-        arrays, found = _read(path)
-        for name in ("images", "labels"):
-            if name not in arrays:
-                raise DataError(
-                    f"{path}: there is no array {name!r} (found: {', '.join(found)}); "
-                    "write it with numpy.savez(path, images=…, labels=…)"
-                )
+        arrays = read_arrays(path)
         if ("test_images" in arrays) != ("test_labels" in arrays):
             raise DataError(f"{path}: give both test_images and test_labels, or neither")
         has_test = "test_images" in arrays
-        train_images = _channels_first(arrays["images"], f"{path}: images")
-        train_labels = _checked_labels(arrays, "", path)
+        train_images = channels_first(arrays["images"], f"{path}: images")
+        train_labels = checked_labels(arrays, "", path)
         num_classes = _num_classes(train_labels, path)
         test_images, test_labels = None, None
         if has_test:
-            test_images = _channels_first(arrays["test_images"], f"{path}: test_images")
-            test_labels = _checked_labels(arrays, "test_", path)
+            test_images = channels_first(arrays["test_images"], f"{path}: test_images")
+            test_labels = checked_labels(arrays, "test_", path)
             _check_test(train_images, test_images, test_labels, num_classes, path)
         return ImageDataset(
             train_images=train_images,
@@ -85,16 +80,20 @@ class Arrays(DatasetSource):
         return path
 
 
-def _read(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The arrays that are ours, and the names of all that there are."""
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays that are ours, ``images`` and ``labels`` among them.
+
+    Raises:
+        DataError: The file is no archive of plain arrays, too large, or lacks them.
+    """
     reason: object = "it is no zip archive"
     if zipfile.is_zipfile(path):
         try:
             _check_size(path)
             # Pickled objects could run code: only plain arrays are read.
             with np.load(path, allow_pickle=False) as archive:
-                found = sorted(archive.files)
-                return {name: archive[name] for name in found if name in _NAMES}, found
+                _check_names(archive.files, path)
+                return {name: archive[name] for name in archive.files if name in _NAMES}
         except DataError:
             raise
         except _READ_ERRORS as error:
@@ -105,6 +104,15 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
     )
 
 
+def _check_names(found: Sequence[str], path: Path) -> None:
+    for name in ("images", "labels"):
+        if name not in found:
+            raise DataError(
+                f"{path}: there is no array {name!r} (found: {', '.join(sorted(found))}); "
+                "write it with numpy.savez(path, images=…, labels=…)"
+            )
+
+
 def _check_size(path: Path) -> None:
     """Refuse an archive that is small on disk and fills the memory once it is unpacked."""
     with zipfile.ZipFile(path) as archive:
@@ -112,7 +120,12 @@ def _check_size(path: Path) -> None:
     check_fits(sum(member.file_size for member in members), f"{path}: the unpacked arrays")
 
 
-def _channels_first(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
+def channels_first(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
+    """Images as ``uint8 [N, C, H, W]``.
+
+    Raises:
+        DataError: They are nothing of the kind, or there is none.
+    """
     if images.dtype != np.uint8:
         raise DataError(
             f"{what} must be uint8 from 0 to 255, got {images.dtype}; scale and convert with "
@@ -137,7 +150,12 @@ def _channels_first(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(images)
 
 
-def _checked_labels(arrays: dict[str, NDArray[Any]], prefix: str, path: Path) -> NDArray[np.int64]:
+def checked_labels(arrays: dict[str, NDArray[Any]], prefix: str, path: Path) -> NDArray[np.int64]:
+    """The labels called ``PREFIXlabels``, one for each of ``PREFIXimages``.
+
+    Raises:
+        DataError: They are no whole numbers from 0, or not one an image.
+    """
     labels, num_images = arrays[f"{prefix}labels"], len(arrays[f"{prefix}images"])
     what = f"{path}: {prefix}labels"
     if not np.issubdtype(labels.dtype, np.integer):

@@ -1,5 +1,6 @@
 """What a data set is to the rest of the program, and the registry of where they come from."""
 
+import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ class ImageDataset:
             never measured on the stream.
         crop_and_flip: Whether training images are augmented by default (natural images are,
             digits are not: a mirrored 2 is no 2).
+        arrival_sizes: Training examples of each part that arrived after the data set was whole;
+            together they are the last ones, and no split is drawn from them.
 
     Raises:
         DataError: The arrays are not of these types and shapes, do not belong together, or hold a
@@ -61,6 +64,7 @@ class ImageDataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     crop_and_flip: bool
+    arrival_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.test_images is None) != (self.test_labels is None):
@@ -105,20 +109,73 @@ class ImageDataset:
         channels, height, width = self.train_images.shape[1:]
         return channels, height, width
 
+    @property
+    def num_before_arrivals(self) -> int:
+        """Training examples of the data set itself."""
+        return len(self.train_labels) - sum(self.arrival_sizes)
+
+    def check_arrival(self, arrival: "Arrival") -> None:
+        """Whether images could be more of these.
+
+        Raises:
+            DataError: They are of another kind or of other classes.
+        """
+        self._check_part("arrived", arrival.images, arrival.labels)
+
+    def with_arrivals(self, arrivals: Sequence["Arrival"]) -> "ImageDataset":
+        """The data set and what has arrived since, behind it in this order.
+
+        Raises:
+            DataError: An arrival is of other images or of classes that the data set has not got.
+        """
+        if not arrivals:
+            return self
+        for arrival in arrivals:
+            self.check_arrival(arrival)
+        return dataclasses.replace(
+            self,
+            train_images=np.concatenate([self.train_images, *(a.images for a in arrivals)]),
+            train_labels=np.concatenate([self.train_labels, *(a.labels for a in arrivals)]),
+            arrival_sizes=(*self.arrival_sizes, *(len(a.labels) for a in arrivals)),
+        )
+
     def digest(self) -> str:
         """Hash over all that a trial sees of the data: 16 hexadecimal digits."""
-        made = hashlib.blake2b(digest_size=8)
-        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
-            if array is not None:
-                made.update(repr(array.shape).encode())
-                made.update(np.ascontiguousarray(array).data)
-        made.update(repr((self.class_names, self.mean, self.std, self.crop_and_flip)).encode())
-        return made.hexdigest()
+        arrays = (self.train_images, self.train_labels, self.test_images, self.test_labels)
+        facts = (self.class_names, self.mean, self.std, self.crop_and_flip)
+        return _digest(*arrays, facts=(*facts, self.arrival_sizes) if self.arrival_sizes else facts)
 
     @property
     def num_classes(self) -> int:
         """How many classes the labels may take."""
         return len(self.class_names)
+
+
+def _digest(*arrays: UInt8Array | IndexArray | None, facts: tuple[object, ...]) -> str:
+    made = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        if array is not None:
+            made.update(repr(array.shape).encode())
+            made.update(np.ascontiguousarray(array).data)
+    made.update(repr(facts).encode())
+    return made.hexdigest()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Labelled images that came after a data set was whole: one further megabatch.
+
+    Attributes:
+        images: ``uint8 [N, C, H, W]``.
+        labels: ``int64 [N]``.
+    """
+
+    images: UInt8Array
+    labels: IndexArray
+
+    def digest(self) -> str:
+        """Hash over images, labels and their shapes: 16 hexadecimal digits."""
+        return _digest(self.images, self.labels, facts=())
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from study.data.class_map import load_class_map
-from study.data.dataset import DATASETS, DataError, DatasetSource, ImageDataset, IndexArray
+from study.data.dataset import (
+    DATASETS,
+    Arrival,
+    DataError,
+    DatasetSource,
+    ImageDataset,
+    IndexArray,
+    UInt8Array,
+)
 from study.data.decoding import DecodeSettings
-from study.data.image_cache import decode_cached
+from study.data.image_cache import BrokenImage, decode_cached
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -79,6 +87,33 @@ class ImageFolder(DatasetSource):
             std=(0.25,) if self.grayscale else _IMAGENET_STD,
             crop_and_flip=not self.grayscale,
         )
+
+    def read_arrival(self, folder: Path, class_names: Sequence[str]) -> Arrival:
+        """More images of classes that are known, in ``folder/CLASS/…``; not every class need come.
+
+        Raises:
+            DataError: There are none, one is broken, a class is unknown, or there is a test part.
+        """
+        train_folder, test_folder = _split_folders(folder)
+        if test_folder is not None:
+            raise DataError(
+                f"{folder}: what arrives is trained on, and the study keeps its own test split; "
+                f"give {train_folder} alone"
+            )
+        mapping = None if self.class_map is None else load_class_map(self.class_map, folder)
+        classes, wrong = _scan(train_folder, mapping, folder)
+        known = ", ".join(class_names)
+        strangers = {*classes} - {*class_names}
+        wrong += [f"{name}: is no class of the study ({known})" for name in strangers]
+        images: UInt8Array | list[BrokenImage] = []
+        if not wrong:
+            files, _ = _flatten(classes, tuple(classes))
+            settings = DecodeSettings(self.image_size, self.grayscale)
+            images = decode_cached(files, folder, settings)
+        if isinstance(images, list):
+            wrong += [f"{b.path.relative_to(folder)}: {b.reason}" for b in images]
+            raise _complaint(folder, sorted(wrong))
+        return Arrival(images, _flatten(classes, class_names)[1])
 
     def _folder(self, root: Path | None) -> Path:
         if root is None:

@@ -18,6 +18,7 @@ class Splits:
 
     Attributes:
         stream: Indices into the training arrays, in order of arrival.
+        arrivals: Indices of each part that arrived after the data set was whole, shuffled.
         holdout: Indices into the training arrays, ascending; what a search optimises on.
         test: Indices, ascending: into the test arrays if ``test_is_separate``, else into the
             training arrays.
@@ -28,6 +29,7 @@ class Splits:
     holdout: IndexArray
     test: IndexArray
     test_is_separate: bool
+    arrivals: tuple[IndexArray, ...] = ()
 
 
 def make_splits(
@@ -41,7 +43,8 @@ def make_splits(
     """Draw test (where there is none), holdout and the order of the stream.
 
     Test does not depend on ``holdout_fraction``, nor either of them on ``shots_per_class``, and
-    nothing on the number of megabatches: so runs that differ in these are paired.
+    nothing on the number of megabatches or on what arrives later: so runs that differ in these
+    are paired.
 
     Args:
         dataset: The images; only labels are looked at.
@@ -55,7 +58,7 @@ def make_splits(
             for the shots.
     """
     _check_fractions(holdout_fraction, test_fraction)
-    labels = dataset.train_labels
+    labels = dataset.train_labels[: dataset.num_before_arrivals]
     rest = np.arange(len(labels), dtype=np.int64)
     if dataset.test_labels is None:
         test, rest = _draw_stratified(rest, labels, test_fraction, derive_seed(seed, "test"))
@@ -71,7 +74,18 @@ def make_splits(
         rest = _draw_shots(rest, dataset, shots_per_class, derive_seed(seed, "shots"))
     _check_not_empty(rest, "stream", "what test and holdout leave", len(labels))
     stream = np.random.default_rng(derive_seed(seed, "stream")).permutation(rest)
-    return Splits(stream, holdout, test, dataset.test_labels is not None)
+    arrivals = _shuffled_arrivals(dataset, seed)
+    return Splits(stream, holdout, test, dataset.test_labels is not None, arrivals)
+
+
+def _shuffled_arrivals(dataset: ImageDataset, seed: int) -> tuple[IndexArray, ...]:
+    """Each arrival's indices in an order of its own: a folder comes class by class."""
+    found, first = [], dataset.num_before_arrivals
+    for number, size in enumerate(dataset.arrival_sizes):
+        generator = np.random.default_rng(derive_seed(seed, "arrival", number))
+        found.append(first + generator.permutation(size).astype(np.int64))
+        first += size
+    return tuple(found)
 
 
 def stratified_counts(class_sizes: IndexArray, fraction: float) -> IndexArray:

@@ -1,6 +1,7 @@
 """The stream cut into megabatches."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,3 +52,17 @@ def cut_stream(
         num_train = len(part) - num_validation
         megabatches.append(Megabatch(index, part[:num_train].copy(), part[num_train:].copy()))
     return tuple(megabatches)
+
+
+def with_arrivals(
+    megabatches: tuple[Megabatch, ...],
+    arrivals: Iterable[IndexArray],
+    *,
+    validation_fraction: float,
+) -> tuple[Megabatch, ...]:
+    """The megabatches of a stream, and each arrival as one more after them."""
+    longer = list(megabatches)
+    for part in arrivals:
+        (alone,) = cut_stream(part, 1, validation_fraction=validation_fraction)
+        longer.append(replace(alone, index=len(longer)))
+    return tuple(longer)

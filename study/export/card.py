@@ -56,7 +56,7 @@ class ModelCard:
     ) -> "ModelCard":
         """The card of the model that ``record`` reports, without the place of its data."""
         config = source.trial.to_dict()
-        config["data"]["root"] = None
+        config["data"] |= {"root": None, "arrivals": source.trial.data.arrival_names}
         return cls(
             format=format_name,
             network=source.network,

@@ -29,6 +29,7 @@ class OpenEnded(PruningSchedule):
 
     takes_target: ClassVar[bool] = False
     ends_on_target: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
 
     floor: float = 0.05
     driver: Driver = "examples"

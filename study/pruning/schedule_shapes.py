@@ -68,6 +68,7 @@ class Geometric(PruningSchedule):
     """
 
     takes_target: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
 
     rate: float = 0.2
 

@@ -1,5 +1,6 @@
 """The pruning schedule plug-in point: the density after each pruning event."""
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ class PruningEvent:
     """The opening of a megabatch, as a schedule sees it.
 
     Attributes:
-        k: 1-based number of the megabatch.
+        k: 1-based number of the megabatch; above T for one that arrives after the stream.
         num_megabatches: T.
         target_density: Density at the end of the stream; None for a schedule without target.
         previous_density: Density before the event.
-        samples_arrived: Examples of the stream that have arrived, this megabatch's included.
+        samples_arrived: Examples that have arrived, this megabatch's included.
         validation_errors: Error rate on validation after each earlier megabatch.
     """
 
@@ -55,10 +56,18 @@ class PruningSchedule(ABC):
     takes_target: ClassVar[bool] = True
     # Whether d_T is known before the stream starts, from target and T alone.
     ends_on_target: ClassVar[bool] = True
+    # Whether it prunes on where megabatches arrive after the T that it was made for.
+    goes_on: ClassVar[bool] = False
 
     @abstractmethod
     def density(self, event: PruningEvent) -> float:
         """Density in (0, 1] after the pruning event, never above that of the event before."""
+
+    def density_at(self, event: PruningEvent) -> float:
+        """The same for any k: after the stream a schedule that does not go on stays at d_T."""
+        if event.k > event.num_megabatches and not self.goes_on:
+            return self.density(dataclasses.replace(event, k=event.num_megabatches))
+        return self.density(event)
 
     def final_density(self, num_megabatches: int, target: float | None) -> float | None:  # noqa: ARG002  # others end where T says
         """The density that a stream of ``num_megabatches`` is known to end on; else None.

@@ -28,6 +28,7 @@ TAG_DATASET: Final = "dataset"
 TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING
 TAG_REASON: Final = "reason"  # why it failed
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
+TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it goes on from, with later data
 OUTCOME_RUNNING: Final = "running"
 
 # Tags of a model, beside those of its trial.

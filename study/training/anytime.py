@@ -21,6 +21,7 @@ from study.training import epochs
 from study.training.evaluation import (
     ServiceTerms,
     accuracy_metrics,
+    along_stream,
     cost_metrics,
     density_metrics,
     service_metrics,
@@ -70,7 +71,13 @@ class AnytimeLearner:
         self.mask = Mask.dense(prunable_parameters(self.model, exclude=spec.pruning.exclude))
         self._optimiser = spec.training.optimiser.build(self.model)
         self._forward = torch.compile(self.model) if spec.training.compile else None
-        self._lessons = Lessons(data.megabatches, spec.replay, spec.training, seed=spec.seed)
+        self._lessons = Lessons(
+            data.megabatches,
+            spec.replay,
+            spec.training,
+            seed=spec.seed,
+            num_arrivals=data.num_arrivals,
+        )
         self._flops = layer_flops(self.model, data.image_shape)
         self._terms = ServiceTerms(
             num_megabatches=len(data.megabatches),
@@ -82,7 +89,7 @@ class AnytimeLearner:
 
     @property
     def num_megabatches(self) -> int:
-        """T."""
+        """T, and what arrives after the stream."""
         return len(self.data.megabatches)
 
     @property
@@ -131,7 +138,12 @@ class AnytimeLearner:
         k = self._progress.megabatch_index
         target = self.spec.pruning.target_density
         event = opening(
-            self.data.megabatches, k, target_density=target, mask=self.mask, history=self.history
+            self.data.megabatches,
+            k,
+            num_scheduled=self.data.num_scheduled,
+            target_density=target,
+            mask=self.mask,
+            history=self.history,
         )
         try:
             mask, layers = pruning_event(self.spec.pruning, event, self._context(train))
@@ -260,11 +272,17 @@ class AnytimeLearner:
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint; its tensors stay as they are.
+        """Go on from a checkpoint, its own or a predecessor's; its tensors stay as they are.
 
         Raises:
             ValueError: It is another trial's, or of another format.
         """
-        self._progress, self.mask = unpack_state(
-            state, identity=self.spec.identity, model=self.model, optimiser=self._optimiser
+        identity = self.spec.identity
+        if state["identity"] in self.spec.predecessors:
+            identity = state["identity"]
+        progress, self.mask = unpack_state(
+            state, identity=identity, model=self.model, optimiser=self._optimiser
         )
+        # A predecessor's stream was shorter: what it said of its whole is said of this one's.
+        history = along_stream(progress.history, self._terms)
+        self._progress = replace(progress, history=history)

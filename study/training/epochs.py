@@ -26,16 +26,23 @@ LOSS_EXPLOSION = 1e6
 EVALUATION_BATCH_SIZE = 128  # larger ones are slower on CPU
 
 
-def megabatch_samples(sizes: Sequence[int], total_samples: int) -> list[int]:
+def megabatch_samples(
+    sizes: Sequence[int], total_samples: int, *, num_scheduled: int | None = None
+) -> list[int]:
     """Examples through SGD in each megabatch, in proportion to what it trains on.
 
     Every megabatch gets total / Σ n_k passes over its n_k examples; the parts add up to
     ``total_samples`` exactly.
 
+    Args:
+        sizes: n_1 … n_T, and those of what arrives after the stream.
+        total_samples: Of the stream; what arrives after it gets as many passes on top.
+        num_scheduled: T, where something arrives after the stream.
+
     Raises:
         ValueError: A megabatch would get fewer than two examples.
     """
-    everything = sum(sizes)
+    everything = sum(sizes[:num_scheduled])
     until = 0
     samples = []
     arrived = 0

@@ -15,7 +15,7 @@ from study.models.flops import (
     training_flops,
 )
 from study.pruning.mask import Mask
-from study.results import EpochRecord, LayerDensity
+from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
 
 Metrics = Mapping[str, float]
 
@@ -159,3 +159,23 @@ def service_metrics(
     if is_last:
         summary["final_density"] = megabatches[-1]["density"]
     return running, summary
+
+
+def along_stream(history: TrialHistory, terms: ServiceTerms) -> TrialHistory:
+    """The same megabatches as the first of a stream of ``terms``, maybe longer than theirs was.
+
+    Where it is as long, this is the history as it was.
+    """
+    told: list[MegabatchRecord] = []
+    for number, record in enumerate(history.megabatches, start=1):
+        known = [m.metrics for m in history.megabatches[:number]]
+        running, summary = service_metrics(known, terms)
+        told.append(
+            replace(
+                record,
+                stream_fraction=number / terms.num_megabatches,
+                metrics={**record.metrics, **running},
+                summary=summary,
+            )
+        )
+    return TrialHistory(history.epochs, tuple(told))

@@ -33,6 +33,7 @@ def opening(
     megabatches: Sequence[Megabatch],
     megabatch_index: int,
     *,
+    num_scheduled: int,
     target_density: float | None,
     mask: Mask,
     history: TrialHistory,
@@ -40,8 +41,9 @@ def opening(
     """The opening of a megabatch of the stream, as a schedule sees it.
 
     Args:
-        megabatches: The whole stream.
+        megabatches: The whole stream, and what arrives after it.
         megabatch_index: 0-based; the one that opens.
+        num_scheduled: T.
         target_density: Density at the end, for schedules that take one.
         mask: The weights that are still there.
         history: Of the megabatches before.
@@ -49,7 +51,7 @@ def opening(
     arrived = megabatches[: megabatch_index + 1]
     return PruningEvent(
         k=megabatch_index + 1,
-        num_megabatches=len(megabatches),
+        num_megabatches=num_scheduled,
         target_density=target_density,
         previous_density=mask.density,
         samples_arrived=sum(len(m.train) + len(m.validation) for m in arrived),
@@ -71,7 +73,7 @@ def pruning_event(
         ValueError: The criterion does not apply to the network.
     """
     previous = context.mask
-    density = spec.schedule.density(event)
+    density = spec.schedule.density_at(event)
     decision = prune(context, method=spec.method, density=density)
     mask = decision.mask
     if spec.regrow > 0:

@@ -15,10 +15,11 @@ class Lessons:
     """Examples and epoch lengths of each megabatch: a pure function of stream and settings.
 
     Args:
-        megabatches: The stream.
+        megabatches: The stream, and what arrives after it.
         replay: Which of what has arrived is trained on.
         training: ``epochs`` a megabatch, or ``total_samples`` a trial.
         seed: The trial's.
+        num_arrivals: How many of the megabatches arrive after the stream.
 
     Raises:
         ValueError: ``total_samples`` is too small for the stream.
@@ -31,6 +32,7 @@ class Lessons:
         training: TrainingSpec,
         *,
         seed: int,
+        num_arrivals: int = 0,
     ) -> None:
         self._megabatches = megabatches
         self._replay = replay
@@ -40,7 +42,10 @@ class Lessons:
         if training.total_samples is not None:
             parts = [m.train for m in megabatches]
             sizes = [len(self._select(parts[: k + 1])) for k in range(len(parts))]
-            self._samples = megabatch_samples(sizes, training.total_samples)
+            num_scheduled = len(sizes) - num_arrivals
+            self._samples = megabatch_samples(
+                sizes, training.total_samples, num_scheduled=num_scheduled
+            )
 
     def examples(self, megabatch_index: int) -> tuple[IndexArray, IndexArray]:
         """Training and validation examples, replayed ones among them; validation may be empty."""

@@ -16,7 +16,8 @@ from study.training.optimiser import OptimiserSpec
 class TaskData:
     """The data of a trial: pools of images, and which of them arrive when.
 
-    ``holdout`` and the megabatches index ``train_images``; ``test`` indexes ``test_images``.
+    ``holdout`` and the megabatches index ``train_images``; ``test`` indexes ``test_images``. The
+    last ``num_arrivals`` of the megabatches came after the stream was whole.
     """
 
     train_images: ImagePool
@@ -26,6 +27,12 @@ class TaskData:
     test: IndexArray
     image_shape: tuple[int, int, int]
     num_classes: int
+    num_arrivals: int = 0
+
+    @property
+    def num_scheduled(self) -> int:
+        """T: the megabatches that the pruning schedule and ``total_samples`` were made for."""
+        return len(self.megabatches) - self.num_arrivals
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,8 @@ class TrainingSpec:
 class LearnerSpec:
     """Everything about a trial but its data and its network.
 
-    ``identity`` names the trial in its checkpoints; ``service_after`` is the h of the service
-    error.
+    ``identity`` names the trial in its checkpoints, ``predecessors`` the trials that it goes on
+    from where theirs are given; ``service_after`` is the h of the service error.
     """
 
     replay: ReplayPolicy
@@ -83,3 +90,4 @@ class LearnerSpec:
     seed: int
     service_after: float
     identity: str
+    predecessors: tuple[str, ...] = ()

@@ -23,7 +23,8 @@ def choose(
     Args:
         record: The study's.
         which: ``best`` in the first of the objectives, ``pareto`` for all that no other beats in
-            every objective, or a trial's number or key. One that is named may break a constraint.
+            every objective, or a trial's number or key. One that is named may break a constraint,
+            or be an update; among the others no update is, since it has seen more than they have.
         objective: The study's metrics and constraints.
         max_density: Only networks that keep no more than this fraction of their weights; not for
             a trial that is named.
@@ -51,14 +52,14 @@ def choose(
 
 
 def _named(record: Record, which: str) -> RecordedTrial:
-    by_name = {t.key: t for t in record.trials.values()}
-    by_name |= {str(t.number): t for t in record.trials.values()}
+    by_name = {t.key: t for t in record.all.values()}
+    by_name |= {str(t.number): t for t in record.all.values()}
     if which not in by_name:
         guess = nearest(which, list(by_name))
         hint = f"; did you mean {guess!r}?" if guess else ""
         raise ExportError(
             f"no trial {which!r}{hint} (best, pareto, a number from 0 to "
-            f"{len(record.trials) - 1}, or a trial's key)"
+            f"{len(record.all) - 1}, or a trial's key)"
         )
     trial = by_name[which]
     if trial.outcome is not Outcome.COMPLETE:

@@ -58,7 +58,7 @@ def mend_study(
 def _audit(folder: StudyFolder, record: Record, store: AuditedStore) -> RunFindings:
     expected = {
         key: Expected(trial.history, trial.outcome or Outcome.INTERRUPTED)
-        for key, trial in record.trials.items()
+        for key, trial in record.all.items()
     }
     return audit_runs(store, folder.name, expected, outcome=_outcome(record))
 
@@ -73,7 +73,7 @@ def _checkpoint_faults(
     """What is wrong with the trials' folders, each with what puts it right."""
     for path in sorted((folder.path / "trials").glob("*")):
         key = path.name
-        if key not in record.trials:
+        if key not in record.all:
             finding = Finding("checkpoints", key, "the record knows no such trial")
             yield finding, partial(shutil.rmtree, path)
             continue

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
-from study.assembly import DatasetKey, dataset_key, facts, target_density
+from study.assembly import DatasetKey, dataset_key, facts, known_density
 from study.config.search_rules import stopping_name
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, flatten
@@ -80,9 +80,16 @@ class TrialDescriber:
         self._facts = functools.cache(self._make_facts)
         self._dataset_infos: dict[DatasetKey, DatasetInfo] = {}
 
-    def describe(self, trial: TrialConfig, *, number: int, started_at: float = 0.0) -> TrialInfo:
+    def describe(
+        self,
+        trial: TrialConfig,
+        *,
+        number: int,
+        started_at: float = 0.0,
+        updated_from: str = "",
+    ) -> TrialInfo:
         """Everything a tracker is told of a trial proposed at ``started_at``, as in TrialInfo."""
-        flat = trial.flat()
+        flat = trial.flat() | {"data.arrivals": trial.data.arrival_names}
         params: dict[str, Scalar] = {path: _scalar(flat.get(path)) for path in self._paths}
         params |= self._facts_of(trial)
         return TrialInfo(
@@ -99,6 +106,7 @@ class TrialDescriber:
                 names.TAG_FINGERPRINT: trial.fingerprint(),
                 names.TAG_VERSION: __version__,
                 **({names.TAG_COMMIT: commit} if (commit := git_commit()) else {}),
+                **({names.TAG_UPDATED_FROM: updated_from} if updated_from else {}),
             },
             config_yaml=trial_yaml(self._study, trial),
             dataset=self._dataset(trial),
@@ -112,7 +120,11 @@ class TrialDescriber:
             self._dataset_infos[key] = DatasetInfo(
                 name=key.name,
                 digest=dataset.digest(),
-                settings={"dataset": key.name, **dataclasses.asdict(key.source)},
+                settings={
+                    "dataset": key.name,
+                    **dataclasses.asdict(key.source),
+                    **({"arrivals": trial.data.arrival_names} if key.arrivals else {}),
+                },
                 profile={
                     "num_train": len(dataset.train_labels),
                     "num_test": 0 if dataset.test_labels is None else len(dataset.test_labels),
@@ -158,13 +170,12 @@ def _equivalents(trial: TrialConfig) -> dict[str, float]:
 
     A method that has no density to end at counts as dense.
     """
-    num = trial.stream.num_megabatches
-    density = trial.pruning.plugin("schedule").final_density(num, target_density(trial))
+    density = known_density(trial)
     density = 1.0 if density is None else density
     return {
         "pruning.final_density": density,
         "pruning.tau": math.log(density) / math.log(SPARSITY_BASE),
-        "pruning.rate": 1.0 - density ** (1.0 / num),
+        "pruning.rate": 1.0 - density ** (1.0 / trial.num_megabatches),
     }
 
 

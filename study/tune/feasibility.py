@@ -1,6 +1,6 @@
 """What is known of a trial's constraints, before and after its end."""
 
-from study.assembly import target_density
+from study.assembly import known_density
 from study.config.trial import TrialConfig, parse_trial
 from study.constraints import Constraint, allows_all
 from study.results import MegabatchRecord, Outcome
@@ -8,15 +8,6 @@ from study.tune.record import RecordedTrial
 
 # They only grow while a trial runs: once above a bound, always above it.
 GROWING = frozenset({"samples_seen", "train_flops", "train_flops_sparse", "cumulative_errors"})
-
-
-def planned_density(trial: TrialConfig) -> float | None:
-    """The density that a trial ends on, where its configuration says it."""
-    schedule = trial.pruning.plugin("schedule")
-    density: float | None = schedule.final_density(
-        trial.stream.num_megabatches, target_density(trial)
-    )
-    return density
 
 
 def violations(recorded: RecordedTrial, constraints: tuple[Constraint, ...]) -> dict[str, float]:
@@ -46,7 +37,7 @@ def broken(
         constraints: The study's.
     """
     sure: dict[str, float] = {}
-    density = planned_density(trial)
+    density = known_density(trial)
     if density is not None:
         sure["final_density"] = density
     for megabatch in newest:

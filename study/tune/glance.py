@@ -49,6 +49,7 @@ class StudyGlance:
         num_trials: In all, as far as known before they are proposed.
         shown: The metrics that it is told by; the best are so by the first.
         constraints: What a trial must keep to be among the best.
+        updates: Trials that went on with data of later, which are none of the search.
         tracking: Where MLflow is, without credentials.
         last_at: When something was last recorded, in seconds since 1970.
         active_s: How long processes have worked on it.
@@ -62,8 +63,13 @@ class StudyGlance:
     tracking: str = ""
     experiment: str = ""
     trials: dict[str, TrialGlance] = field(default_factory=dict)
+    updates: dict[str, TrialGlance] = field(default_factory=dict)
     last_at: float = 0.0
     active_s: float = 0.0
+
+    def find(self, key: str) -> TrialGlance:
+        """A trial or an update."""
+        return self.trials[key] if key in self.trials else self.updates[key]
 
     def count(self, outcome: Outcome | None) -> int:
         """How many trials ended so; None for those that have not."""
@@ -105,7 +111,7 @@ def glance(root: Path, name: str) -> StudyGlance:
                 f"{path}, line {number}: cannot be read; the record is damaged"
             ) from None
     for key, line in histories.items():
-        _add_history(study.trials[key], json.loads(line)["history"])
+        _add_history(study.find(key), json.loads(line)["history"])
     is_running = _is_locked(root / name / LOCK_FILE)
     if is_running:
         study.active_s += time.time() - study.last_at
@@ -126,7 +132,7 @@ def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finis
         # An interval may end in a report without a megabatch; the last one with one counts.
         if b'"stream_fraction"' in line:
             histories[key] = line
-        _pass_time(study, at)
+        _pass_time(study, at, is_work=key in study.trials)
         return is_finished
     event: dict[str, Any] = json.loads(line)
     kind = event["event"]
@@ -139,15 +145,21 @@ def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finis
     elif kind == "trial":
         key = event["key"]
         study.trials[key] = TrialGlance(key, event["number"], title_of(event["config"]))
+    elif kind == "update":
+        key, title = event["key"], title_of(event["config"])
+        study.updates.setdefault(key, TrialGlance(key, event["number"], title))
     elif kind == "outcome":
-        trial = study.trials[event["key"]]
+        trial = study.find(event["key"])
         trial.outcome, trial.reason = Outcome(event["outcome"]), event["reason"]
-    _pass_time(study, event["time"])
+    is_work = kind != "update" and event.get("key") not in study.updates
+    _pass_time(study, event["time"], is_work=is_work)
     return kind == "finished" if kind in ("finished", "reopened") else is_finished
 
 
-def _pass_time(study: StudyGlance, at: float) -> None:
-    study.active_s += max(0.0, at - study.last_at) if study.last_at else 0.0
+def _pass_time(study: StudyGlance, at: float, *, is_work: bool) -> None:
+    """Until ``at``; whether the study's own trials were worked on."""
+    if is_work and study.last_at:
+        study.active_s += max(0.0, at - study.last_at)
     study.last_at = at
 
 

@@ -9,63 +9,42 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
 from study.tune.errors import StudyError
+from study.tune.recorded_trial import (
+    RecordedTrial,
+    Source,
+    prior_trial,
+    proposed_trial,
+    updated_trial,
+    with_tuples,
+)
 
-Source = Literal["point", "search", "prior"]
+__all__ = ["ARRIVALS_FOLDER", "Record", "RecordedTrial", "Source"]
 
-
-@dataclass
-class RecordedTrial:
-    """What is known of one trial.
-
-    Attributes:
-        chosen: Dotted path → value, for what the study varies.
-        config: The resolved configuration, nested.
-        outcome: None while it is running or was cut off.
-        proposed_at, ended_at: In seconds since 1970; 0 where it has not ended.
-        notices: What its user should know of how it went.
-    """
-
-    key: str
-    number: int
-    source: Source
-    chosen: Mapping[str, Any]
-    config: Mapping[str, Any]
-    history: TrialHistory = field(default_factory=TrialHistory)
-    outcome: Outcome | None = None
-    reason: str = ""
-    proposed_at: float = 0.0
-    ended_at: float = 0.0
-    notices: tuple[str, ...] = ()
-
-    def values(self, metrics: tuple[str, ...]) -> tuple[float, ...] | None:
-        """Final values of ``metrics``; None unless the trial is complete."""
-        if self.outcome is not Outcome.COMPLETE:
-            return None
-        return tuple(self.final_values.get(name, float("nan")) for name in metrics)
-
-    @property
-    def final_values(self) -> Mapping[str, float]:
-        """Every metric at the end of a complete trial."""
-        last = self.history.megabatches[-1]
-        return {**last.metrics, **last.summary}
+ARRIVALS_FOLDER = "arrivals"
 
 
 class Record:
     """The record of one study, in memory and on disk.
 
     Use :meth:`open` to go on writing and :meth:`read` to look.
+
+    Attributes:
+        trials: By key, what the study has tried: these are searched, compared and counted.
+        updates: By key, trials that went on with data of later: these are not.
+        repeats: Proposals that were answered from here.
+        priors: Trials of earlier studies.
     """
 
     def __init__(self) -> None:
         self.trials: dict[str, RecordedTrial] = {}
+        self.updates: dict[str, RecordedTrial] = {}
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
         self.priors: list[RecordedTrial] = []
         self.is_finished = False
@@ -135,13 +114,37 @@ class Record:
             {
                 "event": "trial",
                 "key": key,
-                "number": len(self.trials),
+                "number": self._next_number,
                 "source": source,
                 "chosen": dict(chosen),
                 "config": config,
             }
         )
         return self.trials[key]
+
+    def begin_update(
+        self, key: str, *, updated_from: str, config: Mapping[str, Any]
+    ) -> RecordedTrial:
+        """A trial is going to meet data that has arrived since, or goes on doing so.
+
+        Args:
+            key: Of the trial with the new data.
+            updated_from: Key of the trial before.
+            config: Of the new one, nested. Its arrivals lie in the study's folder, and the record
+                holds their names alone, so that the folder may be moved.
+        """
+        data = config["data"]
+        names = [Path(path).name for path in data["arrivals"]]
+        self._append(
+            {
+                "event": "update",
+                "key": key,
+                "number": self._next_number,
+                "updated_from": updated_from,
+                "config": {**config, "data": {**data, "arrivals": names}},
+            }
+        )
+        return self.updates[key]
 
     def add_repeat(self, key: str, chosen: Mapping[str, Any]) -> None:
         """The sampler proposed once more what has a result; it is answered from here."""
@@ -166,7 +169,7 @@ class Record:
         Returns:
             Whether anything was new.
         """
-        known = self.trials[key].history
+        known = self.find(key).history
         new = TrialHistory(
             tuple(e for e in reported.epochs if e.step >= len(known.epochs)),
             tuple(m for m in reported.megabatches if m.megabatch_index >= len(known.megabatches)),
@@ -192,6 +195,19 @@ class Record:
     def reopen(self) -> None:
         """A finished study is to go on."""
         self._append({"event": "reopened"})
+
+    def find(self, key: str) -> RecordedTrial:
+        """A trial or an update."""
+        return self.trials[key] if key in self.trials else self.updates[key]
+
+    @property
+    def all(self) -> dict[str, RecordedTrial]:
+        """Trials and updates by key."""
+        return {**self.trials, **self.updates}
+
+    @property
+    def _next_number(self) -> int:
+        return len(self.trials) + len(self.updates)
 
     @property
     def name(self) -> str:
@@ -225,48 +241,27 @@ class Record:
 
     def _take(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
-        self._count_time(event["time"], is_new=kind == "session")
+        self._count_time(event["time"], kind)
         if kind == "trial":
-            self.trials[event["key"]] = RecordedTrial(
-                key=event["key"],
-                number=event["number"],
-                source=event["source"],
-                chosen=_tuples(event["chosen"]),
-                config=event["config"],
-                proposed_at=event["time"],
-            )
+            self.trials[event["key"]] = proposed_trial(event)
+        elif kind == "update":
+            folder = self._path.parent / ARRIVALS_FOLDER
+            self.updates.setdefault(event["key"], updated_trial(event, folder))
         elif kind == "repeat":
-            self.repeats.append((event["key"], _tuples(event["chosen"])))
+            self.repeats.append((event["key"], with_tuples(event["chosen"])))
         elif kind == "prior":
-            self.priors.append(
-                RecordedTrial(
-                    key=event["key"],
-                    number=len(self.priors),
-                    source="prior",
-                    chosen=_tuples(event["chosen"]),
-                    config=event["config"],
-                    history=TrialHistory.from_json(json.dumps(event["history"])),
-                    outcome=Outcome(event["outcome"]),
-                )
-            )
-        elif kind == "history":
-            trial = self.trials[event["key"]]
-            new = TrialHistory.from_json(json.dumps(event["history"])).recorded(event["time"])
-            trial.history = TrialHistory(
-                trial.history.epochs + new.epochs, trial.history.megabatches + new.megabatches
-            )
-        elif kind == "outcome":
-            self.trials[event["key"]].outcome = Outcome(event["outcome"])
-            self.trials[event["key"]].reason = event["reason"]
-            self.trials[event["key"]].ended_at = event["time"]
-        elif kind == "notice":
-            self.trials[event["key"]].notices += (event["text"],)
+            self.priors.append(prior_trial(event, number=len(self.priors)))
         elif kind in ("finished", "reopened"):
             self.is_finished = kind == "finished"
+        elif kind in ("history", "outcome", "notice"):
+            self.find(event["key"]).take(event)
 
-    def _count_time(self, now: float, *, is_new: bool) -> None:
-        if is_new:
+    def _count_time(self, now: float, kind: str) -> None:
+        if kind == "session":
             self._seconds, self._session = self.seconds, (now, now)
+        elif kind == "update":
+            # It is no part of the search, whose budget it does not use up.
+            self._seconds, self._session = self.seconds, None
         elif self._session is not None:
             # A clock that was set back takes nothing away.
             self._session = (self._session[0], max(self._session[1], now))
@@ -274,10 +269,6 @@ class Record:
     def unfinished(self) -> list[RecordedTrial]:
         """Trials that were cut off, in order of proposal."""
         return [t for t in self.trials.values() if t.outcome is None]
-
-
-def _tuples(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: tuple(v) if isinstance(v, list) else v for path, v in chosen.items()}
 
 
 def _whole_lines(path: Path) -> list[bytes]:

@@ -77,10 +77,13 @@ class StudySession:
     def info(self, key: str) -> TrialInfo:
         """What trackers and people are told of a recorded trial."""
         if key not in self._infos:
-            recorded = self.record.trials[key]
+            recorded = self.record.find(key)
             trial = parse_trial(recorded.config)
             self._infos[key] = self.describer.describe(
-                trial, number=recorded.number, started_at=recorded.proposed_at
+                trial,
+                number=recorded.number,
+                started_at=recorded.proposed_at,
+                updated_from=recorded.updated_from,
             )
         return self._infos[key]
 
@@ -96,11 +99,11 @@ class StudySession:
         Returns:
             Whether any was new.
         """
-        if self.record.trials[key].outcome is not None:
+        if self.record.find(key).outcome is not None:
             return False
         if not self.record.add_history(key, reported):
             return False
-        history = self.record.trials[key].history
+        history = self.record.find(key).history
         self.tracker.log_history(key, history)
         self._log_models(key)
         self.display.progressed(self.info(key), history)
@@ -108,7 +111,7 @@ class StudySession:
 
     def note(self, key: str, text: str) -> None:
         """A trial ran into something and goes on: said once, kept in the record and its run."""
-        recorded = self.record.trials[key]
+        recorded = self.record.find(key)
         if recorded.outcome is not None or text in recorded.notices:
             return
         self.record.add_notice(key, text)
@@ -126,7 +129,7 @@ class StudySession:
 
     def settle(self, key: str, outcome: Outcome, reason: str = "") -> None:
         """A trial has ended; only the first word on it counts."""
-        recorded = self.record.trials[key]
+        recorded = self.record.find(key)
         if recorded.outcome is not None:
             return
         self.record.add_outcome(key, outcome, reason)
@@ -142,7 +145,7 @@ class StudySession:
 
     def _describe(self) -> None:
         trials = self.record.trials.values()
-        text = standing(self.study, trials, lambda key: self.info(key).title)
+        text = standing(self.study, trials)
         self.tracker.describe_study(text)
 
     def repair(self) -> None:
@@ -160,7 +163,7 @@ class StudySession:
                 self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
 
     def _log_models(self, key: str) -> None:
-        recorded = self.record.trials[key]
+        recorded = self.record.find(key)
         models = self.new_models(recorded)
         if models:  # their metrics are the run's, which must have them first
             self.tracker.log_history(key, recorded.history)
@@ -176,5 +179,5 @@ class StudySession:
     def close(self, outcome: Outcome) -> None:
         """The tracker's last word on the study, as the record has it."""
         self._describe()
-        histories = {key: trial.history for key, trial in self.record.trials.items()}
+        histories = {key: trial.history for key, trial in self.record.all.items()}
         self.tracker.finish_study(histories, outcome)

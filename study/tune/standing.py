@@ -1,7 +1,7 @@
 """How a study stands: the best trials so far, and the text that MLflow shows above it."""
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from study.config.study import StudyConfig
 from study.constraints import Constraint
@@ -10,6 +10,7 @@ from study.results import Outcome
 from study.tune import ranking
 from study.tune.failures import by_cause
 from study.tune.record import RecordedTrial
+from study.tune.titles import title_of
 
 _NUM_BEST = 10
 _NUM_REASONS = 10
@@ -49,15 +50,12 @@ def best_first(
     return [(trial, trial.values(metrics) or ()) for trial in ranked]
 
 
-def standing(
-    study: StudyConfig, trials: Iterable[RecordedTrial], title: Callable[[str], str]
-) -> str:
+def standing(study: StudyConfig, trials: Iterable[RecordedTrial]) -> str:
     """Question, progress, best so far, space and failures, in Markdown.
 
     Args:
         study: The study.
         trials: All that are recorded.
-        title: Trial key → what the trial is.
     """
     recorded = list(trials)
     metrics, limits = shown_metrics(study), study.objective.limits
@@ -65,7 +63,7 @@ def standing(
         study.description.strip(),
         _question(study),
         _progress(recorded, num_trials(study)),
-        _best(best_first(recorded, metrics, limits)[:_NUM_BEST], metrics, title),
+        _best(best_first(recorded, metrics, limits)[:_NUM_BEST], metrics),
         _space(study),
         _failures(recorded),
     ]
@@ -90,12 +88,11 @@ def _progress(trials: list[RecordedTrial], total: int) -> str:
 def _best(
     best: list[tuple[RecordedTrial, tuple[float, ...]]],
     metrics: tuple[str, ...],
-    title: Callable[[str], str],
 ) -> str:
     if not best:
         return ""
     rows = [
-        [str(trial.number), title(trial.key), *(f"{value:.4g}" for value in values)]
+        [str(trial.number), title_of(trial.config), *(f"{value:.4g}" for value in values)]
         for trial, values in best
     ]
     table = _table(["trial", f"best so far by {metrics[0]}", *metrics], rows)

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
 
+from study.assembly import known_density
 from study.config.search_rules import judged_metric, stopping_name
 from study.config.study import StudyConfig
 from study.config.study_sections import StoppingSection
 from study.config.trial import TrialConfig, parse_trial
 from study.results import MegabatchRecord
-from study.tune.feasibility import broken, planned_density
+from study.tune.feasibility import broken
 from study.tune.record import RecordedTrial
 
 Group = tuple[int, int | bool | None]
@@ -182,7 +183,7 @@ class StreamStopping:
 
     def _group(self, trial: TrialConfig) -> Group:
         """T, and the half-open band of density (a factor of two) or on which side of the limit."""
-        density = planned_density(trial)
+        density = known_density(trial)
         band: int | bool | None = None
         if density is not None and self._has_size:
             band = math.floor(-math.log2(density) + 1e-9)

@@ -14,7 +14,10 @@ def method_of(config: Mapping[str, Any]) -> str:
 
 
 def title_of(config: Mapping[str, Any]) -> str:
-    """``app d=0.20 T=8 resnet20 seed=1``, of a nested resolved configuration."""
+    """``app d=0.20 T=8 resnet20 seed=1``, of a nested resolved configuration.
+
+    ``T=8+2`` for one to which data came twice after the stream.
+    """
     pruning = config["pruning"]
     tau, target = pruning.get("tau"), pruning.get("final_density")
     rate = pruning.get("rate")
@@ -24,10 +27,11 @@ def title_of(config: Mapping[str, Any]) -> str:
     elif rate is not None:
         parts.append(f"rate={rate:.2g}")
     stream, model = config["stream"], config["model"]
+    num_arrivals = len(config.get("data", {}).get("arrivals", ()))
     return " ".join(
         [
             *parts,
-            f"T={stream['num_megabatches']}",
+            f"T={stream['num_megabatches']}{f'+{num_arrivals}' if num_arrivals else ''}",
             model["architecture"],
             f"seed={config['seed']}",
         ]

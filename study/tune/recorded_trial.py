@@ -1,0 +1,108 @@
+"""What a study's record knows of one trial, and how its lines say it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from study.results import Outcome, TrialHistory
+
+Source = Literal["point", "search", "prior", "update"]
+
+
+@dataclass
+class RecordedTrial:
+    """What is known of one trial.
+
+    Attributes:
+        chosen: Dotted path → value, for what the study varies.
+        config: The resolved configuration, nested.
+        outcome: None while it is running or was cut off.
+        proposed_at, ended_at: In seconds since 1970; 0 where it has not ended.
+        notices: What its user should know of how it went.
+        updated_from: Key of the trial that an update goes on from; empty for all others.
+    """
+
+    key: str
+    number: int
+    source: Source
+    chosen: Mapping[str, Any]
+    config: Mapping[str, Any]
+    history: TrialHistory = field(default_factory=TrialHistory)
+    outcome: Outcome | None = None
+    reason: str = ""
+    proposed_at: float = 0.0
+    ended_at: float = 0.0
+    notices: tuple[str, ...] = ()
+    updated_from: str = ""
+
+    def values(self, metrics: tuple[str, ...]) -> tuple[float, ...] | None:
+        """Final values of ``metrics``; None unless the trial is complete."""
+        if self.outcome is not Outcome.COMPLETE:
+            return None
+        return tuple(self.final_values.get(name, float("nan")) for name in metrics)
+
+    @property
+    def final_values(self) -> Mapping[str, float]:
+        """Every metric at the end of a complete trial."""
+        last = self.history.megabatches[-1]
+        return {**last.metrics, **last.summary}
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """What the record says of the trial after it was proposed."""
+        if event["event"] == "history":
+            new = TrialHistory.from_json(json.dumps(event["history"])).recorded(event["time"])
+            self.history = TrialHistory(
+                self.history.epochs + new.epochs, self.history.megabatches + new.megabatches
+            )
+        elif event["event"] == "outcome":
+            self.outcome, self.reason = Outcome(event["outcome"]), event["reason"]
+            self.ended_at = event["time"]
+        elif event["event"] == "notice":
+            self.notices += (event["text"],)
+
+
+def proposed_trial(event: Mapping[str, Any]) -> RecordedTrial:
+    """A configuration that is going to be tried."""
+    return RecordedTrial(
+        key=event["key"],
+        number=event["number"],
+        source=event["source"],
+        chosen=with_tuples(event["chosen"]),
+        config=event["config"],
+        proposed_at=event["time"],
+    )
+
+
+def updated_trial(event: Mapping[str, Any], folder: Path) -> RecordedTrial:
+    """A trial that is going to meet later data, whose files lie in ``folder``."""
+    data = event["config"]["data"]
+    arrivals = tuple(str(folder / name) for name in data["arrivals"])
+    return RecordedTrial(
+        key=event["key"],
+        number=event["number"],
+        source="update",
+        chosen={},
+        config={**event["config"], "data": {**data, "arrivals": arrivals}},
+        proposed_at=event["time"],
+        updated_from=event["updated_from"],
+    )
+
+
+def prior_trial(event: Mapping[str, Any], *, number: int) -> RecordedTrial:
+    """A trial of an earlier study."""
+    return RecordedTrial(
+        key=event["key"],
+        number=number,
+        source="prior",
+        chosen=with_tuples(event["chosen"]),
+        config=event["config"],
+        history=TrialHistory.from_json(json.dumps(event["history"])),
+        outcome=Outcome(event["outcome"]),
+    )
+
+
+def with_tuples(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Chosen values as they were, before JSON made lists of their tuples."""
+    return {path: tuple(v) if isinstance(v, list) else v for path, v in chosen.items()}
