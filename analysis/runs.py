@@ -119,8 +119,9 @@ def load(study: str, *, tracking_uri: str) -> Runs:
         notes.append(
             f"{strangers:,} run(s) in the same experiment are of no study and are left out."
         )
-    # The records are not kept: they take more room than the frame that is made of them.
-    trials = frames.trials_frame(_closed(_one_per_key(store.trials(study), notes), facts, notes))
+    runs = _searched(store.trials(study), notes)
+    trials = frames.trials_frame(_closed(_one_per_key(runs, notes), facts, notes))
+    del runs  # the records take more room than the frame that is made of them
     if trials[T].isna().any():
         notes.append(f"{int(trials[T].isna().sum())} trial(s) have no {T} in their record.")
     compat = trials["method"].astype(str).str.endswith(names.COMPAT_SUFFIX)
@@ -157,6 +158,17 @@ def _outcome(parent: RunRecord) -> str:
     outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
     # Ended by somebody else, who did not say how.
     return frames.INTERRUPTED if outcome == frames.RUNNING else outcome
+
+
+def _searched(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:
+    """The study's own trials, without those that went on with data of later."""
+    kept = [run for run in runs if names.TAG_UPDATED_FROM not in run.tags]
+    if len(kept) < len(runs):
+        notes.append(
+            f"{len(runs) - len(kept)} update(s) of finished trials with later data are left out: "
+            f"they have seen more than the trials that are compared here."
+        )
+    return kept
 
 
 def _one_per_key(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:

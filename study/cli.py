@@ -11,6 +11,7 @@ from study.commands.planning import plan, plugins, validate
 from study.commands.recovery import check, extend
 from study.commands.replaying import replay
 from study.commands.running import launch, resume, run, sync
+from study.commands.updating import update
 from study.user_errors import is_users, printable
 
 USER_ERROR = 2
@@ -36,6 +37,7 @@ for _command in (
     replay,
     plugins,
     export,
+    update,
 ):
     app.command()(_command)
 app.command("list")(list_studies)

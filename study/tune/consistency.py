@@ -17,7 +17,7 @@ from study.tune.models import ModelShelf
 from study.tune.record import Record
 from study.tune.session import StudySession
 from study.tune.store import StudyFolder
-from study.tune.sync import Nobody, bring_up_to_date
+from study.tune.sync import Nobody, bring_up_to_date, told_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def mend_study(
         mend()
     findings = _audit(folder, record, store)
     if findings.texts:
-        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
+        datasets = load_and_check(told_of(study, record))
         mend_runs(store, findings)
         shelf = ModelShelf(study, folder.path / "trials", datasets)
         describer = TrialDescriber(study, datasets)

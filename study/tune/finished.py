@@ -59,6 +59,10 @@ class OpenedStudy:
             self._datasets.update(load_and_check({trial.key(): trial}))
         return self._datasets[key]
 
+    def keep(self, trial: TrialConfig, dataset: ImageDataset) -> None:
+        """Take a trial's data, checked, as read."""
+        self._datasets[dataset_key(trial.data)] = dataset
+
     def final_model(self, recorded: RecordedTrial) -> TrialModel:
         """The model at the end of a complete trial.
 

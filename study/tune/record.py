@@ -130,11 +130,12 @@ class Record:
         Args:
             key: Of the trial with the new data.
             updated_from: Key of the trial before.
-            config: Of the new one, nested. Its arrivals lie in the study's folder, and the record
-                holds their names alone, so that the folder may be moved.
+            config: Of the new one, nested, its arrivals as absolute paths. Of those in the study's
+                folder the record holds the names alone, so that the folder may be moved.
         """
-        data = config["data"]
-        names = [Path(path).name for path in data["arrivals"]]
+        data, folder = config["data"], self._path.parent / ARRIVALS_FOLDER
+        paths = [Path(path) for path in data["arrivals"]]
+        names = [path.name if path.parent == folder else str(path) for path in paths]
         self._append(
             {
                 "event": "update",

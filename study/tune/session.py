@@ -154,13 +154,19 @@ class StudySession:
         Every ended trial is started again for the tracker, which leaves finished runs as they
         are: so a tracking store that was lost, or is a new one, is filled again as well.
         """
-        for key, recorded in self.record.trials.items():
-            if recorded.outcome is not None:
-                self.tracker.start_trial(self.info(key))
-                if recorded.notices:
-                    self.tracker.note_trial(key, recorded.notices)
-                self._log_models(key)
-                self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
+        for key in self.record.trials:
+            self.tell_again(key)
+
+    def tell_again(self, key: str) -> None:
+        """Tell the tracker all of a trial that has ended."""
+        recorded = self.record.find(key)
+        if recorded.outcome is None:
+            return
+        self.tracker.start_trial(self.info(key))
+        if recorded.notices:
+            self.tracker.note_trial(key, recorded.notices)
+        self._log_models(key)
+        self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
 
     def _log_models(self, key: str) -> None:
         recorded = self.record.find(key)

@@ -13,7 +13,7 @@ from study.config.yaml_io import read_yaml_file, write_yaml
 from study.tune.errors import StudyError
 from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, no_such_study
 from study.tune.private_files import write_private
-from study.tune.record import Record
+from study.tune.record import ARRIVALS_FOLDER, Record
 
 __all__ = ["DEFAULT_STORE", "StudyFolder", "StudyStore"]
 
@@ -52,6 +52,11 @@ class StudyFolder:
     def ray_path(self) -> Path:
         """What Ray Tune writes for itself; nothing is ever read from it."""
         return self.path / "ray"
+
+    @property
+    def arrivals_path(self) -> Path:
+        """Data that came after the study's streams."""
+        return self.path / ARRIVALS_FOLDER
 
     def trial_path(self, trial_key: str) -> Path:
         """The folder of a trial."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from study.checks import load_and_check
 from study.config.study import StudyConfig
+from study.config.trial import TrialConfig, parse_trial
 from study.results import Outcome, TrialHistory
 from study.tracking.tracker import Tracker
 from study.tune.describe import TrialDescriber, study_info
@@ -34,13 +35,19 @@ def sync_study(
     """
     with folder.lock():
         record = Record.read(folder.record_path)
-        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
+        datasets = load_and_check(told_of(study, record))
         tracker = open_tracker()
         shelf = ModelShelf(study, folder.path / "trials", datasets)
         describer = TrialDescriber(study, datasets)
         session = StudySession(study, record, tracker, describer, Nobody(), shelf.news)
         bring_up_to_date(session)
-        return len(record.trials)
+        return len(record.all)
+
+
+def told_of(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
+    """By key, trials that use all the data of which a store is told."""
+    trials = {trial.key(): trial for trial in study.corners()}
+    return trials | {key: parse_trial(u.config) for key, u in record.updates.items()}
 
 
 def bring_up_to_date(session: StudySession) -> None:
@@ -48,7 +55,9 @@ def bring_up_to_date(session: StudySession) -> None:
     record, tracker = session.record, session.tracker
     tracker.start_study(study_info(session.study, num_trials=num_trials(session.study)))
     session.repair()
-    for trial in record.unfinished():
+    for key in record.updates:
+        session.tell_again(key)
+    for trial in (t for t in record.all.values() if t.outcome is None):
         if trial.history != TrialHistory():
             tracker.start_trial(session.info(trial.key))
             tracker.log_history(trial.key, trial.history)

@@ -58,6 +58,26 @@ def test_it_ends_where_it_says_that_it_ends(name: str, length: int, target: floa
 
 
 @pytest.mark.parametrize("name", SCHEDULES.names())
+@settings(deadline=None)
+@given(length=st.integers(1, 20), target=st.floats(0.001, 1.0))
+def test_after_the_stream_it_stays_where_it_ended_or_says_that_it_goes_on(
+    name: str, length: int, target: float
+) -> None:
+    schedule = build(name, length)
+    given_target = target if schedule.takes_target else None
+    densities = [
+        schedule.density_at(PruningEvent(k, length, given_target, samples_arrived=500 * k))
+        for k in range(1, length + 4)
+    ]
+    assert densities == sorted(densities, reverse=True)
+    assert all(0 < density <= 1 for density in densities)
+    if schedule.goes_on:
+        assert densities[-1] < densities[length - 1]
+    else:
+        assert densities[length:] == densities[length - 1 : length] * 3
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
 def test_it_is_a_picklable_value_that_explains_itself(name: str) -> None:
     schedule = build(name, 7)
     copy = pickle.loads(pickle.dumps(schedule))

@@ -1,5 +1,6 @@
 """A trial that meets later data is the trial that had it in its stream from the start."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_only_a_schedule_without_an_end_prunes_on(
     densities = [
         m.metrics["density"] for m in trained(of(files, 3, CASES[name])).history.megabatches
     ]
-    falls = [after < before for before, after in zip(densities[1:], densities[2:], strict=False)]
+    falls = [after < before for before, after in itertools.pairwise(densities[1:])]
     assert falls == [is_pruned_on] * 3
 
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "replay",
     "plugins",
     "export",
+    "update",
 )
 SCRIPT = f"""
 import sys

@@ -1,0 +1,280 @@
+"""A finished trial meets data that has arrived since: the anytime promise, in production."""
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from study.assembly import assemble, dataset_key
+from study.checks import check_trial
+from study.config.errors import ConfigError
+from study.config.study_sections import ObjectiveSection
+from study.config.trial import TrialConfig
+from study.data.arrivals import read_arrival, write_arrival
+from study.data.dataset import Arrival
+from study.results import MegabatchRecord, Outcome, TrialError
+from study.tracking.background import BackgroundTracker, Undelivered
+from study.tracking.tracker import Tracker
+from study.training.anytime import AnytimeLearner
+from study.training.checkpoint import CheckpointFolder
+from study.tune.choice import BEST, PARETO, choose
+from study.tune.describe import TrialDescriber, study_info
+from study.tune.errors import StudyError
+from study.tune.finished import OpenedStudy
+from study.tune.models import ModelShelf, keep_model
+from study.tune.record import Record, RecordedTrial
+from study.tune.session import StudySession
+from study.tune.standing import num_trials
+from study.tune.sync import Nobody
+from study.wording import count
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a trial is going to learn, or has learned already.
+
+    Attributes:
+        before: The trial that it goes on from.
+        trial: The one that it becomes.
+        arrivals: The new data, by where it is kept.
+    """
+
+    before: RecordedTrial
+    trial: TrialConfig
+    arrivals: tuple[tuple[Path, Arrival], ...]
+
+    @property
+    def outlook(self) -> str:
+        """What becomes of its density, where that is not to be expected."""
+        pruning = self.trial.pruning
+        if pruning.plugin("schedule").goes_on or pruning.reference_compat:
+            return ""
+        return (
+            f"Its pruning schedule {pruning.schedule} has reached its end at T = "
+            f"{self.trial.stream.num_megabatches}: it trains on without pruning further."
+        )
+
+
+class _Display(Nobody):
+    """Tells notices alone."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def notice(self, *texts: object) -> None:
+        """Say it."""
+        for text in texts:
+            self._say(str(text))
+
+
+@contextlib.contextmanager
+def opened_to_write(opened: OpenedStudy) -> Iterator[OpenedStudy]:
+    """The study held by this process, its record as it is now.
+
+    Raises:
+        StudyError: Another process runs the study.
+    """
+    with opened.folder.lock(), Record.open(opened.folder.record_path) as record:
+        yield dataclasses.replace(opened, record=record)
+
+
+def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Update:
+    """Read the new data and check it against the trial that is to meet it; nothing is written.
+
+    Args:
+        opened: The study.
+        which: ``best``, a trial's number or its key. The best of the search is taken as its newest
+            update left it.
+        paths: What has arrived, in order: one further megabatch each.
+
+    Raises:
+        ExportError: There is no such trial, or it is not complete.
+        StudyError: Some of the data was learned before.
+        ConfigError: The trial cannot learn this data.
+        DataError: The data is missing, broken, or not of the study's kind.
+    """
+    before = _chosen(opened.record, which, opened.study.objective)
+    old = opened.trial(before)
+    key, dataset = dataset_key(old.data), opened.dataset(old)
+    arrivals = [read_arrival(path, key.source, dataset) for path in paths]
+    names = [f"{arrival.digest()}.npz" for arrival in arrivals]
+    if names == list(old.data.arrival_names[-len(names) :]):  # the same command, once more
+        return Update(before, old, ())
+    _check_new(names, old.data.arrival_names, paths, before)
+    files = [opened.folder.arrivals_path / name for name in names]
+    trial = old.with_arrivals([str(path) for path in (*key.arrivals, *files)])
+    whole = dataset.with_arrivals(arrivals)
+    problems = check_trial(trial, whole)
+    if problems:
+        raise ConfigError(problems)
+    opened.keep(trial, whole)
+    return Update(before, trial, tuple(zip(files, arrivals, strict=True)))
+
+
+def _chosen(record: Record, which: str, objective: ObjectiveSection) -> RecordedTrial:
+    if which == PARETO:
+        raise StudyError(
+            "an update goes on from one trial; name it by its number, or take --trial best"
+        )
+    (trial,) = choose(record, which, objective)
+    while which == BEST:
+        later = [
+            update
+            for update in record.updates.values()
+            if update.updated_from == trial.key and update.outcome is Outcome.COMPLETE
+        ]
+        if not later:
+            break
+        trial = later[-1]
+    return trial
+
+
+def _check_new(
+    names: Sequence[str], known: Sequence[str], paths: Sequence[Path], before: RecordedTrial
+) -> None:
+    for index, (name, path) in enumerate(zip(names, paths, strict=True)):
+        if name in known:
+            raise StudyError(
+                f"{path}: trial {before.number} has learned this data already, as arrival "
+                f"{known.index(name) + 1} of {len(known)}; leave it out"
+            )
+        if name in names[:index]:
+            raise StudyError(f"{path}: is given twice, or holds what another does; leave it out")
+
+
+def learn(
+    opened: OpenedStudy,
+    update: Update,
+    open_tracker: Callable[[], Tracker],
+    say: Callable[[str], None],
+) -> tuple[RecordedTrial, Undelivered | None]:
+    """Train the trial on what has arrived; cut off and called again, it ends the same.
+
+    Args:
+        opened: The study, held by this process.
+        update: What to learn.
+        open_tracker: Opens the store that the study is tracked in.
+        say: Tells a person what happens meanwhile.
+
+    Returns:
+        The trial that it has become, and what the store has not got of it.
+
+    Raises:
+        StudyError: It has failed before, or the checkpoint that it would go on from is gone.
+        TrialError: Training fails.
+    """
+    record, key = opened.record, update.trial.key()
+    known = record.all.get(key)
+    if known is not None and known.outcome not in (None, Outcome.COMPLETE):
+        raise StudyError(f"this update failed before, as trial {known.number}: {known.reason}")
+    is_known = known is not None and known.outcome is not None
+    learner = None if is_known else _at_its_checkpoint(opened, update)
+    tracker = BackgroundTracker(open_tracker(), notice=say)
+    if learner is not None:
+        _begin(record, update)
+    # With its data where it lies now.
+    record.find(key).config = update.trial.to_dict()
+    session = _session(opened, update, tracker, say)
+    try:
+        if learner is not None:
+            _train(opened, learner, session)
+        session.tell_again(key)
+    finally:
+        session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
+    return record.find(key), tracker.undelivered
+
+
+def _begin(record: Record, update: Update) -> None:
+    for path, arrival in update.arrivals:
+        if not path.exists():
+            write_arrival(arrival, path)
+    config = update.trial.to_dict()
+    record.begin_update(update.trial.key(), updated_from=update.before.key, config=config)
+
+
+def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
+    """The learner where an earlier call left it, or where the trial before ended."""
+    if opened.study.resources.gpus_per_trial == 0:  # as every trial of the study
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    torch.set_num_threads(opened.study.resources.cpus_per_trial)
+    folder, before = opened.folder, update.before
+    state = CheckpointFolder(folder.trial_path(update.trial.key()) / "checkpoints").load_latest()
+    if state is None:
+        state = CheckpointFolder(folder.trial_path(before.key) / "checkpoints").load_latest()
+        done = before.history.megabatches[-1].megabatch_index + 1
+        if state is None or state["epoch_index"] or state["megabatch_index"] != done:
+            raise StudyError(
+                f"the last checkpoint of trial {before.number} is gone from "
+                f"{folder.trial_path(before.key)}: nothing can go on from it"
+            )
+    learner = assemble(
+        update.trial,
+        opened.dataset(update.trial),
+        service_after=opened.study.objective.service_after,
+    )
+    learner.load_state_dict(state)
+    return learner
+
+
+def _session(
+    opened: OpenedStudy, update: Update, tracker: BackgroundTracker, say: Callable[[str], None]
+) -> StudySession:
+    study = opened.study
+    datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
+    tracker.start_study(study_info(study, num_trials=num_trials(study)))
+    shelf = ModelShelf(study, opened.folder.path / "trials", datasets)
+    describer = TrialDescriber(study, datasets)
+    return StudySession(study, opened.record, tracker, describer, _Display(say), shelf.news)
+
+
+def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) -> None:
+    key = learner.spec.identity
+    session.start(key)
+    session.report(key, learner.history)
+    try:
+        for _ in _saved(opened, learner):
+            session.report(key, learner.history)
+    except TrialError as error:
+        session.settle(key, Outcome.ERROR, str(error))
+        raise
+    session.settle(key, Outcome.COMPLETE)
+
+
+def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:
+    """Train, and come back whenever a checkpoint has been written."""
+    folder = opened.folder.trial_path(learner.spec.identity)
+    checkpoints = CheckpointFolder(folder / "checkpoints")
+    saved_at = time.monotonic()
+    for record in learner.run():
+        is_megabatch = isinstance(record, MegabatchRecord)
+        if is_megabatch:
+            keep_model(learner, folder, opened.study.tracking.log_models)
+        is_due = time.monotonic() - saved_at >= opened.study.resources.checkpoint_every_s
+        if is_megabatch or is_due:
+            checkpoints.save(
+                learner.state_dict(),
+                position=learner.position,
+                error_rate=record.metrics.get("holdout_error_rate"),
+            )
+            saved_at = time.monotonic()
+            yield
+
+
+def changes(before: RecordedTrial, after: RecordedTrial) -> str:
+    """What the new data has brought, in a sentence."""
+    old, new = before.history.megabatches[-1], after.history.megabatches[-1]
+    told = [
+        f"{words} {old.metrics[name]:.4g} → {new.metrics[name]:.4g}"
+        for name, words in (("holdout_error_rate", "holdout error"), ("density", "density"))
+        if name in old.metrics and name in new.metrics
+    ]
+    num_new = new.megabatch_index - old.megabatch_index
+    return (
+        f"Trial {after.number} is trial {before.number} after {count(num_new, 'arrival')}: "
+        f"{', '.join(told)}"
+    )
