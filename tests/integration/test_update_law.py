@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from study.config.trial import TrialConfig
-from study.data.digits import Digits
 from study.training.anytime import AnytimeLearner
+from tests.finished_study import NUM_BASE, digits_in_parts
 from tests.small_trials import assert_same_trial, learner, trained, trial
 
-NUM_BASE = 300
 OPEN_ENDED = {"pruning__schedule": "open_ended", "pruning__half_life": 200}
 CASES: dict[str, dict[str, Any]] = {
     "open_ended on examples": OPEN_ENDED,
@@ -32,16 +31,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The digits as a first archive, and three that come later."""
-    folder = tmp_path_factory.mktemp("digits")
-    digits = Digits().load(None)
-    parts = np.split(np.arange(480), [NUM_BASE, 350, 410])
-    paths = []
-    for number, part in enumerate(parts):
-        path = folder / f"{number}.npz"
-        np.savez(path, images=digits.train_images[part], labels=digits.train_labels[part])
-        paths.append(str(path))
-    return paths
+    return digits_in_parts(tmp_path_factory.mktemp("digits"))
 
 
 def of(files: list[str], arrivals: int, overrides: dict[str, Any]) -> TrialConfig:

@@ -1,0 +1,296 @@
+"""Updates of a finished study: as good as data that was there from the start, whatever happens."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study.config.errors import ConfigError
+from study.data.dataset import DataError
+from study.export.errors import ExportError
+from study.results import Outcome, TrialError
+from study.tracking.tracker import RecordingTracker
+from study.training.checkpoint import CheckpointFolder
+from study.tune.choice import choose
+from study.tune.errors import StudyError
+from study.tune.finished import OpenedStudy
+from study.tune.glance import glance
+from study.tune.record import Record, RecordedTrial
+from study.tune.session import StudySession
+from study.tune.sync import sync_study
+from study.tune.updating import learn, opened_to_write, plan_update
+from tests.finished_study import NAME, digits_in_parts, finish_study
+from tests.small_trials import assert_same_bits, numbers, trained
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return digits_in_parts(tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="module")
+def launched(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("store")
+    finish_study(store, files[0])
+    return store
+
+
+@pytest.fixture
+def store(launched: Path, tmp_path: Path) -> Path:
+    """A store of the test's own."""
+    return Path(shutil.copytree(launched, tmp_path / "store"))
+
+
+def record_of(store: Path) -> Record:
+    return Record.read(store / NAME / "record.jsonl")
+
+
+def update(store: Path, which: str, *paths: str, tracker: Any = None) -> RecordedTrial:
+    """One call of the command, without MLflow and export."""
+    with opened_to_write(OpenedStudy.open(NAME, store, None)) as opened:
+        planned = plan_update(opened, which, [Path(path) for path in paths])
+        after, undelivered = learn(opened, planned, lambda: tracker or RecordingTracker(), print)
+    assert undelivered is None
+    return after
+
+
+def checkpoint(store: Path, key: str) -> dict[str, Any]:
+    state = CheckpointFolder(store / NAME / "trials" / key / "checkpoints").load_latest()
+    assert state is not None
+    return {name: value for name, value in state.items() if name not in ("seconds", "history")}
+
+
+def assert_as_from_the_start(store: Path, after: RecordedTrial, *, seed: int = 0) -> None:
+    """The update is what its own configuration gives where all the data is there."""
+    trial = OpenedStudy.open(NAME, store, None).trial(after)
+    assert trial.seed == seed
+    whole = trained(trial)
+    assert numbers(after.history) == numbers(whole.history)
+    state = whole.state_dict()
+    assert_same_bits(
+        checkpoint(store, after.key), {n: state[n] for n in checkpoint(store, after.key)}
+    )
+
+
+def test_one_after_the_other_or_together_three_arrivals_make_the_same_trial(
+    store: Path, files: list[str], tmp_path: Path
+) -> None:
+    together = Path(shutil.copytree(store, tmp_path / "together"))
+    for path in files[1:]:
+        after = update(store, "best", path)
+    at_once = update(together, "best", *files[1:])
+    assert at_once.key == after.key
+    assert numbers(at_once.history) == numbers(after.history)
+    best = choose(record_of(store), "best", OpenedStudy.open(NAME, store, None).study.objective)
+    assert_as_from_the_start(store, after, seed=best[0].config["seed"])
+    assert [u.number for u in record_of(store).updates.values()] == [2, 3, 4]
+    assert [u.number for u in record_of(together).updates.values()] == [2]
+
+
+def test_an_update_is_no_candidate_and_changes_no_result(store: Path, files: list[str]) -> None:
+    before, was = record_of(store), glance(store, NAME)
+    after = update(store, "0", *files[1:])
+    record, seen = record_of(store), glance(store, NAME)
+    assert record.trials == before.trials
+    assert (record.is_finished, record.seconds) == (True, before.seconds)
+    objective = OpenedStudy.open(NAME, store, None).study.objective
+    old = [choose(before, which, objective) for which in ("best", "pareto")]
+    assert [choose(record, which, objective) for which in ("best", "pareto")] == old
+    (named,) = choose(record, str(after.number), objective)
+    assert named == choose(record, after.key, objective)[0] == record.updates[after.key]
+    assert after.updated_from == next(iter(record.trials))
+    assert seen.trials == was.trials
+    assert (seen.active_s, seen.state) == (was.active_s, was.state)
+    (told,) = seen.updates.values()
+    assert (told.title, told.outcome) == ("open_ended T=2+3 mlp seed=0", Outcome.COMPLETE)
+
+
+def test_the_same_command_again_learns_nothing_twice(store: Path, files: list[str]) -> None:
+    first = update(store, "best", files[1])
+    size = (store / NAME / "record.jsonl").stat().st_size
+    assert update(store, "best", files[1]) == first
+    assert update(store, str(first.number), files[1]) == first
+    assert (store / NAME / "record.jsonl").stat().st_size == size
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def killing(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, at: int, *, after: bool
+) -> None:
+    """End the process at the ``at``-th call of a method, before it does anything or after."""
+    whole: Callable[..., Any] = getattr(owner, name)
+    calls = []
+
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        calls.append(None)
+        if len(calls) == at and not after:
+            raise Killed
+        made = whole(*args, **kwargs)
+        if len(calls) == at:
+            raise Killed
+        return made
+
+    monkeypatch.setattr(owner, name, dying)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("owner", "name", "at"),
+    [
+        *((Record, "_append", at) for at in (1, 2, 3, 4, 5)),
+        *((CheckpointFolder, "save", at) for at in (1, 2)),
+        (StudySession, "tell_again", 1),
+    ],
+)
+def test_killed_anywhere_the_same_command_ends_the_same(
+    owner: Any,
+    name: str,
+    at: int,
+    *,
+    after: bool,
+    store: Path,
+    files: list[str],
+    undisturbed: RecordedTrial,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tracker = RecordingTracker()
+    with monkeypatch.context() as patch:
+        killing(patch, owner, name, at, after=after)
+        with pytest.raises(Killed):
+            update(store, "0", *files[1:3], tracker=tracker)
+    ended = update(store, "0", *files[1:3], tracker=tracker)
+    assert (ended.key, ended.number) == (undisturbed.key, undisturbed.number)
+    assert numbers(ended.history) == numbers(undisturbed.history)
+    finished = [args for method, args in tracker.calls if method == "finish_trial"]
+    assert numbers(finished[-1][1]) == numbers(undisturbed.history)  # type: ignore[arg-type]  # a call's arguments
+    assert len(record_of(store).updates) == 1
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    launched: Path, files: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> RecordedTrial:
+    store = Path(shutil.copytree(launched, tmp_path_factory.mktemp("whole") / "store"))
+    return update(store, "0", *files[1:3])
+
+
+def archive(path: Path, images: Any, labels: Any) -> Path:
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (np.zeros((4, 9, 9), np.uint8), np.zeros(4, int), r"\[1, 9, 9\] and training images \[1, 8, 8"),
+        (np.zeros((4, 8, 8), np.uint8), np.full(4, 10), r"is of class 10, but the 10 classes"),
+        (np.zeros((0, 8, 8), np.uint8), np.zeros(0, int), "is empty"),
+    ],
+)  # fmt: skip
+def test_data_of_another_kind_is_refused_before_anything_is_written(
+    images: Any, labels: Any, words: str, store: Path, files: list[str], tmp_path: Path
+) -> None:
+    path = archive(tmp_path / "new.npz", images, labels)
+    before = record_of(store).__dict__
+    with pytest.raises(DataError, match=words):
+        update(store, "0", files[1], str(path))
+    assert record_of(store).__dict__ == before
+    assert not (store / NAME / "arrivals").exists()
+
+
+def test_what_cannot_be_updated_is_refused_with_a_remedy(
+    store: Path, files: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(StudyError, match="given twice"):
+        update(store, "0", files[1], files[1])
+    with pytest.raises(StudyError, match="name it by its number"):
+        update(store, "pareto", files[1])
+    with pytest.raises(ExportError, match="no trial '9'"):
+        update(store, "9", files[1])
+    update(store, "0", *files[1:3])
+    with pytest.raises(StudyError, match="learned this data already, as arrival 1 of 2"):
+        update(store, "2", files[1], files[3])
+    with (
+        OpenedStudy.open(NAME, store, None).folder.lock(),
+        pytest.raises(StudyError, match="running in another process"),
+    ):
+        update(store, "0", files[3])
+    shutil.rmtree(store / NAME / "trials" / record_of(store).find(_key(store, 1)).key)
+    with pytest.raises(StudyError, match="last checkpoint of trial 1 is gone"):
+        update(store, "1", files[1])
+
+
+def _key(store: Path, number: int) -> str:
+    return next(key for key, trial in record_of(store).all.items() if trial.number == number)
+
+
+def test_an_arrival_too_small_to_train_on_is_refused(files: list[str], tmp_path: Path) -> None:
+    finish_study(tmp_path / "none", files[0], **{"stream.replay": "none"})
+    path = archive(tmp_path / "one.npz", np.zeros((1, 8, 8), np.uint8), np.zeros(1, int))
+    with pytest.raises(ConfigError, match="2 and 1 arrival leave a megabatch with one training"):
+        update(tmp_path / "none", "0", str(path))
+
+
+def test_an_update_that_fails_says_so_again_and_is_told_to_the_tracker(
+    files: list[str], tmp_path: Path
+) -> None:
+    store, tracker = tmp_path / "store", RecordingTracker()
+    finish_study(store, files[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.training.epochs.LOSS_EXPLOSION", 0.0)
+        with pytest.raises(TrialError, match="training diverged"):
+            update(store, "0", files[1], tracker=tracker)
+    (failed,) = record_of(store).updates.values()
+    assert failed.outcome is Outcome.ERROR
+    assert ("finish_trial", Outcome.ERROR) in [(m, a[2]) for m, a in tracker.calls if len(a) == 4]
+    with pytest.raises(StudyError, match="failed before, as trial 2: training diverged"):
+        update(store, "0", files[1])
+
+
+def test_nothing_depends_on_where_the_data_or_the_study_was(
+    launched: Path, files: list[str], tmp_path: Path
+) -> None:
+    given = Path(shutil.copy(files[1], tmp_path / "given.npz"))
+    store = Path(shutil.copytree(launched, tmp_path / "store"))
+    first = update(store, "0", str(given))
+    given.unlink()
+    store = store.rename(tmp_path / "elsewhere")
+    second = update(store, "2", files[2])
+    assert second.updated_from == first.key
+    assert_as_from_the_start(store, second)
+    tracker = RecordingTracker()
+    opened = OpenedStudy.open(NAME, store, None)
+    assert sync_study(opened.study, opened.folder, lambda: tracker) == 4
+    started = [args[0] for method, args in tracker.calls if method == "start_trial"]
+    tags = {info.key: info.tags.get("updated_from", "") for info in started}  # type: ignore[attr-defined]  # a call's arguments
+    updates = record_of(store).updates
+    assert tags == {t.key: t.updated_from for t in record_of(store).all.values()}
+    assert [u.updated_from for u in updates.values()] == [_key(store, 0), first.key]
+    written = (store / NAME / "record.jsonl").read_text(encoding="utf-8")
+    assert str(tmp_path) not in "".join(l for l in written.splitlines() if '"update"' in l)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({}, ""),
+        ({"pruning.schedule": "geometric", "pruning.half_life": None}, ""),
+        (
+            {"pruning.schedule": "app", "pruning.final_density": 0.3, "pruning.half_life": None},
+            "schedule app has reached its end at T = 2: it trains on without pruning further",
+        ),
+    ],
+)
+def test_a_schedule_at_its_end_is_said(
+    overrides: dict[str, Any], words: str, files: list[str], tmp_path: Path
+) -> None:
+    finish_study(tmp_path, files[0], **overrides)
+    planned = plan_update(OpenedStudy.open(NAME, tmp_path, None), "0", [Path(files[1])])
+    assert words in planned.outlook
+    assert bool(words) == bool(planned.outlook)
