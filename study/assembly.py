@@ -76,8 +76,8 @@ def found_here(key: DatasetKey) -> DatasetKey:
     relative = [path for path in key.arrivals if not Path(path).is_absolute()]
     if place is None and relative:
         raise DataError(
-            f"data.arrivals: {relative[0]!r} is relative, but no data.root is given; set data.root "
-            f"(or {DATA_ROOT_VARIABLE}), or give an absolute path"
+            f"data.arrivals: {relative[0]!r} is relative, but no data.root is given; set "
+            f"data.root (or {DATA_ROOT_VARIABLE}), or give an absolute path"
         )
     return replace(key, root=place)
 

@@ -142,8 +142,9 @@ class ImageDataset:
     def digest(self) -> str:
         """Hash over all that a trial sees of the data: 16 hexadecimal digits."""
         arrays = (self.train_images, self.train_labels, self.test_images, self.test_labels)
-        facts = (self.class_names, self.mean, self.std, self.crop_and_flip)
-        return _digest(*arrays, facts=(*facts, self.arrival_sizes) if self.arrival_sizes else facts)
+        later = (self.arrival_sizes,) if self.arrival_sizes else ()
+        facts = (self.class_names, self.mean, self.std, self.crop_and_flip, *later)
+        return _digest(*arrays, facts=facts)
 
     @property
     def num_classes(self) -> int:

@@ -107,7 +107,7 @@ def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Updat
         return Update(before, old, ())
     _check_new(names, old.data.arrival_names, paths, before)
     files = [opened.folder.arrivals_path / name for name in names]
-    trial = old.with_arrivals([str(path) for path in (*key.arrivals, *files)])
+    trial = old.with_arrivals([str(path) for path in (*key.arrival_paths, *files)])
     whole = dataset.with_arrivals(arrivals)
     problems = check_trial(trial, whole)
     if problems:
