@@ -14,6 +14,10 @@ _VARIABLE = "RAY_ADDRESS"  # Ray's own; set in what `ray job submit` runs
 _PROBE_S = 10
 # The searcher says how many trials may wait; Tune would start their workers one by one.
 _CLUSTER_SETTINGS = {**RAY_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": "1000000"}
+_AUTHENTICATION = (
+    "a cluster that asks for a token, as one from `ray start` does, needs RAY_AUTH_MODE=token and "
+    "its token in ~/.ray/auth_token, RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
+)
 _REMEDY = (
     "app-study must be called on a node of the cluster, or through ray job submit; without "
     "--address, resources.address and RAY_ADDRESS, or with --address local, it starts a Ray of "
@@ -67,7 +71,8 @@ def ray_session(address: str, plugins: Sequence[str]) -> Iterator[None]:
             stack.enter_context(session)
         except Exception as error:  # Ray raises errors of many kinds, of which none is ours
             raise StudyError(
-                f"the Ray cluster at {address} cannot be joined: {_first_line(error)}; {_REMEDY}"
+                f"the Ray cluster at {address} cannot be joined: {_first_line(error)}; "
+                f"{_AUTHENTICATION}; {_REMEDY}"
             ) from error
         yield
 
