@@ -131,6 +131,8 @@ class StudyInfo:
         objectives: Metric names that the search optimises; empty where nothing is searched.
         params: Flat facts for the parent run, dotted names.
         fingerprint: Hash over the resolved configuration.
+        shown_metrics: Metric names that its trials are told by, the first ranks them.
+        varied: Dotted paths in which its trials differ.
     """
 
     name: str
@@ -139,6 +141,8 @@ class StudyInfo:
     objectives: tuple[str, ...]
     params: Mapping[str, str | int | float | bool]
     fingerprint: str
+    shown_metrics: tuple[str, ...] = ()
+    varied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import IO
 from study.credentials import without_credentials
 from study.tracking.address import absolute_uri, sqlite_path
 from study.tracking.tracker import TrackingError
+from study.tracking.view import VIEW_TAG_PREFIX, view_address, view_key
 
 _HOST = "127.0.0.1"
 _STARTS_WITHIN_S = 120.0
@@ -71,14 +72,20 @@ class Interface:
             yield interface
 
     def link(self, experiment: str, study: str) -> str:
-        """The page of a study's runs, where the server can be asked for its experiment."""
+        """The page of a study's runs, where the server can be asked for its experiment.
+
+        Under the study's view, where it was tracked with one.
+        """
         query = urllib.parse.urlencode({"experiment_name": experiment})
         asked = f"{self.address}/api/2.0/mlflow/experiments/get-by-name?{query}"
         try:
             with urllib.request.urlopen(asked, timeout=10) as answer:
-                number = json.load(answer)["experiment"]["experiment_id"]
+                found = json.load(answer)["experiment"]
+                number, tags = found["experiment_id"], found.get("tags", [])
         except (urllib.error.URLError, ValueError, KeyError):  # it wants a login, or has none
             return self.address
+        if VIEW_TAG_PREFIX + view_key(study) in {tag["key"] for tag in tags}:
+            return view_address(self.address, number, study)
         search = urllib.parse.quote(f"tags.study = '{study}'")
         return f"{self.address}/#/experiments/{number}/runs?searchFilter={search}"
 

@@ -42,6 +42,7 @@ from study.tracking.points import MetricPoint
 from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import RUNNING, RunTracker
 from study.tracking.tracker import Tracker, TrackingError
+from study.tracking.view import VIEW_TAG_PREFIX
 
 # A new database is announced by both at level INFO, one line per migration.
 for _noisy in ("mlflow", "alembic"):
@@ -254,6 +255,13 @@ class MlflowStore:
         """Leave a model made by the run, unless the store has one with these tags already."""
         if find_model(self._client, self._experiment_id, tags) is None:
             log_model(self._client, self._experiment_id, model, run_id=run_id, tags=tags)
+
+    @without_secrets
+    def keep_view(self, key: str, view: str) -> None:
+        """Keep a saved view of the experiment's runs, unless there is one with this key."""
+        tag = VIEW_TAG_PREFIX + key
+        if tag not in self._client.get_experiment(self._experiment_id).tags:
+            self._client.set_experiment_tag(self._experiment_id, tag, view)
 
     @without_secrets
     def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:

@@ -75,5 +75,8 @@ class RunStore(Protocol):
     def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
         """Leave a model made by the run, unless the store has one with these tags already."""
 
+    def keep_view(self, key: str, view: str) -> None:
+        """Keep a saved view of the runs, unless there is one with this key."""
+
     def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:
         """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""

@@ -6,6 +6,7 @@ already has are not sent again, and a run's final status is the last thing that 
 """
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,14 @@ from study.tracking.leaving import leave_study, leave_trial
 from study.tracking.points import MetricPoint, metric_points
 from study.tracking.run_store import RunStore, StoredRun
 from study.tracking.tracker import Tracker, TrackingError
+from study.tracking.view import study_view, view_key
 
 # MLflow's own tags.
 PARENT_TAG: Final = "mlflow.parentRunId"
 DESCRIPTION_TAG: Final = "mlflow.note.content"
+SOURCE_TAG: Final = "mlflow.source.name"
+SOURCE_TYPE_TAG: Final = "mlflow.source.type"
+SOURCE: Final = f"app-study {__version__}"
 
 RUNNING: Final = "RUNNING"
 FINISHED: Final = "FINISHED"
@@ -84,6 +89,7 @@ class RunTracker:
         found = self._find(names.KIND_STUDY, study)
         run = self._open(found, study.name, tags)
         self._complete_facts(run, study.params, {}, study.config_yaml)
+        self._store.keep_view(view_key(study.name), study_view(study, made_at=time.time()))
         self._study, self._study_run_id, self._trials = study, run.run_id, {}
         # Asked once for all: a study that is resumed starts every trial that it had.
         runs = self._trial_runs(study) if found is not None else []
@@ -226,6 +232,8 @@ class RunTracker:
 
     def _shared_tags(self, study: StudyInfo) -> dict[str, str]:
         return {
+            SOURCE_TAG: SOURCE,
+            SOURCE_TYPE_TAG: "LOCAL",
             **self._extra_tags,
             names.TAG_STUDY: study.name,
             names.TAG_SCHEMA: names.SCHEMA_VERSION,

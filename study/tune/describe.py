@@ -18,6 +18,7 @@ from study.pruning.schedules import SPARSITY_BASE
 from study.results import DatasetInfo, StudyInfo, TrialInfo
 from study.tracking import names
 from study.tune.provenance import git_commit
+from study.tune.standing import shown_metrics
 from study.tune.titles import method_of, title_of
 
 Scalar = str | int | float | bool
@@ -218,4 +219,6 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
         objectives=study.objective.metrics if study.search else (),
         params={k: v for k, v in params.items() if k != "data.root"},
         fingerprint=study.fingerprint(),
+        shown_metrics=shown_metrics(study),
+        varied=study.varied,
     )

@@ -18,6 +18,7 @@ from study.tracking import mlflow_tracker, names
 from study.tracking.mlflow_tracker import MlflowTracker
 from study.tracking.points import metric_points
 from study.tracking.tracker import TrackingError
+from study.tracking.view import VIEW_TAG_PREFIX, view_key
 from tests.tracking_records import before, history, study_info, trial_info
 
 
@@ -314,6 +315,16 @@ def test_errors_are_there_against_the_examples_seen_too(uri, client, name):
         ("by_samples/density", 1000, 0.5),
         ("by_samples/holdout_error_rate", 1000, 0.25),
     ]
+
+
+def test_a_study_opens_under_a_view_that_is_its_users_once_it_is_made(uri, client, name):
+    MlflowTracker(uri).start_study(study_info(name))
+    experiment = client.get_experiment_by_name("app-study")
+    tag = VIEW_TAG_PREFIX + view_key(name)
+    assert json.loads(experiment.tags[tag])["name"] == name
+    client.set_experiment_tag(experiment.experiment_id, tag, "changed by its user")
+    MlflowTracker(uri).start_study(study_info(name))
+    assert client.get_experiment(experiment.experiment_id).tags[tag] == "changed by its user"
 
 
 def test_what_mlflow_is_let_in_by_reaches_no_run_no_file_and_no_log(tmp_path, monkeypatch, caplog):

@@ -35,6 +35,7 @@ class MemoryStore:
     def __init__(self, faults=()):
         self._faults = iter(faults)
         self.runs = {}
+        self.views = {}
         self.log = []  # (run, metric, step) in order of arrival
         self.is_away = threading.Event()
         self.hangs = threading.Event()
@@ -87,6 +88,9 @@ class MemoryStore:
 
     def set_tags(self, run_id, tags):
         self._do(lambda: self.runs[run_id]["tags"].update(tags))
+
+    def keep_view(self, key, view):
+        self._do(lambda: self.views.setdefault(key, view))
 
     def remove_tag(self, run_id, tag):
         self._do(lambda: self.runs[run_id]["tags"].pop(tag))
