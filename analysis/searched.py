@@ -31,7 +31,7 @@ _MAX_CHOICES = 6
 def domains(runs: "Runs", trials: "pd.DataFrame") -> dict[str, Domain]:
     """What the study searched that differs between ``trials``, or, without search, what differs.
 
-    The record names what was searched, and says ``Choices(…)`` or ``Range(…, log=True, …)`` of
+    The record names what was searched, and says ``one of …`` or ``… to … (log)`` of
     each; where it does not, numbers of which only a few were tried are choices too.
     """
     told = {
@@ -48,14 +48,14 @@ def _domain(tried: "pd.Series", told: str) -> Domain:
     from pandas.api import types
 
     numeric = types.is_numeric_dtype(tried) and not types.is_bool_dtype(tried)
-    if not numeric or told.startswith("Choices"):
+    if not numeric or told.startswith("one of "):
         return Domain(is_choice=True)
     values = tried.dropna()
     if not told and values.nunique() <= _MAX_CHOICES:
         return Domain(is_choice=True)
     positive = bool((values > 0).all())
     wide = positive and float(values.max()) >= 20 * float(values.min())
-    return Domain(is_choice=False, is_log=positive and (wide if not told else "log=True" in told))
+    return Domain(is_choice=False, is_log=positive and (wide if not told else "(log" in told))
 
 
 def configurations_of(

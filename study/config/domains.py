@@ -26,6 +26,10 @@ class Range:
     step: float | None = None
     is_integer: bool = False
 
+    def __str__(self) -> str:
+        notes = [*(["log"] * self.log), *([f"step {self.step}"] if self.step else [])]
+        return f"{self.low} to {self.high}" + (f" ({', '.join(notes)})" if notes else "")
+
     def ends(self) -> tuple[Any, ...]:
         """The smallest and the largest value."""
         return (self.low,) if self.low == self.high else (self.low, self.high)
@@ -47,6 +51,9 @@ class Choices:
     """One of several values."""
 
     values: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(map(str, self.values))}"
 
     def ends(self) -> tuple[Any, ...]:
         """Every value."""

@@ -224,7 +224,9 @@ class RunTracker:
         with tempfile.TemporaryDirectory() as folder:
             shown = leave_study(Path(folder), titles, histories)
             self._store.leave_folder(self._study_run_id, Path(folder))
-        self._close(self._study_run_id, outcome, "", shown=shown)
+        # Not when its last word arrived: that may be long after.
+        ended_at = max((h.last_recorded_at for h in histories.values()), default=0.0)
+        self._close(self._study_run_id, outcome, "", shown=shown, ended_at=ended_at)
 
     def _current_study(self) -> StudyInfo:
         assert self._study is not None, "start_study comes first"

@@ -95,8 +95,8 @@ def _best(
         [str(trial.number), title_of(trial.config), *(f"{value:.4g}" for value in values)]
         for trial, values in best
     ]
-    table = _table(["trial", f"best so far by {metrics[0]}", *metrics], rows)
-    return f"**Best so far**\n\n{table}"
+    table = _table(["trial", "name", *metrics], rows)
+    return f"**Best so far**, by `{metrics[0]}`\n\n{table}"
 
 
 def _space(study: StudyConfig) -> str:

@@ -35,6 +35,20 @@ def test_a_range_over_whole_numbers_is_whole() -> None:
     assert all(isinstance(end, int) for end in domain.domain.ends())
 
 
+@pytest.mark.parametrize(
+    ("domain", "text"),
+    [
+        (Range(0.02, 1.0, log=True), "0.02 to 1.0 (log)"),
+        (Range(1, 9, log=False, step=2, is_integer=True), "1 to 9 (step 2)"),
+        (Range(0.1, 0.5), "0.1 to 0.5"),
+        (Choices(("app", "one_shot")), "one of app, one_shot"),
+        (Choices((2, 4, 8)), "one of 2, 4, 8"),
+    ],
+)
+def test_a_domain_is_said_in_words(domain: Range | Choices, text: str) -> None:
+    assert str(domain) == text
+
+
 def test_a_choice_is_told_from_what_is_equal_to_it() -> None:
     domain = Choices((1, True, "1"))
     assert 1 in domain

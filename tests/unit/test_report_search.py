@@ -112,8 +112,8 @@ def test_how_trials_ended_adds_up() -> None:
 def test_a_setting_is_a_choice_or_a_range_as_the_record_says() -> None:
     runs = runs_of(usual())
     told = {
-        "search.space.stream.num_megabatches": "Choices(values=(2, 4, 8))",
-        "search.space.pruning.final_density": "Range(low=0.01, high=1.0, log=True, step=None)",
+        "search.space.stream.num_megabatches": "one of 2, 4, 8",
+        "search.space.pruning.final_density": "0.01 to 1.0 (log)",
     }
     searched = replace(runs, study=replace(runs.study, params=told))
     found = domains(searched, runs.trials)
