@@ -91,3 +91,13 @@ def test_the_method_names_every_plug_in_of_a_pruning_event() -> None:
     for registry in (SCHEDULES, CRITERIA, ALLOCATIONS, REPLAY_POLICIES):
         missing = [name for name in registry if f"\n| `{name}`" not in text]
         assert not missing, registry.kind
+
+
+def test_every_picture_is_shown_with_a_caption_and_is_small() -> None:
+    pictures = {path.name: path for path in (ROOT / "docs" / "images").iterdir()}
+    lines = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    shown = re.findall(r"!\[[^\]]+\]\(images/([^)]+)\)\n\n\*[^*]", lines)
+    assert set(shown) == set(pictures)
+    assert {
+        name: path.stat().st_size < 200_000 for name, path in pictures.items()
+    } == dict.fromkeys(pictures, True)

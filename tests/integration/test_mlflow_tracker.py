@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 import threading
 import traceback
 from pathlib import Path
@@ -325,6 +326,19 @@ def test_a_study_opens_under_a_view_that_is_its_users_once_it_is_made(uri, clien
     client.set_experiment_tag(experiment.experiment_id, tag, "changed by its user")
     MlflowTracker(uri).start_study(study_info(name))
     assert client.get_experiment(experiment.experiment_id).tags[tag] == "changed by its user"
+
+
+def documented_filters():
+    text = (Path(__file__).parents[2] / "docs" / "mlflow.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| to see \|.*?\n\n", text, flags=re.MULTILINE | re.DOTALL)
+    cells = [line.split(" | ")[1].rstrip("| ") for line in table.strip().splitlines()[2:]]
+    return [cell.strip("` ") if not cell.startswith("`` ") else cell[3:-3] for cell in cells]
+
+
+@pytest.mark.parametrize("query", documented_filters())
+def test_a_documented_filter_is_one_that_mlflow_reads(uri, client, query):
+    experiment = client.get_experiment_by_name("app-study").experiment_id
+    client.search_runs([experiment], query)
 
 
 def test_what_mlflow_is_let_in_by_reaches_no_run_no_file_and_no_log(tmp_path, monkeypatch, caplog):
