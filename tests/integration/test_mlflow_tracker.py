@@ -336,7 +336,7 @@ def documented_filters():
 
 
 @pytest.mark.parametrize("query", documented_filters())
-def test_a_documented_filter_is_one_that_mlflow_reads(uri, client, query):
+def test_a_documented_filter_is_one_that_mlflow_reads(client, query):
     experiment = client.get_experiment_by_name("app-study").experiment_id
     client.search_runs([experiment], query)
 
