@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from study.credentials import without_credentials
+from study.storage.errors import StorageError
 
 MAX_LINE_LENGTH = 1200
 # What the machine refuses and its user can mend.
@@ -37,7 +38,7 @@ def is_users(error: Exception) -> bool:
     """Whether the message is for the user, and no fault of ours."""
     if isinstance(error, SeveralError):
         return True
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, StorageError):
         return error.errno in _MENDABLE
     from analysis.errors import ReportError
     from study.config.errors import ConfigError
@@ -50,7 +51,7 @@ def is_users(error: Exception) -> bool:
 
     users = (
         ConfigError, DataError, ExportError, PluginImportError, ReportError, StudyError,
-        TrackingError, TrialError,
+        StorageError, TrackingError, TrialError,
     )  # fmt: skip
     return isinstance(error, users)
 

@@ -72,6 +72,7 @@ LAYERS: dict[str, Layer] = {
     "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy filelock"),
     "study.tracking.mlflow_models": layer(BASE, "mlflow numpy"),
     "study.tracking.mlflow_registry": layer(BASE, "mlflow"),
+    "study.storage": layer(BASE, "fsspec"),
     "study.tune": layer(frozenset({"study"}), "ray optuna torch rich filelock"),
     "study.simulation": layer(frozenset({"study"}), "numpy optuna pyarrow rich"),
     "study.commands": layer(frozenset({"study", "analysis"}), "typer rich"),

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     """How many trials ended how, and how to go on."""
-    from study.tune.store import DEFAULT_STORE
+    from study.tune.places import DEFAULT_STORE, StorePlace
 
     complete = f"{count(end.num_complete, 'trial')} complete"
     if end.num_failed:
         complete += f", {end.num_failed} failed"
-    elsewhere = store.root != DEFAULT_STORE.absolute()
-    where = f" --store {shlex.quote(str(store.root))}" if elsewhere else ""
+    elsewhere = store.place != StorePlace.of(DEFAULT_STORE)
+    where = f" --store {shlex.quote(str(store.place))}" if elsewhere else ""
     if end.num_cut:
         complete += f", {end.num_cut} cut"
     if end.is_finished:
@@ -47,6 +47,18 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     for reason, num_failed in end.failures:
         said = printable(f"  failed ({count(num_failed, 'trial')}): {reason}")
         console.print(said, markup=False, highlight=False, soft_wrap=True)
+    _say_unsent(end, where, console)
+
+
+def _say_unsent(end: "StudyEnd", where: str, console: Console) -> None:
+    """What has not reached the study's store and the tracking store, and how to send it."""
+    if end.unsent:
+        said = (
+            f"The study's store has not got all of its record: {end.unsent}\n"
+            f"The local copy on this machine has; once the store answers, send it by: "
+            f"app-study sync {end.name}{where}"
+        )
+        console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
     if end.undelivered:
         unsent = end.undelivered
         said = (

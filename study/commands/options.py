@@ -35,8 +35,11 @@ DataRoot = Annotated[
     typer.Option(help="Folder with the data; else data.root, else APP_STUDY_DATA."),
 ]
 Store = Annotated[
-    Path | None,
-    typer.Option(help="Folder of all studies; else resources.storage_path, else app-studies."),
+    str | None,
+    typer.Option(
+        help="Folder of all studies, or a URL such as s3://bucket/studies; else "
+        "resources.storage_path, else app-studies."
+    ),
 ]
 TrackingUri = Annotated[
     str | None,
@@ -70,14 +73,14 @@ def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
     return with_override(overrides, "data.root", str(data_root.absolute()) if data_root else None)
 
 
-def store_root(study: "StudyConfig | None", flag: Path | None) -> Path:
-    """The folder of all studies: the flag's, the study's, or the default."""
+def store_root(study: "StudyConfig | None", flag: str | None) -> str:
+    """Path or URL of the folder of all studies: the flag's, the study's, or the default."""
     from study.tune.places import DEFAULT_STORE
 
     if flag is not None:
         return flag
     if study is not None and study.resources.storage_path:
-        return Path(study.resources.storage_path)
+        return study.resources.storage_path
     return DEFAULT_STORE
 
 

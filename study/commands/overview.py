@@ -19,6 +19,7 @@ from study.user_errors import printable
 
 if TYPE_CHECKING:
     from study.tune.glance import StudyGlance, TrialGlance
+    from study.tune.places import StorePlace
 
 NUM_BEST = 5
 
@@ -26,13 +27,12 @@ NUM_BEST = 5
 def list_studies(store: Store = None) -> None:
     """List the studies of a store: state, trials, best so far."""
     from study.results import Outcome
-    from study.tune.glance import glance
-    from study.tune.places import study_names
+    from study.tune.places import StorePlace
 
-    root = store_root(None, store)
-    names = study_names(root)
+    place = StorePlace.of(store_root(None, store))
+    names = place.names()
     if not names:
-        print(f"No study in {root.absolute()}.")
+        print(f"No study in {place}.")
         return
     table = Table(box=None, pad_edge=False)
     for title in ("study", "state"):
@@ -42,7 +42,7 @@ def list_studies(store: Store = None) -> None:
     table.add_column("last recorded", no_wrap=True)
     table.add_column("best so far")
     for name in names:
-        study = glance(root, name)
+        study = _glance(place, name)
         ended = len(study.trials) - study.count(None)
         table.add_row(
             escape(name),
@@ -61,9 +61,9 @@ def status(
     """Say how a study stands: progress, what runs, the best, what failed and why."""
     from study.results import Outcome
     from study.tune.failures import by_cause
-    from study.tune.glance import glance
+    from study.tune.places import StorePlace
 
-    study = glance(store_root(None, store), name)
+    study = _glance(StorePlace.of(store_root(None, store)), name)
     console = _console()
     ended = len(study.trials) - study.count(None)
     counts = ", ".join(
@@ -102,9 +102,9 @@ def ui(
 ) -> None:
     """Open MLflow's interface on loopback, on a study's own store, until Ctrl-C."""
     from study.tracking.interface import Interface
-    from study.tune.glance import glance
+    from study.tune.places import StorePlace
 
-    study = glance(store_root(None, store), name) if name else None
+    study = _glance(StorePlace.of(store_root(None, store)), name) if name else None
     known = study.tracking if study and "***" not in study.tracking else ""
     uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
     with Interface.on(uri, port=port) as interface:
@@ -113,6 +113,13 @@ def ui(
         if interface.is_ours:
             print("Ctrl-C ends it.", flush=True)
             interface.wait()
+
+
+def _glance(place: "StorePlace", name: str) -> "StudyGlance":
+    from study.tune.glance import glance
+
+    is_held = place.look(name)
+    return glance(place.root, name, is_held=is_held)
 
 
 def _trials(study: "StudyGlance") -> list[str]:

@@ -63,7 +63,7 @@ def replay(
         console.print(line, highlight=False)
 
 
-def _table(source: str, overrides: list[str], store: Path | None) -> "Table":
+def _table(source: str, overrides: list[str], store: str | None) -> "Table":
     from study.config.loading import load_study, study_from_raw
     from study.plugins import load_builtin_plugins
     from study.simulation.table import Table, read_table, table_of

@@ -1,9 +1,16 @@
-"""Where a Ray cluster is, as a user says it."""
+"""What a study is called, and where its store and a Ray cluster are, as a user says it."""
 
 import re
 
+from study.credentials import without_credentials
+
 LOCAL = "local"
 AUTO = "auto"
+# Also a folder's name wherever the store lies: some names are devices, or end differently, there.
+NAME = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[A-Za-z0-9][A-Za-z0-9._-]{0,79}(?<!\.)"
+)
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
@@ -38,3 +45,31 @@ def _other_protocol(name: str) -> str:
         f"is the address of a {name} server, such as Ray's dashboard, and no cluster's; with it, "
         f"{submit}"
     )
+
+
+def store_address(value: str) -> str:
+    """Where studies are to live: a folder's path, or a URL that fsspec has a driver for.
+
+    Raises:
+        ValueError: It holds a secret, or what no store can be called; says what to do instead.
+    """
+    match = _URL.fullmatch(value)
+    if match is None:
+        return value
+    rest = match["rest"]
+    if re.search(r":(?!\d+/)[^@]*@", rest):
+        raise ValueError(
+            "must hold no password, key or token: it is written into study files and shown at "
+            "terminals. Give them to the driver by its own means, such as AWS_PROFILE or "
+            "~/.aws/credentials for s3://, GOOGLE_APPLICATION_CREDENTIALS for gs://, an ssh agent "
+            "for sftp://"
+        )
+    if match["scheme"].lower() == "memory":
+        raise ValueError("is gone with the process that wrote it; give a folder or another URL")
+    if not rest.strip("/") or re.search(r"[?#*\[\]\s]|::", rest):
+        raise ValueError(
+            f"must be a URL such as s3://bucket/studies, without options, wildcards, blanks and "
+            f"chains (::), got {without_credentials(value)[:80]!r}; options are given to the "
+            f"driver by its own variables"
+        )
+    return value

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study.config.addresses import NAME
 from study.config.errors import ConfigError, Problem, shown, unknown_key
 from study.config.objectives import charge_problems, objective_problems
 from study.config.paths import flat_paths
@@ -26,10 +26,6 @@ from study.config.trial import TrialConfig
 
 __all__ = ["NAME", "TOP_LEVEL", "ResourcesSection", "StudyConfig", "parse_study"]
 
-# Also a folder's name wherever the store lies: some names are devices, or end differently, there.
-NAME = re.compile(
-    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[A-Za-z0-9][A-Za-z0-9._-]{0,79}(?<!\.)"
-)
 TOP_LEVEL = (
     "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
     "tracking", "plugins",

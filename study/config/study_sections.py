@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from study.config.addresses import ray_address
+from study.config.addresses import ray_address, store_address
 from study.config.errors import Problem, pydantic_message, shown, unknown_key
 from study.config.sections import Seed, Strict
 from study.constraints import Constraint, parse_constraint
@@ -88,6 +88,7 @@ class ResourcesSection(Strict):
 
     Attributes:
         address: A Ray cluster to run on; see :func:`study.config.addresses.ray_address`.
+        storage_path: See :func:`study.config.addresses.store_address`.
         data: ``shipped`` from the driver through Ray's object store, or found ``on_node``.
     """
 
@@ -98,6 +99,11 @@ class ResourcesSection(Strict):
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
     storage_path: str | None = None
     checkpoint_every_s: Annotated[float, Field(ge=0)] = 60.0
+
+    @pydantic.field_validator("storage_path")
+    @classmethod
+    def _known_store(cls, value: str | None) -> str | None:
+        return None if value is None else store_address(value)
 
     @pydantic.field_validator("address")
     @classmethod

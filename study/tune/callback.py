@@ -7,6 +7,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from study.results import Outcome, TrialHistory
+from study.storage.hold import Hold
 from study.tune.nodes import Nodes
 from study.tune.session import StudySession
 from study.tune.watch import TrialClock, check_ray_lives, end_actor
@@ -20,11 +21,14 @@ class StudyCallback(tune.Callback):
     Tune comes back to it ten times a second, also while no trial reports.
     """
 
-    def __init__(self, session: StudySession, nodes: Nodes | None = None) -> None:
+    def __init__(
+        self, session: StudySession, nodes: Nodes | None = None, hold: Hold | None = None
+    ) -> None:
         self._session = session
         self._clock = TrialClock()
         self._watched_at = 0.0
         self._nodes = nodes
+        self._hold = hold
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles it for a restore that a study never uses."""
@@ -38,6 +42,8 @@ class StudyCallback(tune.Callback):
         self._watched_at = now
         with self._session.watched():
             check_ray_lives()
+            if self._hold is not None:
+                self._hold.check()
             for notice in self._nodes.look() if self._nodes else ():
                 self._session.display.notice(notice)
             for trial in trials:

@@ -30,9 +30,17 @@ class Finding:
 
 
 def check_study(folder: StudyFolder, record: Record, store: AuditedStore) -> list[Finding]:
-    """Everything that is not as the record says."""
+    """Everything that is not as the record says.
+
+    Raises:
+        StorageError: The trials' folders cannot be read from the study's URL.
+    """
+    lost = folder.pull_trials()
     runs = _audit(folder, record, store)
     found = [Finding("MLflow", key, text) for key, text in runs.texts]
+    found += [
+        Finding("checkpoints", key, f"{name} is damaged") for key, names in lost for name in names
+    ]
     return found + [finding for finding, _ in _checkpoint_faults(folder, record)]
 
 
@@ -42,15 +50,17 @@ def mend_study(
     """Make checkpoints and runs what the record says; what cannot be is found again by a check.
 
     Raises:
+        StorageError: The study's URL refuses what is mended.
         ConfigError: The data, whose sizes are part of what runs hold, cannot be read.
     """
     for _, mend in list(_checkpoint_faults(folder, record)):
         mend()
+    folder.push_trials()
     findings = _audit(folder, record, store)
     if findings.texts:
         datasets = load_and_check(told_of(study, record))
         mend_runs(store, findings)
-        shelf = ModelShelf(study, folder.path / "trials", datasets)
+        shelf = ModelShelf(study, folder.path / "trials", datasets, folder.fetch_models)
         describer = TrialDescriber(study, datasets)
         bring_up_to_date(StudySession(study, record, tracker, describer, Nobody(), shelf.news))
 

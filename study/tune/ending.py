@@ -21,6 +21,7 @@ class StudyEnd:
         savings: Of early stopping.
         why: What ended the study before all its trials had, with what to do; else empty.
         undelivered: What the tracking store has not got.
+        unsent: Why the study's own store has not got all of it; empty if it has.
     """
 
     name: str
@@ -32,6 +33,7 @@ class StudyEnd:
     savings: Savings
     why: str = ""
     undelivered: Undelivered | None = None
+    unsent: str = ""
 
 
 def study_end(
@@ -40,6 +42,7 @@ def study_end(
     is_finished: bool,
     budget_end: End | None,
     undelivered: Undelivered | None,
+    unsent: str,
 ) -> StudyEnd:
     """The end of this process's part in a study."""
     trials = record.trials.values()
@@ -54,4 +57,5 @@ def study_end(
         savings=savings(trials),
         why=budget_end.text if budget_end else "",
         undelivered=undelivered,
+        unsent=unsent,
     )

@@ -25,12 +25,12 @@ class OpenedStudy:
     _datasets: dict[DatasetKey, ImageDataset] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, name: str, store: Path | None, data_root: Path | None) -> "OpenedStudy":
+    def open(cls, name: str, store: str | None, data_root: Path | None) -> "OpenedStudy":
         """The study called ``name``, its plug-ins imported.
 
         Args:
             name: As it was launched.
-            store: Folder of all studies; else the default.
+            store: Path or URL of the folder of all studies; else the default.
             data_root: Where the data lies now, if not where it lay.
 
         Raises:
@@ -68,6 +68,7 @@ class OpenedStudy:
 
         Raises:
             ExportError: Its checkpoint is gone.
+            StorageError: The store cannot be read.
         """
         trial = self.trial(recorded)
         dataset = self.dataset(trial)
@@ -79,4 +80,5 @@ class OpenedStudy:
             plugins=self.study.plugins,
         )
         last = recorded.history.megabatches[-1]
+        self.folder.fetch_trial(recorded.key, "checkpoints")
         return final_model(source, last, dataset, self.folder.trial_path(recorded.key))

@@ -92,8 +92,13 @@ class StudyGlance:
         return max(0.0, self.num_trials - done) * self.active_s / done
 
 
-def glance(root: Path, name: str) -> StudyGlance:
+def glance(root: Path, name: str, *, is_held: bool = False) -> StudyGlance:
     """Look at a study.
+
+    Args:
+        root: The folder of all studies.
+        name: The study's.
+        is_held: Whether a process has it elsewhere, of which its folder's lock does not tell.
 
     Raises:
         StudyError: There is none of that name (with those there are), or its record is damaged.
@@ -112,7 +117,7 @@ def glance(root: Path, name: str) -> StudyGlance:
             ) from None
     for key, line in histories.items():
         _add_history(study.find(key), json.loads(line)["history"])
-    is_running = _is_locked(root / name / LOCK_FILE)
+    is_running = is_held or _is_locked(root / name / LOCK_FILE)
     if is_running:
         study.active_s += time.time() - study.last_at
     study.state = "running" if is_running else "finished" if is_finished else "interrupted"

@@ -51,13 +51,14 @@ def run_study(
         ConfigError: A trial does not fit the data.
         StudyError: It is unfinished and to begin, runs in another process, or no node can run a
             trial.
+        StorageError: The store fails before training begins, or another process took the study.
     """
     with contextlib.ExitStack() as stack:
         if fresh:
             free_name(store, study.name)
             check_earlier(study, store)
         else:
-            stack.enter_context(store.folder(study.name).lock())
+            hold = stack.enter_context(store.folder(study.name).lock())
         status = stack.enter_context(console.status("reading the data, starting Ray"))
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
@@ -69,7 +70,7 @@ def run_study(
         tracker = opening.result()
         if fresh:
             study = named_anew(study, store, tracker, console)
-            stack.enter_context(newly_locked(store.folder(study.name)))
+            hold = stack.enter_context(newly_locked(store.folder(study.name)))
         folder = store.folder(study.name)
         if fresh:
             folder.write_config(study)
@@ -87,7 +88,7 @@ def run_study(
             for sentence in warm_start(study, store, record):
                 console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         status.stop()
-        run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes)
+        run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)
         return run.to_its_end()
 
 
@@ -98,7 +99,8 @@ def _checked_nodes(
     from study.tune.nodes import NodeDemands, Nodes
 
     on_node = datasets if study.resources.data == "on_node" else {}
+    place = folder.copy.remote if folder.copy else folder.path
     found = {label: (key, on_node[key]) for key, label in labels_of(on_node).items()}
-    nodes = Nodes(NodeDemands.of(folder.path, study.plugins, found), study.resources)
+    nodes = Nodes(NodeDemands.of(place, study.plugins, found), study.resources)
     nodes.check()
     return nodes

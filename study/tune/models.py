@@ -1,7 +1,7 @@
 """Models of a running study: workers leave them in their folders, the driver tells of them."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,18 +59,34 @@ def best_megabatch(megabatches: Sequence[MegabatchRecord]) -> int:
     return min(reversed(megabatches), key=error).megabatch_index
 
 
+def _wanted(mode: LogModels, megabatches: Sequence[MegabatchRecord]) -> list[MegabatchRecord]:
+    """The megabatches after which a model is left."""
+    if mode == "final":
+        return [record for record in megabatches if record.is_last]
+    if mode == "best":
+        best = best_megabatch(megabatches)
+        return [record for record in megabatches if record.megabatch_index == best]
+    return list(megabatches)
+
+
+def _it_is_here(key: str) -> None:
+    """For studies in a folder that all share."""
+
+
 @dataclass
 class ModelShelf:
     """What the driver finds in the trials' folders.
 
     Attributes:
         path: Folder of the trials' folders.
+        fetch: Has a trial's folder, by its key, brought here if it lies elsewhere.
         told: (trial key, megabatch) of what was given out already.
     """
 
     study: StudyConfig
     path: Path
     datasets: Mapping[Any, ImageDataset]
+    fetch: Callable[[str], None] = _it_is_here
     told: set[tuple[str, int]] = field(default_factory=set)
     _sources: dict[str, ModelSource] = field(default_factory=dict)
 
@@ -82,16 +98,19 @@ class ModelShelf:
         mode, megabatches = self.study.tracking.log_models, trial.history.megabatches
         if mode == "none" or not megabatches or (mode == "best" and trial.outcome is None):
             return []
-        best = best_megabatch(megabatches)
+        wanted = [
+            (record, self.path / trial.key / MODELS_FOLDER / _name(record.megabatch_index))
+            for record in _wanted(mode, megabatches)
+            if (trial.key, record.megabatch_index) not in self.told
+        ]
+        if not all(folder.is_dir() for _, folder in wanted):
+            self.fetch(trial.key)
         found = []
-        for record in megabatches:
-            index = record.megabatch_index
-            folder = self.path / trial.key / MODELS_FOLDER / _name(index)
-            is_wanted = mode != "best" or index == best
-            if is_wanted and (trial.key, index) not in self.told and folder.is_dir():
+        for record, folder in wanted:
+            if folder.is_dir():
                 card = ModelCard.of(self._source(trial), record, format_name="safetensors")
                 write_card(card, folder)
-                self.told.add((trial.key, index))
+                self.told.add((trial.key, record.megabatch_index))
                 found.append(model_info(card, folder))
         return found
 

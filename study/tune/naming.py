@@ -7,22 +7,23 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from study.config.study import StudyConfig
+from study.storage.hold import Hold
 from study.tracking.tracker import Tracker
 from study.tune.errors import StudyError
 from study.tune.store import StudyFolder, StudyStore
 
 
 @contextlib.contextmanager
-def newly_locked(folder: StudyFolder) -> Iterator[None]:
-    """Hold the folder of a study that is to begin.
+def newly_locked(folder: StudyFolder) -> Iterator[Hold | None]:
+    """Hold the folder of a study that is to begin; yields as its lock does.
 
     Raises:
         StudyError: Another process was quicker.
     """
-    with folder.lock():
+    with folder.lock() as hold:
         if folder.exists:
             raise StudyError(f"the study {folder.name!r} was launched by another process just now")
-        yield
+        yield hold
 
 
 def named_anew(

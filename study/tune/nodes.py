@@ -15,6 +15,7 @@ from study.assembly import DatasetKey, found_here, load_dataset
 from study.config.study import ResourcesSection
 from study.data.dataset import DataError, ImageDataset
 from study.plugins import load_builtin_plugins, load_user_plugins
+from study.storage.remote import Remote
 from study.tune.errors import StudyError
 from study.tune.local_ray import nodes_alive
 from study.tune.resources import num_fitting
@@ -28,12 +29,12 @@ class NodeDemands:
     """What a node must have.
 
     Attributes:
-        folder: The study's, which all nodes must share.
+        folder: The study's, which all nodes must share or reach.
         token: What the driver wrote there.
         sources: Data set and its digest by label, for data that is found on each node.
     """
 
-    folder: Path
+    folder: Path | Remote
     token: str
     plugins: tuple[str, ...]
     sources: Mapping[str, tuple[DatasetKey, str]]
@@ -41,7 +42,7 @@ class NodeDemands:
     @classmethod
     def of(
         cls,
-        folder: Path,
+        folder: Path | Remote,
         plugins: tuple[str, ...],
         datasets: Mapping[str, tuple[DatasetKey, ImageDataset]],
     ) -> "NodeDemands":
@@ -94,9 +95,14 @@ def storage_problem(demands: NodeDemands) -> str:
     try:
         text = (demands.folder / _TOKEN_FILE).read_text(encoding="utf-8")
     except OSError as error:
-        text = f"({error.strerror})"
+        text = f"({error.strerror or error})"
     if text != demands.token:
         why = f" {text}" if text.startswith("(") else ""
+        if isinstance(demands.folder, Remote):
+            return (
+                f"the study's folder {demands.folder} cannot be read{why}; every node needs the "
+                f"URL's driver and what the driver has to know to reach it, such as credentials"
+            )
         return (
             f"the study's folder {demands.folder} is not there{why}; put the studies on a file "
             f"system that every node mounts at the same path (--store, resources.storage_path)"
@@ -106,7 +112,8 @@ def storage_problem(demands: NodeDemands) -> str:
         mine.write_text(demands.token, encoding="utf-8")
         mine.unlink()
     except OSError as error:
-        return f"the study's folder {demands.folder} cannot be written ({error.strerror})"
+        reason = error.strerror or error
+        return f"the study's folder {demands.folder} cannot be written ({reason})"
     return ""
 
 

@@ -10,8 +10,11 @@ import filelock
 from study.config.errors import shown
 from study.config.study import NAME, StudyConfig, parse_study
 from study.config.yaml_io import read_yaml_file, write_yaml
+from study.storage.copies import StudyCopy
+from study.storage.hold import Hold, held
+from study.storage.lease import LeaseHeldError
 from study.tune.errors import StudyError
-from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, no_such_study
+from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, StorePlace
 from study.tune.private_files import write_private
 from study.tune.record import ARRIVALS_FOLDER, Record
 
@@ -23,10 +26,12 @@ class StudyFolder:
     """The folder of one study.
 
     ``study.yaml`` is the study as it was launched, ``record.jsonl`` what became of it, and
-    ``trials/KEY`` holds a trial's checkpoints.
+    ``trials/KEY`` holds a trial's checkpoints. Where the study is at a URL the folder is this
+    machine's ``copy`` of it.
     """
 
     path: Path
+    copy: StudyCopy | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +67,48 @@ class StudyFolder:
         """The folder of a trial."""
         return self.path / "trials" / trial_key
 
+    def fetch_trial(self, trial_key: str, under: str) -> None:
+        """Have here what a trial has left at the study's URL, if it has one, in a sub-folder.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        if self.copy is not None:
+            self.copy.trial(trial_key).fetch(under)
+
+    def fetch_models(self, trial_key: str) -> None:
+        """Have the models here that a trial has left."""
+        self.fetch_trial(trial_key, "models")
+
+    def pull_trials(self) -> list[tuple[str, list[str]]]:
+        """Make the trials' folders what they are at the study's URL, if it has one.
+
+        Returns:
+            Key and damaged files of each trial that has some there.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        if self.copy is None:
+            return []
+        pulled = [(key, self.copy.trial(key).pull()) for key in self.copy.trial_keys()]
+        return [(key, damaged) for key, damaged in pulled if damaged]
+
+    def push_trials(self) -> None:
+        """Make the trials' folders at the study's URL what they are here.
+
+        Raises:
+            StorageError: The store refuses.
+        """
+        if self.copy is None:
+            return
+        for key in self.copy.trial_keys():
+            trial = self.copy.trial(key)
+            if trial.local.is_dir():
+                trial.push()
+            else:
+                trial.remote.remove_tree()
+
     def is_finished(self) -> bool:
         """Whether the study has come to its end."""
         return Record.read(self.record_path).is_finished
@@ -77,21 +124,40 @@ class StudyFolder:
 
     def is_running(self) -> bool:
         """Whether a living process has the study."""
+        if self.copy is not None and self.copy.is_held():
+            return True
         if not self.path.is_dir():
             return False
         try:
-            with self.lock():
+            with self._locked():
                 return False
         except StudyError:
             return True
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the study; a dead process does not.
+    def lock(self) -> Iterator[Hold | None]:
+        """Hold the study, which is as its URL has it then; a dead process does not.
+
+        Yields:
+            What sends the study to its URL; None where it has none.
 
         Raises:
             StudyError: Another process runs the study.
+            StorageError: The store fails.
         """
+        with self._locked():
+            if self.copy is None:
+                yield None
+                return
+            with contextlib.ExitStack() as stack:
+                try:
+                    hold = stack.enter_context(held(self.copy))
+                except LeaseHeldError as error:
+                    raise StudyError(f"the study {self.name!r} is running {error}") from None
+                yield hold
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.path / LOCK_FILE, timeout=0)
         try:
@@ -107,23 +173,35 @@ class StudyFolder:
 
 
 class StudyStore:
-    """A folder of studies."""
+    """A folder of studies.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().absolute()
+    Args:
+        where: Its path, or the URL that it is at.
+
+    Raises:
+        StudyError: No store can be there.
+    """
+
+    def __init__(self, where: Path | str) -> None:
+        self.place = StorePlace.of(where)
 
     def folder(self, name: str) -> StudyFolder:
-        """The folder of the study called ``name``, which need not exist.
+        """The folder of the study called ``name``, which need not exist, up to date.
 
         Raises:
             StudyError: No study can have that name.
+            StorageError: The store cannot be read.
         """
         if not NAME.fullmatch(name):
             raise StudyError(
                 f"no study can be called {shown(name)}: up to 80 letters, digits, '-', '_' and "
                 f"'.', the first a letter or digit"
             )
-        return StudyFolder(self.root / name)
+        if self.place.copy is None:
+            return StudyFolder(self.place.root / name)
+        copy = self.place.copy.study(name)
+        copy.pull()
+        return StudyFolder(copy.path, copy)
 
     def existing(self, name: str) -> StudyFolder:
         """The folder of a study that was launched.
@@ -133,5 +211,5 @@ class StudyStore:
         """
         folder = self.folder(name)
         if not folder.exists:
-            raise no_such_study(self.root, name)
+            raise self.place.no_such_study(name)
         return folder

@@ -11,6 +11,8 @@ from study.assembly import DatasetKey, dataset_key
 from study.config.study import StudyConfig
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
+from study.storage.errors import StorageError
+from study.storage.hold import Hold
 from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
 from study.tune.budget import Budget
@@ -42,6 +44,7 @@ class StudyRun:
     console: Console
     resources: TrialResources
     nodes: "Nodes | None"  # of a cluster
+    hold: Hold | None  # of a store at a URL
 
     def to_its_end(self) -> StudyEnd:
         """Go on until all is done, or a signal comes."""
@@ -56,7 +59,14 @@ class StudyRun:
         )
         tracker = BackgroundTracker(self.tracker, notice=display.notice)
         tracker.start_study(study_info(study, num_trials=num_trials(study)))
-        shelf = ModelShelf(study, self.folder.path / "trials", self.datasets)
+        if self.hold is not None:
+            self.hold.notice = display.notice
+        shelf = ModelShelf(
+            study,
+            self.folder.path / "trials",
+            self.datasets,
+            lambda key: self._fetch_models(key, display),
+        )
         session = StudySession(study, record, tracker, describer, display, shelf.news)
         budget = Budget(study.budget, record)
         try:
@@ -76,7 +86,18 @@ class StudyRun:
             is_finished=is_finished,
             budget_end=budget_end,
             undelivered=tracker.undelivered,
+            unsent=self.hold.finish() if self.hold else "",
         )
+
+    def _fetch_models(self, key: str, display: TerminalDisplay) -> None:
+        """Have a trial's models here, to be told of; without them training goes on."""
+        try:
+            self.folder.fetch_models(key)
+        except StorageError as error:
+            display.notice(
+                f"a model cannot be read from the study's store ({error}); what MLflow misses of "
+                f"it is sent by: app-study sync {self.folder.name}"
+            )
 
     def _train(self, session: StudySession, budget: Budget) -> bool:
         """Train what is left; whether all trials have ended."""
@@ -121,7 +142,7 @@ class StudyRun:
             run_config=tune.RunConfig(
                 name=self.folder.ray_path.name,
                 storage_path=str(self.folder.path),
-                callbacks=[StudyCallback(session, self.nodes)],
+                callbacks=[StudyCallback(session, self.nodes, self.hold)],
                 failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.deaths
                 stop=BudgetStopper(budget),
                 verbose=0,
@@ -169,6 +190,8 @@ class StudyRun:
             cpus=self.resources.cpus,
             hide_gpus=self.resources.gpus == 0,
             on_cluster=self.nodes is not None,
+            copy=self.folder.copy,
+            driver_node=ray.get_runtime_context().get_node_id(),
         )
         return tune.with_resources(
             tune.with_parameters(StudyTrainable, context=context), self.resources.placement

@@ -30,6 +30,7 @@ def sync_study(
 
     Raises:
         ConfigError: The data, whose sizes are part of what is sent, cannot be read.
+        StorageError: The study's own store fails.
         StudyError: Another process runs the study, or its record is damaged.
         TrackingError: The store fails; what had arrived is not sent again.
     """
@@ -37,7 +38,7 @@ def sync_study(
         record = Record.read(folder.record_path)
         datasets = load_and_check(told_of(study, record))
         tracker = open_tracker()
-        shelf = ModelShelf(study, folder.path / "trials", datasets)
+        shelf = ModelShelf(study, folder.path / "trials", datasets, folder.fetch_models)
         describer = TrialDescriber(study, datasets)
         session = StudySession(study, record, tracker, describer, Nobody(), shelf.news)
         bring_up_to_date(session)

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.plugins import load_builtin_plugins, load_user_plugins
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
+from study.storage.copies import StudyCopy
+from study.storage.remote import Remote
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
 from study.tune.deaths import is_out_of_memory
 from study.tune.models import keep_model
 from study.tune.nodes import node_keeper
 from study.tune.private_files import write_private
+
+_LAST_WAITS_S = (1.0, 5.0, 15.0)  # what a trial leaves at its end, nobody sends later
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class WorkerContext:
         trials_path: Folder of the trials' folders, absolute.
         cpus: Threads of a trial.
         hide_gpus: Whether trials must not see the machine's GPUs.
+        copy: Of a study at a URL: each node has a folder of its own then.
+        driver_node: Ray's id of the node whose folders stay.
     """
 
     datasets: Mapping[str, "ray.ObjectRef[ImageDataset]"]
@@ -48,6 +55,8 @@ class WorkerContext:
     cpus: int
     hide_gpus: bool
     on_cluster: bool
+    copy: StudyCopy | None = None
+    driver_node: str = ""
 
 
 class StudyTrainable(tune.Trainable):
@@ -67,8 +76,15 @@ class StudyTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Another trial on the same actor: nothing of the one before is left."""
+        self.cleanup()
         self._begin(new_config)
         return True
+
+    def cleanup(self) -> None:
+        """Leave no folder on a node, where the study has all of it at its URL."""
+        here = self._context.driver_node
+        if self._is_sent and ray.get_runtime_context().get_node_id() != here:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._config = config
@@ -76,6 +92,9 @@ class StudyTrainable(tune.Trainable):
         self._run: Iterator[EpochRecord | MegabatchRecord] = iter(())
         self._reported = TrialHistory()
         self._notices: list[str] = []
+        copy = self._context.copy
+        self._mirror = copy.trial(str(config["trial_key"])) if copy else None
+        self._is_sent = False
 
     def _prepare(self) -> AnytimeLearner:
         """The learner at its newest checkpoint; made in the first step, whose errors are told."""
@@ -89,12 +108,13 @@ class StudyTrainable(tune.Trainable):
             service_after=self._context.service_after,
         )
         self._checkpoints = CheckpointFolder(self._folder / "checkpoints")
-        torn = self._checkpoints.torn()
+        lost = self._mirror.pull() if self._mirror else []
+        torn = [path.name for path in self._checkpoints.torn()] + lost
         state = self._checkpoints.load_latest()
         if state is not None:
             learner.load_state_dict(state)
         if torn:
-            damaged = ", ".join(path.name for path in torn)
+            damaged = ", ".join(torn)
             where = f"record {learner.position}" if state is not None else "its beginning"
             self._notices.append(f"damaged checkpoint {damaged} passed over: goes on from {where}")
         self._run = learner.run()
@@ -112,6 +132,8 @@ class StudyTrainable(tune.Trainable):
 
     @property
     def _folder(self) -> Path:
+        if self._mirror is not None:
+            return self._mirror.local
         return self._context.trials_path / str(self._config["trial_key"])
 
     def step(self) -> dict[str, Any]:
@@ -162,23 +184,41 @@ class StudyTrainable(tune.Trainable):
                         position=learner.position,
                         error_rate=record.metrics.get("holdout_error_rate"),
                     )
+                is_last = isinstance(record, MegabatchRecord) and record.is_last
+                self._send(_LAST_WAITS_S if is_last else ())
                 return
 
+    def _send(self, waits_s: Sequence[float] = ()) -> None:
+        """Send what the trial has left here to the study's URL, trying as often again."""
+        if self._mirror is None:
+            return
+        self._is_sent = False
+        for wait_s in waits_s:
+            with contextlib.suppress(OSError):
+                self._mirror.push()
+                break
+            time.sleep(wait_s)
+        with self._tolerated("what the trial has left", self._mirror.remote):
+            self._mirror.push()
+            self._is_sent = True
+
     @contextlib.contextmanager
-    def _tolerated(self, what: str) -> Iterator[None]:
+    def _tolerated(self, what: str, where: Path | Remote | None = None) -> Iterator[None]:
         """A disk that refuses a file costs that file, and is told; it does not cost the trial."""
         try:
             yield
         except OSError as error:
+            place, why = where or self._folder, error.strerror or error
             self._notices.append(
-                f"{what} could not be written to {self._folder} ({error.strerror or error}): the "
-                f"trial goes on, and tries again at the next boundary"
+                f"{what} could not be written to {place} ({why}): the trial goes on, and tries "
+                f"again at the next boundary"
             )
 
     def _keep_trace(self) -> None:
         with contextlib.suppress(OSError):  # a full disk is no further failure
             self._folder.mkdir(parents=True, exist_ok=True)
             write_private(self._folder / "error.txt", traceback.format_exc())
+        self._send()
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         reason = str(error) if isinstance(error, TrialError | ValueError) else repr(error)

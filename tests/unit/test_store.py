@@ -38,7 +38,7 @@ def test_an_unknown_study_is_answered_with_the_nearest_and_the_list(tmp_path: Pa
         Record.open(store.folder(name).record_path).close()
     with pytest.raises(StudyError, match=r"did you mean 'quickstart'\?.*mnist, quickstart"):
         store.existing("quickstrat")
-    assert study_names(store.root) == ["mnist", "quickstart"]
+    assert store.place.names() == ["mnist", "quickstart"]
 
 
 def test_a_study_is_locked_against_another_process_until_that_is_killed(tmp_path: Path) -> None:
