@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from study.tune.errors import StudyError
-from study.tune.places import study_names
 from study.tune.record import Record
 from study.tune.store import StudyStore
 
