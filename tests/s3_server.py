@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
+import s3fs
 from moto.server import ThreadedMotoServer
 
 BUCKET = "lab"
@@ -21,6 +22,12 @@ def s3_server() -> Iterator[dict[str, str]]:
             "AWS_SECRET_ACCESS_KEY": "nothing",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+        system = s3fs.S3FileSystem(
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            key=environment["AWS_ACCESS_KEY_ID"],
+            secret=environment["AWS_SECRET_ACCESS_KEY"],
+        )
+        system.mkdir(BUCKET)
         yield environment
     finally:
         server.stop()

@@ -21,6 +21,7 @@ from study.data.dataset import ImageDataset
 from study.plugins import load_builtin_plugins, load_user_plugins
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
 from study.storage.copies import StudyCopy
+from study.storage.errors import StorageError
 from study.storage.remote import Remote
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
@@ -29,6 +30,7 @@ from study.tune.models import keep_model
 from study.tune.nodes import node_keeper
 from study.tune.private_files import write_private
 
+_FIRST_WAITS_S = (1.0, 5.0, 15.0, *[30.0] * 20)  # a store that is away fails no trial at once
 _LAST_WAITS_S = (1.0, 5.0, 15.0)  # what a trial leaves at its end, nobody sends later
 
 
@@ -108,7 +110,7 @@ class StudyTrainable(tune.Trainable):
             service_after=self._context.service_after,
         )
         self._checkpoints = CheckpointFolder(self._folder / "checkpoints")
-        lost = self._mirror.pull() if self._mirror else []
+        lost = self._pulled()
         torn = [path.name for path in self._checkpoints.torn()] + lost
         state = self._checkpoints.load_latest()
         if state is not None:
@@ -119,6 +121,16 @@ class StudyTrainable(tune.Trainable):
             self._notices.append(f"damaged checkpoint {damaged} passed over: goes on from {where}")
         self._run = learner.run()
         return learner
+
+    def _pulled(self) -> list[str]:
+        """Have what the trial has left at the study's URL, of which some may be damaged."""
+        if self._mirror is None:
+            return []
+        for wait_s in _FIRST_WAITS_S:
+            with contextlib.suppress(StorageError):
+                return self._mirror.pull()
+            time.sleep(wait_s)
+        return self._mirror.pull()
 
     def _place_of(self, label: str) -> "ray.ObjectRef[ImageDataset]":
         if label in self._context.datasets:

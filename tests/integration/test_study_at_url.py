@@ -1,0 +1,236 @@
+"""Studies whose only lasting place is a bucket: their machine is lost, or their nodes are."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import s3fs
+
+from study.results import Outcome
+from study.storage.copies import StoreCopy
+from study.storage.remote import Remote
+from study.tracking import names
+from study.tune.record import Record
+from tests.launched import LaunchedStudy, numbers, undisturbed
+from tests.ray_cluster import ray_cluster
+from tests.s3_server import BUCKET, s3_server
+
+pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
+
+URL = f"s3://{BUCKET}/studies"
+NUM_TRIALS = 6
+RAW: dict[str, Any] = {
+    "name": "afar",
+    "fixed": {
+        "data.dataset": "synthetic",
+        "data.num_examples": 400,
+        "data.num_test_examples": 40,
+        "data.image_size": 8,
+        "model.architecture": "mlp",
+        "model.hidden_sizes": [12],
+        "pruning.schedule": "app",
+        "stream.num_megabatches": 5,
+        "training.total_samples": 40000,
+        "training.batch_size": 16,
+    },
+    "axes": {"pruning.final_density": [0.5, 0.3, 0.2], "seed": [0, 1]},
+    "resources": {"storage_path": URL},
+}
+WAIT_S = 300
+
+
+class StudyAtUrl(LaunchedStudy):
+    """A study that a machine has a copy of, which can be lost."""
+
+    def __init__(
+        self, folder: Path, raw: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> None:
+        super().__init__(folder, raw)
+        self.environment |= environment
+        self.move_to("first")
+
+    def move_to(self, machine: str) -> None:
+        """Everything is called on this machine from now on."""
+        self.copies = self.folder / machine
+        self.environment["APP_STUDY_COPIES"] = str(self.copies)
+
+    @property
+    def copy(self) -> Path:
+        """The study's folder on this machine."""
+        (root,) = {StoreCopy(Remote(URL)).root.name}
+        return self.copies / root / self.name
+
+    @property
+    def record(self) -> Record:
+        return Record.read(self.copy / "record.jsonl")
+
+    def checkpoints(self, key: str) -> set[str]:
+        """What the bucket has of a trial."""
+        system = s3fs.S3FileSystem(
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            key=self.environment["AWS_ACCESS_KEY_ID"],
+            secret=self.environment["AWS_SECRET_ACCESS_KEY"],
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+        folder = f"{BUCKET}/studies/{self.name}/trials/{key}"
+        return {p for p in system.find(folder) if p.endswith(".pt")}
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    with s3_server() as variables:
+        yield variables
+
+
+@dataclass
+class Story:
+    study: StudyAtUrl
+    at_death: Record = field(default_factory=Record)
+    left: dict[str, set[str]] = field(default_factory=dict)
+    said: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def call(self, title: str, *arguments: str) -> None:
+        self.said[title] = self.study.call(*arguments)
+
+
+def cut_in_the_midst(story: StudyAtUrl) -> Callable[[Record], bool]:
+    """A trial has ended, and of one that has not the bucket has two checkpoints."""
+
+    def is_so(record: Record) -> bool:
+        ended = any(trial.outcome is Outcome.COMPLETE for trial in record.trials.values())
+        return ended and any(
+            len(trial.history.megabatches) >= 2 and len(story.checkpoints(trial.key)) >= 2
+            for trial in record.unfinished()
+        )
+
+    return is_so
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Story:
+    study = StudyAtUrl(tmp_path_factory.mktemp("study"), RAW, environment)
+    made = Story(study)
+    with study.start("launch", "study.yaml") as driver:
+        study.wait_until(cut_in_the_midst(study), driver, WAIT_S)
+        # What is recorded now has 20 s to be sent, as has a machine that is lost.
+        now = len(study.record.trials)
+        study.move_to("elsewhere")
+        made.call("launched twice", "launch", "study.yaml")
+        made.call("status", "status", "afar", "--store", URL)
+        study.move_to("first")
+        driver.kill()
+    assert now
+    shutil.rmtree(study.copies)
+    study.move_to("second")
+    made.call("list", "list", "--store", URL)
+    made.at_death = study.record
+    made.left = {key: study.checkpoints(key) for key in made.at_death.trials}
+    made.call("resume", "resume", "afar", "--store", URL)
+    study.move_to("third")
+    for command in ("status", "check", "export"):
+        made.call(f"{command} afterwards", command, "afar", "--store", URL)
+    return made
+
+
+def test_while_it_runs_it_is_launched_nowhere_else_and_is_said_to_run(story: Story) -> None:
+    code, said = story.said["launched twice"]
+    assert code == 2, said
+    assert "the study 'afar' runs in another process" in said
+    code, said = story.said["status"]
+    assert code == 0, said
+    assert "afar is running" in said
+
+
+def test_from_the_url_alone_another_machine_knows_it(story: Story) -> None:
+    code, said = story.said["list"]
+    assert code == 0, said
+    assert "interrupted" in said
+
+
+def test_it_is_finished_there_and_nothing_that_was_ended_is_trained_again(story: Story) -> None:
+    code, said = story.said["resume"]
+    assert code == 0, said
+    assert "Traceback" not in said
+    story.study.move_to("third")
+    record = story.study.record
+    assert record.is_finished
+    assert [t.outcome for t in record.trials.values()] == [Outcome.COMPLETE] * NUM_TRIALS
+    text = (story.study.copy / "record.jsonl").read_text(encoding="utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    ends = [event["key"] for event in events if event["event"] == "outcome"]
+    assert sorted(ends) == sorted(record.trials)
+    for key, trial in story.at_death.trials.items():
+        if trial.outcome is not None:
+            assert record.trials[key].history == trial.history  # times included
+
+
+def test_cut_trials_went_on_from_the_checkpoints_in_the_bucket(story: Story) -> None:
+    story.study.move_to("third")
+    cut = [t for t in story.at_death.unfinished() if len(story.left[t.key]) >= 2]
+    assert cut
+    for trial in cut:
+        after = story.study.record.trials[trial.key].history
+        known = trial.history.megabatches
+        assert after.megabatches[: len(known)] == known
+        assert not any("damaged" in n for n in story.study.record.trials[trial.key].notices)
+
+
+def test_the_numbers_are_those_of_an_undisturbed_run_to_the_last_bit(story: Story) -> None:
+    story.study.move_to("third")
+    for trial in story.study.record.trials.values():
+        assert numbers(trial.history) == undisturbed(trial)
+
+
+def test_a_third_machine_reads_checks_and_exports_it(story: Story) -> None:
+    code, said = story.said["status afterwards"]
+    assert code == 0, said
+    assert f"afar is finished: {NUM_TRIALS} of {NUM_TRIALS} trials ended" in said
+    code, said = story.said["check afterwards"]
+    assert code == 0, said
+    assert f"is as its record says: {NUM_TRIALS} trials" in said
+    code, said = story.said["export afterwards"]
+    assert code == 0, said
+    assert "read again and compared with the network" in said
+
+
+def test_mlflow_has_every_trial_its_model_and_every_step_once(story: Story) -> None:
+    story.study.move_to("third")
+    runs, trials = story.study.runs(), story.study.record.trials
+    assert [run.data.tags[names.TAG_TRIAL_KEY] for run in runs] == list(trials)
+    for run in runs:
+        history = trials[run.data.tags[names.TAG_TRIAL_KEY]].history
+        steps = story.study.logged_steps(run, "holdout_error_rate")
+        assert steps == list(range(len(history.megabatches)))
+
+
+def test_on_two_nodes_without_a_common_folder_a_trial_outlives_its_node(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    raw = RAW | {"name": "nodes", "resources": RAW["resources"] | {"gpus_per_trial": 0.5}}
+    study = StudyAtUrl(tmp_path, raw, environment)
+    with ray_cluster() as cluster:
+        variables = {name: study.environment[name] for name in study.environment}
+        nodes = [
+            cluster.add(**variables | {"APP_STUDY_COPIES": str(tmp_path / node)})
+            for node in ("left", "right")
+        ]
+        study.environment |= cluster.environment
+        with study.start("launch", "study.yaml", "--address", cluster.address) as driver:
+            study.wait_until(cut_in_the_midst(study), driver, WAIT_S)
+            cluster.kill(nodes[1])
+            said, _ = driver.communicate(timeout=WAIT_S)
+        assert driver.returncode == 0, said
+    assert " is gone; its trials go on elsewhere" in said
+    record = study.record
+    assert [t.outcome for t in record.trials.values()] == [Outcome.COMPLETE] * NUM_TRIALS
+    for trial in record.trials.values():
+        assert numbers(trial.history) == undisturbed(trial)
+    # The driver, who has trained nothing, has fetched the models to tell MLflow of them.
+    for key in record.trials:
+        assert (study.copy / "trials" / key / "models").is_dir()
+        assert not (study.copy / "trials" / key / "checkpoints").exists()
