@@ -10,7 +10,8 @@ AUTO = "auto"
 NAME = re.compile(
     r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[A-Za-z0-9][A-Za-z0-9._-]{0,79}(?<!\.)"
 )
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_NO_PLACE = re.compile(r"[?#*\[\]\s]|::")
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
@@ -53,10 +54,9 @@ def store_address(value: str) -> str:
     Raises:
         ValueError: It holds a secret, or what no store can be called; says what to do instead.
     """
-    match = _URL.fullmatch(value)
-    if match is None:
+    scheme, separator, rest = value.partition("://")
+    if not separator:
         return value
-    rest = match["rest"]
     if re.search(r":(?!\d+/)[^@]*@", rest):
         raise ValueError(
             "must hold no password, key or token: it is written into study files and shown at "
@@ -64,9 +64,9 @@ def store_address(value: str) -> str:
             "~/.aws/credentials for s3://, GOOGLE_APPLICATION_CREDENTIALS for gs://, an ssh agent "
             "for sftp://"
         )
-    if match["scheme"].lower() == "memory":
+    if scheme == "memory":
         raise ValueError("is gone with the process that wrote it; give a folder or another URL")
-    if not rest.strip("/") or re.search(r"[?#*\[\]\s]|::", rest):
+    if not _SCHEME.fullmatch(scheme) or not rest.strip("/") or _NO_PLACE.search(rest):
         raise ValueError(
             f"must be a URL such as s3://bucket/studies, without options, wildcards, blanks and "
             f"chains (::), got {without_credentials(value)[:80]!r}; options are given to the "

@@ -18,12 +18,11 @@ FOLDER_VARIABLE = "APP_STUDY_COPIES"
 _RECORD, _CONFIG = "record.jsonl", "study.yaml"
 # What the driver writes beside a model while the trial may still be leaving others.
 CARDS = frozenset({"model_card.json", "README.md"})
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def is_url(text: str) -> bool:
     """Whether a store is at a URL, and no folder's path."""
-    return _URL.match(text) is not None
+    return "://" in text
 
 
 @dataclass(frozen=True)

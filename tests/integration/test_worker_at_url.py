@@ -12,6 +12,7 @@ from study.storage.copies import StoreCopy, StudyCopy
 from study.storage.errors import StorageError
 from study.storage.remote import Remote
 from study.tune import trainable
+from study.tune.nodes import NodeDemands, storage_problem
 from study.tune.trainable import StudyTrainable, WorkerContext
 from tests.small_trials import numbers, trained, trial
 from tests.stores import KINDS, Deliveries, store_of_kind
@@ -164,6 +165,21 @@ def test_a_store_that_stays_away_fails_the_trial_with_the_reason(
     report = nodes.actor().step()
     assert report["outcome"] == "error"
     assert "cannot be read (it is away)" in report["reason"]
+
+
+def test_a_node_is_asked_whether_it_reaches_the_url(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demands = NodeDemands.of(nodes.study.remote, (), {})
+    assert storage_problem(demands) == ""
+    assert nodes.study.remote.names() == [".session"]
+    with monkeypatch.context() as patch:
+        Deliveries(patch, lambda *_: "lost")
+        assert "cannot be written (the store fails)" in storage_problem(demands)
+    (nodes.study.remote / ".session").write_text("of another", "utf-8")
+    said = storage_problem(demands)
+    assert said.startswith(f"the study's folder {nodes.study.remote} cannot be read")
+    assert "driver" in said
 
 
 def test_nothing_stays_on_a_node_but_the_drivers(

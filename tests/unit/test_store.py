@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.tune.errors import StudyError
+from study.tune.places import StorePlace
 from study.tune.record import Record
 from study.tune.store import StudyStore
 
@@ -63,3 +64,13 @@ def test_a_lock_is_free_once_it_has_been_left(tmp_path: Path) -> None:
         with folder.lock():
             assert folder.is_running()
     assert not folder.is_running()
+
+
+def test_a_name_that_could_leave_a_url_is_looked_for_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    place = StorePlace.of(f"file://{tmp_path}/there")
+    for name in ("../x", "..", "a/b", ""):
+        with pytest.raises(StudyError, match="no study"):
+            place.look(name)
+    with pytest.raises(StudyError, match="no study 'x' in file://"):
+        StudyStore(f"file://{tmp_path}/there").existing("x")
