@@ -101,6 +101,7 @@ class StudyMirror:
         self._copy = copy
         self._snapshots = copy.snapshots()
         self._sent: tuple[int, ...] = ()
+        self._has_begun = False
 
     def pull(self) -> None:
         """Bring the copy up to what is at the URL; one that has more is left as it is.
@@ -112,6 +113,7 @@ class StudyMirror:
         snapshot = self._snapshots.newest()
         if snapshot is None:
             return
+        self._has_begun = True
         record, config = (self._snapshots.read(snapshot, name) for name in (_RECORD, _CONFIG))
         if record is None or config is None:
             raise StorageError(
@@ -134,21 +136,23 @@ class StudyMirror:
             _replace(self._copy.path / _RECORD, record)
 
     def push(self) -> None:
-        """Send the record's whole lines and the study file, if they have changed.
+        """Send the record's whole lines and the study file, if they are there and have changed.
 
         Raises:
             OvertakenError: Another process has written there.
-            StorageError: The store refuses.
+            StorageError: The store refuses, or the copy was taken away.
         """
         paths = [self._copy.path / name for name in (_RECORD, _CONFIG)]
         if not all(path.is_file() for path in paths):
-            return  # a study that never began
+            if self._has_begun:
+                raise StorageError(f"the copy of the study in {self._copy.path} is gone")
+            return
         state = tuple(n for p in paths for n in (p.stat().st_size, p.stat().st_mtime_ns))
         if state == self._sent:
             return
         record, config = _whole_lines(paths[0]), paths[1].read_bytes()
         self._snapshots.write({_RECORD: record, _CONFIG: config})
-        self._sent = state
+        self._sent, self._has_begun = state, True
 
 
 def _whole_lines(path: Path) -> bytes:

@@ -89,7 +89,7 @@ class Hold:
                 self._step()
             except OvertakenError as error:
                 return str(error)
-            except StorageError as error:
+            except OSError as error:
                 waited_s = time.monotonic() - started
                 if waited_s >= self._patience_s:
                     return str(error)
@@ -115,14 +115,14 @@ class Hold:
             except OvertakenError as error:
                 self._overtaken = error
                 return
-            except StorageError as error:
+            except OSError as error:
                 wait_s = min(_SOON_S, self._every_s)
                 self._say_failing(error)
             else:
                 wait_s = self._every_s
                 self._say_back()
 
-    def _say_failing(self, error: StorageError) -> None:
+    def _say_failing(self, error: OSError) -> None:
         if not self._is_failing:
             self._is_failing = True
             self.notice(

@@ -144,6 +144,15 @@ def test_nothing_is_sent_of_a_study_that_never_began_nor_twice_of_one_that_did(
     assert StoreCopy(remote).names() == ["small"]
 
 
+def test_a_copy_that_is_taken_away_meanwhile_is_told_of(here: Machine, there: Machine) -> None:
+    for machine in (here, there):
+        with machine as mirror:
+            mirror.pull()
+            (machine.path / "record.jsonl").unlink()
+            with pytest.raises(StorageError, match="is gone"):
+                mirror.push()
+
+
 def test_stores_have_copies_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("APP_STUDY_COPIES", str(tmp_path))
     urls = ("s3://a/b", "s3://a-b", "gs://a/b", f"s3://{'x' * 100}", f"s3://{'x' * 101}")
