@@ -95,8 +95,8 @@ class StudyRun:
             self.folder.fetch_models(key)
         except StorageError as error:
             display.notice(
-                f"a model cannot be read from the study's store ({error}); what MLflow misses of "
-                f"it is sent by: app-study sync {self.folder.name}"
+                f"a model cannot be read from the study's store, and is not told to MLflow before "
+                f"app-study resume or app-study sync tells it: {error}"
             )
 
     def _train(self, session: StudySession, budget: Budget) -> bool:

@@ -61,8 +61,7 @@ class StudyAtUrl(LaunchedStudy):
     @property
     def copy(self) -> Path:
         """The study's folder on this machine."""
-        (root,) = {StoreCopy(Remote(URL)).root.name}
-        return self.copies / root / self.name
+        return self.copies / StoreCopy(Remote(URL)).root.name / self.name
 
     @property
     def record(self) -> Record:
@@ -211,12 +210,15 @@ def test_mlflow_has_every_trial_its_model_and_every_step_once(story: Story) -> N
 def test_on_two_nodes_without_a_common_folder_a_trial_outlives_its_node(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    raw = RAW | {"name": "nodes", "resources": RAW["resources"] | {"gpus_per_trial": 0.5}}
+    raw = RAW | {
+        "name": "nodes",
+        "fixed": RAW["fixed"] | {"training.total_samples": 20000},
+        "resources": RAW["resources"] | {"gpus_per_trial": 0.5},
+    }
     study = StudyAtUrl(tmp_path, raw, environment)
     with ray_cluster() as cluster:
-        variables = {name: study.environment[name] for name in study.environment}
         nodes = [
-            cluster.add(**variables | {"APP_STUDY_COPIES": str(tmp_path / node)})
+            cluster.add(**study.environment | {"APP_STUDY_COPIES": str(tmp_path / node)})
             for node in ("left", "right")
         ]
         study.environment |= cluster.environment
