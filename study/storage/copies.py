@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-import secrets
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,12 +165,13 @@ def _whole_lines(path: Path) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temporary = path.parent / f".fetching-{secrets.token_hex(8)}"
+    """Whole or not at all, and its owner's alone."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".fetching-", dir=path.parent)
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
