@@ -77,8 +77,13 @@ def opened_to_write(opened: OpenedStudy) -> Iterator[OpenedStudy]:
     """The study held by this process, its record as it is now.
 
     Raises:
-        StudyError: Another process runs the study.
+        StudyError: Another process runs the study, or it is at a URL.
     """
+    if opened.folder.copy is not None:
+        raise StudyError(
+            f"a trial of a study at a URL cannot be updated; its copy {opened.folder.path.parent} "
+            f"is a store of its own, to be copied where nothing is sent from: --store PATH"
+        )
     with opened.folder.lock(), Record.open(opened.folder.record_path) as record:
         yield dataclasses.replace(opened, record=record)
 
