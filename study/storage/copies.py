@@ -16,6 +16,7 @@ from study.storage.snapshots import Snapshots
 
 FOLDER_VARIABLE = "APP_STUDY_COPIES"
 _RECORD, _CONFIG = "record.jsonl", "study.yaml"
+_ARRIVALS = "arrivals"  # each is called by its digest, and never changes
 # What the driver writes beside a model while the trial may still be leaving others.
 CARDS = frozenset({"model_card.json", "README.md"})
 
@@ -86,13 +87,13 @@ class StudyCopy:
         lease = read_lease(self.remote / LEASE_FILE)
         return lease is not None and lease.lives(time.time())
 
-    def pull(self) -> None:
-        """Bring the copy's record and study file up to what is at the URL."""
-        StudyMirror(self).pull()
+    def pull(self, *, with_data: bool) -> None:
+        """Bring the copy up to what is at the URL; see :meth:`StudyMirror.pull`."""
+        StudyMirror(self).pull(with_data=with_data)
 
 
 class StudyMirror:
-    """The record and the study file of a copy, and their snapshots.
+    """The record, the study file and the later data of a copy, and their snapshots.
 
     The record is append-only: of two of which one begins the other the longer is the later.
     """
@@ -103,8 +104,11 @@ class StudyMirror:
         self._sent: tuple[int, ...] = ()
         self._has_begun = False
 
-    def pull(self) -> None:
+    def pull(self, *, with_data: bool = True) -> None:
         """Bring the copy up to what is at the URL; one that has more is left as it is.
+
+        Args:
+            with_data: Fetch the data, too, that came after the streams: who writes must have it.
 
         Raises:
             StorageError: The store cannot be read, or each of the two records has what the other
@@ -120,6 +124,10 @@ class StudyMirror:
                 f"{self._copy.remote}: the study's record is damaged there; if no machine has a "
                 f"copy of it ({self._copy.path} here), remove it and begin the study anew"
             )
+        for path in snapshot.files if with_data else ():
+            here_too = self._copy.path / path
+            if path.startswith(f"{_ARRIVALS}/") and not here_too.exists():
+                self._snapshots.fetch(snapshot, path, here_too)
         here = _whole_lines(self._copy.path / _RECORD)  # after the other: it may be growing
         if here.startswith(record) and here != record:
             return
@@ -136,7 +144,7 @@ class StudyMirror:
             _replace(self._copy.path / _RECORD, record)
 
     def push(self) -> None:
-        """Send the record's whole lines and the study file, if they are there and have changed.
+        """Send the record's whole lines and the rest, if they are there and have changed.
 
         Raises:
             OvertakenError: Another process has written there.
@@ -151,8 +159,13 @@ class StudyMirror:
         if state == self._sent:
             return
         record, config = _whole_lines(paths[0]), paths[1].read_bytes()
-        self._snapshots.write({_RECORD: record, _CONFIG: config})
+        data = {f"{_ARRIVALS}/{p.name}": p for p in self._arrivals()}
+        self._snapshots.write({_RECORD: record, _CONFIG: config, **data})
         self._sent, self._has_begun = state, True
+
+    def _arrivals(self) -> list[Path]:
+        found = (self._copy.path / _ARRIVALS).glob("[!.]*")
+        return sorted(path for path in found if path.is_file())
 
 
 def _whole_lines(path: Path) -> bytes:

@@ -25,7 +25,7 @@ class OpenedStudy:
     _datasets: dict[DatasetKey, ImageDataset] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, name: str, store: str | None, data_root: Path | None) -> "OpenedStudy":
+    def open(cls, name: str, store: Path | str | None, data_root: Path | None) -> "OpenedStudy":
         """The study called ``name``, its plug-ins imported.
 
         Args:

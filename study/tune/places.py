@@ -59,7 +59,7 @@ class StorePlace:
         if not NAME.fullmatch(name):
             raise self.no_such_study(name)
         study = self.copy.study(name)
-        study.pull()
+        study.pull(with_data=False)
         return study.is_held()
 
     def no_such_study(self, name: str) -> StudyError:

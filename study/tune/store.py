@@ -13,6 +13,7 @@ from study.config.yaml_io import read_yaml_file, write_yaml
 from study.storage.copies import StudyCopy
 from study.storage.hold import Hold, held
 from study.storage.lease import LeaseHeldError
+from study.storage.mirror import MirroredFolder
 from study.tune.errors import StudyError
 from study.tune.places import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, StorePlace
 from study.tune.private_files import write_private
@@ -66,6 +67,10 @@ class StudyFolder:
     def trial_path(self, trial_key: str) -> Path:
         """The folder of a trial."""
         return self.path / "trials" / trial_key
+
+    def mirror(self, trial_key: str) -> MirroredFolder | None:
+        """A trial's folder with its snapshots, where the study is at a URL."""
+        return self.copy.trial(trial_key) if self.copy is not None else None
 
     def fetch_trial(self, trial_key: str, under: str) -> None:
         """Have here what a trial has left at the study's URL, if it has one, in a sub-folder.
@@ -200,7 +205,7 @@ class StudyStore:
         if self.place.copy is None:
             return StudyFolder(self.place.root / name)
         copy = self.place.copy.study(name)
-        copy.pull()
+        copy.pull(with_data=True)
         return StudyFolder(copy.path, copy)
 
     def existing(self, name: str) -> StudyFolder:

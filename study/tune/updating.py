@@ -77,13 +77,9 @@ def opened_to_write(opened: OpenedStudy) -> Iterator[OpenedStudy]:
     """The study held by this process, its record as it is now.
 
     Raises:
-        StudyError: Another process runs the study, or it is at a URL.
+        StudyError: Another process runs the study.
+        StorageError: The store fails.
     """
-    if opened.folder.copy is not None:
-        raise StudyError(
-            f"a trial of a study at a URL cannot be updated; its copy {opened.folder.path.parent} "
-            f"is a store of its own, to be copied where nothing is sent from: --store PATH"
-        )
     with opened.folder.lock(), Record.open(opened.folder.record_path) as record:
         yield dataclasses.replace(opened, record=record)
 
@@ -172,6 +168,7 @@ def learn(
     Raises:
         StudyError: It has failed before, or the checkpoint that it would go on from is gone.
         TrialError: Training fails.
+        StorageError: The study's URL fails; called again, it goes on.
     """
     record, key = opened.record, update.trial.key()
     known = record.all.get(key)
@@ -208,8 +205,12 @@ def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     torch.set_num_threads(opened.study.resources.cpus_per_trial)
     folder, before = opened.folder, update.before
+    mirror = folder.mirror(update.trial.key())
+    if mirror is not None:
+        mirror.pull()
     state = CheckpointFolder(folder.trial_path(update.trial.key()) / "checkpoints").load_latest()
     if state is None:
+        folder.fetch_trial(before.key, "checkpoints")
         state = CheckpointFolder(folder.trial_path(before.key) / "checkpoints").load_latest()
         done = before.history.megabatches[-1].megabatch_index + 1
         if state is None or state["epoch_index"] or state["megabatch_index"] != done:
@@ -232,7 +233,7 @@ def _session(
     study = opened.study
     datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
     tracker.start_study(study_info(study, num_trials=num_trials(study)))
-    shelf = ModelShelf(study, opened.folder.path / "trials", datasets)
+    shelf = ModelShelf(study, opened.folder.path / "trials", datasets, opened.folder.fetch_models)
     describer = TrialDescriber(study, datasets)
     return StudySession(study, opened.record, tracker, describer, _Display(say), shelf.news)
 
@@ -254,6 +255,7 @@ def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:
     """Train, and come back whenever a checkpoint has been written."""
     folder = opened.folder.trial_path(learner.spec.identity)
     checkpoints = CheckpointFolder(folder / "checkpoints")
+    mirror = opened.folder.mirror(learner.spec.identity)
     saved_at = time.monotonic()
     for record in learner.run():
         is_megabatch = isinstance(record, MegabatchRecord)
@@ -266,6 +268,8 @@ def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:
                 position=learner.position,
                 error_rate=record.metrics.get("holdout_error_rate"),
             )
+            if mirror is not None:
+                mirror.push()
             saved_at = time.monotonic()
             yield
 

@@ -18,8 +18,10 @@ from study.tune.choice import choose
 from study.tune.errors import StudyError
 from study.tune.finished import OpenedStudy
 from study.tune.glance import glance
+from study.tune.places import StorePlace
 from study.tune.record import Record, RecordedTrial
 from study.tune.session import StudySession
+from study.tune.store import StudyStore
 from study.tune.sync import sync_study
 from study.tune.updating import learn, opened_to_write, plan_update
 from tests.finished_study import NAME, digits_in_parts, finish_study
@@ -281,3 +283,29 @@ def test_a_schedule_at_its_end_is_said(
     planned = plan_update(OpenedStudy.open(NAME, tmp_path, None), "0", [Path(files[1])])
     assert words in planned.outlook
     assert bool(words) == bool(planned.outlook)
+
+
+def test_at_a_url_one_machine_goes_on_where_another_has_updated(
+    store: Path, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    url = f"file://{tmp_path}/there/studies"
+
+    def move_to(machine: str) -> Path:
+        monkeypatch.setenv("APP_STUDY_COPIES", str(tmp_path / machine))
+        return StorePlace.of(url).root
+
+    shutil.copytree(store, move_to("first"))
+    folder = StudyStore(url).folder(NAME)
+    with folder.lock():
+        for trial in folder.path.glob("trials/*"):
+            mirror = folder.mirror(trial.name)
+            assert mirror is not None
+            mirror.push()
+    for machine, path in zip(("first", "second", "third"), files[1:], strict=True):
+        here = move_to(machine)
+        with opened_to_write(OpenedStudy.open(NAME, url, None)) as opened:
+            planned = plan_update(opened, "best", [Path(path)])
+            after, _ = learn(opened, planned, RecordingTracker, print)
+    assert [u.number for u in record_of(here).updates.values()] == [2, 3, 4]
+    assert_as_from_the_start(here, after, seed=after.config["seed"])

@@ -131,7 +131,7 @@ def test_a_study_is_sent_and_given_back_when_it_is_left(
     assert not copy.is_held()
     assert LEASE_FILE not in copy.remote.names()
     monkeypatch.setenv("APP_STUDY_COPIES", str(tmp_path / "elsewhere"))
-    copy.pull()
+    copy.pull(with_data=True)
     assert (copy.path / "record.jsonl").read_text(encoding="utf-8") == "1\n"
 
 

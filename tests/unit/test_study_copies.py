@@ -1,5 +1,6 @@
 """Of a study at a URL and its local copy the later record counts, and none is ever lost."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,30 @@ def test_nothing_is_sent_of_a_study_that_never_began_nor_twice_of_one_that_did(
     assert len(deliveries.names) == 3
     monkeypatch.setenv("APP_STUDY_COPIES", str(here.path.parents[1]))
     assert StoreCopy(remote).names() == ["small"]
+
+
+def test_data_that_came_later_goes_along_to_whoever_may_write(
+    here: Machine, there: Machine
+) -> None:
+    arrivals = there.path / "arrivals"
+    arrivals.mkdir()
+    (arrivals / "abc.npz").write_bytes(b"data")
+    (arrivals / ".being.written").write_bytes(b"da")
+    there.write("1\n2\n3\n")
+    with there as mirror:
+        mirror.pull()
+        mirror.push()
+    with here as mirror:
+        mirror.pull(with_data=False)
+        assert not (here.path / "arrivals").exists()
+        mirror.pull()
+        here.write("1\n2\n3\n4\n")
+        mirror.push()
+    assert [p.name for p in (here.path / "arrivals").iterdir()] == ["abc.npz"]
+    shutil.rmtree(there.path)
+    with there as mirror:
+        mirror.pull()
+    assert (arrivals / "abc.npz").read_bytes() == b"data"
 
 
 def test_a_copy_that_is_taken_away_meanwhile_is_told_of(here: Machine, there: Machine) -> None:
