@@ -14,6 +14,8 @@ from analysis.baseline import (
     num_megabatches,
 )
 from analysis.comparison import SIZES, by_model, comparison, kept, who
+from analysis.confirmed import confirming
+from analysis.confirmed_words import optimism_of_search, run_again
 from analysis.contrast import told
 from analysis.wording import bounds, label, listing, percent, size
 from study.constraints import TOLERANCE
@@ -40,7 +42,8 @@ _OUTCOMES = (
 def answer(runs: "Runs") -> tuple[str, ...]:
     """What the study says, most useful first; always at least one sentence.
 
-    The smallest network as good as dense at equal T (both its service error and its final error
+    What was confirmed with fresh seeds, where that was done; the rest is of the search. The
+    smallest network as good as dense at equal T (both its service error and its final error
     not above the binomial interval of dense's), the best at a third and a tenth of the size, the
     winner of a search for one objective or the means of a small study without search, which
     schedule is better where that can be told, and how many trials that rests on. The interval
@@ -52,14 +55,19 @@ def answer(runs: "Runs") -> tuple[str, ...]:
         return (_unfinished(runs), *_failures(runs))
     by = measure(runs)
     found = matches(runs, by)
+    confirmed = run_again(runs)
+    if runs.study.confirms:  # whose best seed nobody asks for
+        return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, by))
     sentences = [*_winner(runs, by), *_means(runs, by)]
     for model, group in by_model(found).items():
         sentences += [model + sentence for sentence in comparison(group, by)]
     if not sentences:
         sentences += _best_served(runs, by)
+    sentences += optimism_of_search(runs)
     sentences += _methods(runs, by)
     sentences += _without_baseline(runs, found, by)
-    return (*sentences, _counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, by))
+    last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, by))
+    return (*confirmed, *sentences, *last)
 
 
 def _unfinished(runs: "Runs") -> str:
@@ -112,7 +120,7 @@ def _caution(runs: "Runs", by: Measure) -> list[str]:
     if by.num_examples is not None:
         said.append(
             f"Errors are measured on {by.num_examples:,} {by.split} examples; intervals in "
-            f"brackets are 95 % binomial ones for that many."
+            f"brackets are 95 % binomial ones for that many{_over_seeds(runs)}."
         )
     else:
         said.append(
@@ -124,12 +132,11 @@ def _caution(runs: "Runs", by: Measure) -> list[str]:
             "Warning: this study selected on the test set, so its test errors are no longer an "
             "honest estimate of anything."
         )
-    if runs.study.objectives:
-        said.append(
-            "The winner of a search is optimistic: it was chosen for its error on the same "
-            "examples that the error is quoted on. Confirm it with other seeds."
-        )
     return said
+
+
+def _over_seeds(runs: "Runs") -> str:
+    return "; over seeds, bootstrap ones" if confirming(runs) else ""
 
 
 def _winner(runs: "Runs", by: Measure) -> list[str]:

@@ -199,13 +199,6 @@ def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
 
     complete = runs.complete
     trials = complete[complete[metric].notna() & complete["density"].notna()]
-    weights = (
-        pd.to_numeric(trials["model.num_prunable"], errors="coerce")
-        if "model.num_prunable" in trials
-        else pd.Series(float("nan"), index=trials.index)
-    )
-    # Where the number of weights is unknown, a millionth is near enough to one of them.
-    kept = (trials["density"] * weights.fillna(1e6)).round()
     seeds = [name for name in summary.SEEDS if name in trials]
     return (
         pd.DataFrame(
@@ -213,7 +206,7 @@ def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
                 "trial": trials[KEY],
                 "arm": arms(trials),
                 "setting": summary.configurations(trials, without=("method", *_METHOD_SECTIONS)),
-                "kept": kept,
+                "kept": weights_kept(trials),
                 "pair": trials[seeds].map(str).agg("|".join, axis=1) if len(trials) else "",
                 "value": trials[metric].astype(float),
                 "samples_seen": trials["samples_seen"],
@@ -225,6 +218,19 @@ def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
         .groupby(["arm", "setting", "kept", "pair"], as_index=False, sort=False)
         .agg({**dict.fromkeys(["value"], "mean"), **dict.fromkeys(_FIRST, "first")})
     )
+
+
+def weights_kept(trials: "pd.DataFrame") -> "pd.Series":
+    """How many weights each trial has left: what makes densities equal."""
+    import pandas as pd
+
+    weights = (
+        pd.to_numeric(trials["model.num_prunable"], errors="coerce")
+        if "model.num_prunable" in trials
+        else pd.Series(float("nan"), index=trials.index)
+    )
+    # Where the number of weights is unknown, a millionth is near enough to one of them.
+    return (trials["density"] * weights.fillna(1e6)).round()
 
 
 _FIRST = ("trial", "samples_seen", "density", "architecture", "num_megabatches")

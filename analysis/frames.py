@@ -33,6 +33,8 @@ FACTS = (
     "method",
     "architecture",
     "dataset",
+    "confirmed_trial",
+    "baseline_of",
 )
 TRIAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope != "epoch")
 MEGABATCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope == "megabatch")
@@ -83,6 +85,8 @@ def trials_frame(runs: "Sequence[RunRecord]") -> "pd.DataFrame":
         "method": [run.tags.get(names.TAG_METHOD, "unknown") for run in runs],
         "architecture": [run.tags.get(names.TAG_ARCHITECTURE, "unknown") for run in runs],
         "dataset": [run.tags.get(names.TAG_DATASET, "unknown") for run in runs],
+        "confirmed_trial": [run.tags.get(names.TAG_CONFIRMED_TRIAL, "") for run in runs],
+        "baseline_of": [run.tags.get(names.TAG_BASELINE_OF, "") for run in runs],
     }
     columns |= {name: typed([run.params.get(name) for run in runs]) for name in params}
     columns |= {name: pd.Series([None] * len(runs)) for name in _PARAMS if name not in columns}

@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from analysis import frames, summary
+from analysis import frames, histories, summary
 from analysis.collecting import uncollected
 from analysis.errors import unknown
-from analysis.frames import KEY, STEP, T
+from analysis.frames import T
 from analysis.store import RunRecord, Store
 from study.constraints import Constraint, parse_constraints
 from study.tracking import names
@@ -29,6 +29,7 @@ class StudyFacts:
         outcome: ``running`` also where it was cut off; ``interrupted`` where it was stopped.
         schema_version: Of the names under which it was written.
         params: The parent run's params, as text.
+        confirms: The study whose best trials it runs again; empty for none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class StudyFacts:
     outcome: str = frames.COMPLETE
     schema_version: str = names.SCHEMA_VERSION
     params: dict[str, str] = field(default_factory=dict)
+    confirms: str = ""
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -49,10 +51,8 @@ class StudyFacts:
         return self.outcome == frames.RUNNING
 
 
-def _no_layers() -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(columns=[KEY, STEP, "layer"])
+def _no_confirmation() -> "Runs | None":
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +73,19 @@ class Runs:
     trials: "pd.DataFrame"
     megabatches: "pd.DataFrame"
     notes: tuple[str, ...] = ()
-    load_layers: Callable[[], "pd.DataFrame"] = _no_layers
+    load_layers: Callable[[], "pd.DataFrame"] = histories.no_layers
     parts: "tuple[Runs, ...]" = ()
+    load_confirmation: "Callable[[], Runs | None]" = _no_confirmation
 
     @cached_property
     def layers(self) -> "pd.DataFrame":
         """The sparsity ledger: one row a trial, megabatch and layer. Read when first asked for."""
         return self.load_layers()
+
+    @cached_property
+    def confirmation(self) -> "Runs | None":
+        """Its best trials run again with fresh seeds; itself if it is that; None where none is."""
+        return self if self.study.confirms else self.load_confirmation()
 
     @cached_property
     def candidates(self) -> "pd.DataFrame":
@@ -109,6 +115,7 @@ def load(study: str, *, tracking_uri: str) -> Runs:
     if len(named) > 1:
         notes.append(f"{len(named)} records of this study were found; the newest is read.")
     parent = max(named, key=lambda run: run.start_time)
+    confirming = _confirming(parents, study)
     facts = _facts(parent)
     if facts.schema_version != names.SCHEMA_VERSION:
         notes.append(
@@ -130,14 +137,32 @@ def load(study: str, *, tracking_uri: str) -> Runs:
             f"{int(compat.sum())} trial(s) prune as the public reference code does "
             f"(…{names.COMPAT_SUFFIX}): they end below the density that their settings state."
         )
-    megabatches = _megabatches(store, parent, trials, notes)
+    megabatches = histories.megabatches(store, parent, trials, notes)
     return Runs(
         study=facts,
         trials=trials,
         megabatches=megabatches,
         notes=tuple(notes),
-        load_layers=lambda: _layers(store, parent, trials),
+        load_layers=lambda: histories.layers(store, parent, trials),
+        load_confirmation=lambda: (
+            load(confirming, tracking_uri=tracking_uri) if confirming else None
+        ),
     )
+
+
+def is_known(study: str, *, tracking_uri: str) -> bool:
+    """Whether MLflow has a study of this name.
+
+    Raises:
+        ReportError: MLflow cannot be read.
+    """
+    return any(run.tags.get(names.TAG_STUDY) == study for run in Store(tracking_uri).studies())
+
+
+def _confirming(parents: Sequence[RunRecord], study: str) -> str:
+    """The study that confirms ``study``, of several the newest that ended; empty for none."""
+    found = [run for run in parents if run.tags.get(names.TAG_CONFIRMS) == study]
+    return max(found, key=_preference).tags[names.TAG_STUDY] if found else ""
 
 
 def _facts(parent: RunRecord) -> StudyFacts:
@@ -149,6 +174,7 @@ def _facts(parent: RunRecord) -> StudyFacts:
         outcome=_outcome(parent),
         schema_version=parent.tags.get(names.TAG_SCHEMA, "unknown"),
         params=dict(parent.params),
+        confirms=parent.tags.get(names.TAG_CONFIRMS, ""),
     )
 
 
@@ -208,78 +234,3 @@ def _closed(runs: Sequence[RunRecord], facts: StudyFacts, notes: list[str]) -> S
             f"counted as interrupted."
         )
     return closed
-
-
-def _megabatches(
-    store: Store, parent: RunRecord, trials: "pd.DataFrame", notes: list[str]
-) -> "pd.DataFrame":
-    parts, missing = _tables(store, parent, trials, names.MEGABATCHES_ARTIFACT)
-    replayed = empty = 0
-    for trial in missing:
-        part = _from_metrics(store, trial)
-        replayed += not part.empty
-        empty += part.empty and trial["outcome"] == frames.COMPLETE
-        parts.append(part)
-    if replayed:
-        notes.append(
-            f"{replayed} trial(s) have no history file (still running, or cut off); their curves "
-            f"are read from MLflow's metrics."
-        )
-    if empty:
-        notes.append(f"{empty} finished trial(s) have no history and are missing in the curves.")
-    frame, doubles = frames.megabatches_frame(parts)
-    if doubles:
-        notes.append(
-            f"{doubles} megabatch(es) are recorded twice, as after a restart; the last "
-            f"record of each is read."
-        )
-    return frame
-
-
-def _tables(
-    store: Store, parent: RunRecord, trials: "pd.DataFrame", artifact: str
-) -> "tuple[list[pd.DataFrame], list[dict[str, Any]]]":
-    """Histories from the parent's table, or else the trial's own; and the trials with neither."""
-    parts: list[pd.DataFrame] = []
-    rows = [{str(k): v for k, v in row.items()} for row in trials.to_dict("records")]
-    # A trial that was resumed has gone on since its files were written.
-    missing = [row for row in rows if row["outcome"] == frames.RUNNING]
-    left = [row for row in rows if row["outcome"] != frames.RUNNING]
-    compacted = store.table(parent.run_id, artifact)
-    if compacted is not None and KEY in compacted and STEP in compacted:
-        steps = compacted.groupby(KEY)[STEP].nunique()
-        # So may have any trial of a study that is resumed, unless it was at its end.
-        current = {
-            row[KEY]
-            for row in left
-            if row[KEY] in steps.index and (not parent.running or steps[row[KEY]] == row[T])
-        }
-        parts.append(compacted[compacted[KEY].isin(list(current))])
-        left = [row for row in left if row[KEY] not in current]
-    for row in left:
-        own = store.table(row["run_id"], artifact)
-        if own is None or STEP not in own:
-            missing.append(row)
-        else:
-            parts.append(own.assign(**{KEY: row[KEY]}))
-    return parts, missing
-
-
-def _from_metrics(store: Store, trial: dict[str, Any]) -> "pd.DataFrame":
-    logged = [name for name in frames.MEGABATCH_METRICS if trial[name] == trial[name]]
-    steps = {name: store.metric_history(trial["run_id"], name) for name in logged}
-    total = trial[T]
-    known = int(total) if isinstance(total, int | float) and total == total else None
-    return frames.history_frame(trial[KEY], steps, known)
-
-
-def _layers(store: Store, parent: RunRecord, trials: "pd.DataFrame") -> "pd.DataFrame":
-    import pandas as pd
-
-    parts, _ = _tables(store, parent, trials, names.LAYERS_ARTIFACT)
-    full = [part for part in parts if not part.empty]
-    if not full:
-        return _no_layers()
-    frame = pd.concat(full, ignore_index=True)
-    keys = [name for name in (KEY, STEP, "layer") if name in frame]
-    return frame.drop_duplicates(keys, keep="last").reset_index(drop=True)

@@ -2,6 +2,8 @@
 
 from analysis.summary import Interval
 
+_NOTHING = 1e-9  # a rounding error, in points
+
 
 def percent(fraction: float) -> str:
     """``0.081`` → ``8.1 %``; whole percents from 100, two significant digits below 1 %."""
@@ -16,6 +18,8 @@ def percent(fraction: float) -> str:
 def points(difference: float) -> str:
     """How far two fractions are apart, whichever way: ``-0.0123`` → ``1.2 points``."""
     value = abs(100 * difference)
+    if value < _NOTHING:
+        value = 0.0
     return f"{value:.1f} points" if value >= 1 or value == 0 else f"{value:.2g} points"
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from study.commands.confirming import confirm
 from study.commands.delivery import export
 from study.commands.overview import list_studies, status, ui
 from study.commands.planning import plan, plugins, validate
@@ -28,6 +29,7 @@ for _command in (
     resume,
     extend,
     check,
+    confirm,
     sync,
     status,
     ui,

@@ -133,6 +133,7 @@ class StudyInfo:
         fingerprint: Hash over the resolved configuration.
         shown_metrics: Metric names that its trials are told by, the first ranks them.
         varied: Dotted paths in which its trials differ.
+        confirms: The study whose best trials it runs again; empty for none.
     """
 
     name: str
@@ -143,6 +144,7 @@ class StudyInfo:
     fingerprint: str
     shown_metrics: tuple[str, ...] = ()
     varied: tuple[str, ...] = ()
+    confirms: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis import summary
 from analysis.baseline import DENSE, matches, measure
+from analysis.confirmed import confirming
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.wording import listing, size
 from study.metrics import METRICS
@@ -141,8 +142,10 @@ def _repeats(runs: "Runs") -> Item:
 def _apart(runs: "Runs") -> Item:
     """Whether what is reported was run with other seeds than what was selected by."""
     item = "seeds of the search and of the final test apart"
-    parts = runs.parts or (runs,)
+    parts = list({p.study.name: p for p in (*(runs.parts or (runs,)), *confirming(runs))}.values())
     searched = [part for part in parts if part.study.objectives]
+    if not searched and runs.study.confirms:
+        return item, True, f"run with seeds that the search {runs.study.confirms} had not used"
     if not searched:
         return item, True, "nothing was selected: no study here is a search"
     selected = {str(seed) for part in searched for seed in part.trials["seed"].dropna()}
@@ -154,7 +157,7 @@ def _apart(runs: "Runs") -> Item:
     }
     if not tested:
         why = (
-            "the best of the search were not run again with other seeds, in a study without search"
+            "the best of the search were not run again with other seeds, as app-study confirm does"
         )
         return item, False, why
     shared = sorted(selected & tested)

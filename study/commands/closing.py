@@ -13,6 +13,7 @@ from study.user_errors import printable
 from study.wording import count
 
 if TYPE_CHECKING:
+    from study.config.study import StudyConfig
     from study.tune.ending import StudyEnd
     from study.tune.store import StudyStore
 
@@ -68,6 +69,15 @@ def _say_unsent(end: "StudyEnd", where: str, console: Console) -> None:
             f"app-study sync {end.name}{where}"
         )
         console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
+
+
+def reported(study: "StudyConfig", name: str, uri: str) -> str:
+    """The study to report on: of one that confirms another the other, where MLflow knows it."""
+    from analysis.runs import is_known
+
+    if study.confirms is None or not is_known(study.confirms.study, tracking_uri=uri):
+        return name
+    return study.confirms.study
 
 
 def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from study.commands.closing import say_answer, say_end
+from study.commands.closing import reported, say_answer, say_end
 from study.commands.options import (
     Address,
     Config,
@@ -50,7 +50,7 @@ def launch(
         given = with_override(given, "resources.address", address)
         study = load_study(config, overrides=given)
         study_store = StudyStore(store_root(study, store))
-        _run_study(study, study_store, tracking_uri, reports, fresh=True)
+        run_whole(study, study_store, tracking_uri, reports, fresh=True)
 
 
 def resume(
@@ -70,7 +70,7 @@ def resume(
     with in_file(folder.config_path):
         given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
-        _run_study(study, study_store, tracking_uri, reports, fresh=False)
+        run_whole(study, study_store, tracking_uri, reports, fresh=False)
 
 
 def sync(
@@ -120,7 +120,7 @@ def _say_plugins(study: "StudyConfig", console: Console) -> None:
         console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def _run_study(
+def run_whole(
     study: "StudyConfig",
     store: "StudyStore",
     tracking_uri: str | None,
@@ -128,6 +128,11 @@ def _run_study(
     *,
     fresh: bool,
 ) -> None:
+    """Begin a study, or go on with it, to its end and its report.
+
+    Raises:
+        typer.Exit: It was interrupted, or ended by its own budget.
+    """
     from study.tune.launcher import run_study
 
     console = Console()
@@ -137,7 +142,7 @@ def _run_study(
     end = run_study(study, store, lambda: _open_tracker(study, uri), console, fresh=fresh)
     say_end(end, console, store)
     if end.num_complete and not end.undelivered:
-        say_answer(end.name, uri, reports, console)
+        say_answer(reported(study, end.name, uri), uri, reports, console)
     if not end.is_finished:
         raise typer.Exit(ENDED if end.why else INTERRUPTED)
 

@@ -16,6 +16,8 @@ from study.config.space import Space, compose, parse_space
 from study.config.study_rules import corner_problems, leftover_problems, study_problems
 from study.config.study_sections import (
     BudgetSection,
+    ConfirmedArm,
+    ConfirmsSection,
     ObjectiveSection,
     ResourcesSection,
     SearchSection,
@@ -28,7 +30,7 @@ __all__ = ["NAME", "TOP_LEVEL", "ResourcesSection", "StudyConfig", "parse_study"
 
 TOP_LEVEL = (
     "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
-    "tracking", "plugins",
+    "tracking", "confirms", "plugins",
 )  # fmt: skip
 _PLACES_OF_VALUES = ("fixed.", "search.", "axes.")
 
@@ -42,6 +44,7 @@ class StudyConfig:
         space: The searched paths; empty where nothing is searched.
         points: Chosen values of the trials that come first: points of a search, cells of axes.
         axes: Groups of path → values; the trials are every combination within each group.
+        confirms: The study whose best trials this one runs again, if it does.
     """
 
     name: str
@@ -56,6 +59,7 @@ class StudyConfig:
     resources: ResourcesSection
     tracking: TrackingSection
     plugins: tuple[str, ...]
+    confirms: ConfirmsSection | None = None
 
     @property
     def num_proposals(self) -> int:
@@ -85,6 +89,16 @@ class StudyConfig:
             for chosen in self.space.ends(self.fixed):
                 yield self.compose(chosen)
 
+    def arms(self) -> dict[str, ConfirmedArm]:
+        """Trial key → what the trial is to the study that is confirmed; empty if none is."""
+        if self.confirms is None:
+            return {}
+        return {
+            self.compose(chosen).key(): arm
+            for group, arm in zip(self.axes, self.confirms.arms, strict=True)
+            for chosen in cells_of_axes((group,), self.fixed)
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values that :func:`parse_study` reads back to an equal study."""
         made: dict[str, Any] = {"name": self.name, "description": self.description}
@@ -95,6 +109,8 @@ class StudyConfig:
             made["axes"] = [dict(group) for group in self.axes]
         for name in ("objective", "budget", "resources", "tracking"):
             made[name] = getattr(self, name).model_dump()
+        if self.confirms:
+            made["confirms"] = self.confirms.model_dump(exclude_defaults=True)
         made["plugins"] = self.plugins
         return made
 
@@ -140,6 +156,7 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
         resources=sections["resources"] or ResourcesSection(),
         tracking=sections["tracking"] or TrackingSection(),
         plugins=plugins,
+        confirms=sections["confirms"],
     )
     is_whole = not problems
     problems += [*study_problems(study, raw), *objective_problems(study)]

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from study.config.errors import ConfigError, Problem
+from study.config.errors import ConfigError, Problem, did_you_mean, shown
 from study.config.paths import controlling_paths
+from study.metrics import METRICS
 
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
+    from study.config.study_sections import ConfirmsSection
 
 Places = Mapping[str, Iterable[Mapping[str, Any]]]
 
@@ -28,6 +30,24 @@ def study_problems(study: "StudyConfig", raw: Mapping[str, Any]) -> list[Problem
         problems += _search_problems(study, study.search.space, has_objective="objective" in raw)
     elif "search" not in raw and study.budget.trials is not None:
         problems.append(Problem("budget.trials", "has no meaning without search; leave it out"))
+    if study.confirms is not None:
+        problems += _confirms_problems(study, study.confirms)
+    return problems
+
+
+def _confirms_problems(study: "StudyConfig", confirms: "ConfirmsSection") -> list[Problem]:
+    problems = []
+    if len(confirms.arms) != len(study.axes):
+        message = (
+            f"names {len(confirms.arms)} arms for {len(study.axes)} groups of axes; give one for "
+            f"each group"
+        )
+        problems.append(Problem("confirms.arms", message))
+    if confirms.metric not in METRICS:
+        message = f"no metric is called {shown(confirms.metric)}; "
+        problems.append(
+            Problem("confirms.metric", message + did_you_mean(confirms.metric, list(METRICS)))
+        )
     return problems
 
 

@@ -27,6 +27,8 @@ TAG_ARCHITECTURE: Final = "architecture"
 TAG_DATASET: Final = "dataset"
 TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING
 TAG_REASON: Final = "reason"  # why it failed
+TAG_CONFIRMED_TRIAL: Final = "confirmed_trial"  # number of the one it runs again, in TAG_CONFIRMS
+TAG_BASELINE_OF: Final = "baseline_of"  # comma-separated numbers of trials there
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
 TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it goes on from, with later data
 OUTCOME_RUNNING: Final = "running"
@@ -44,12 +46,15 @@ TAG_HOLDOUT_ERROR: Final = "holdout_error_rate"
 # Tags of the parent run.
 TAG_DESCRIPTION: Final = "description"  # the user's own words; MLflow's shows how it stands
 TAG_OBJECTIVES: Final = "objectives"  # comma-separated metric names
+TAG_CONFIRMS: Final = "confirms"  # the study whose best trials it runs again; else missing
 
 # Params of the parent run.
 PARAM_SAMPLER: Final = "search.sampler"
 PARAM_STOPPING: Final = "search.stopping"
 PARAM_NUM_POINTS: Final = "search.num_points"  # trials that were named, before any proposal
 PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
+PARAM_CONFIRMED_METRIC: Final = "confirms.metric"
+PARAM_SEARCHED: Final = "confirms.searched."  # + NUMBER.METRIC: what the search had found
 
 # Metrics. Per-megabatch metrics keep their name, step = megabatch_index.
 EPOCH_PREFIX: Final = "epoch/"  # step = epoch of the trial

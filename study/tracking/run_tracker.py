@@ -85,6 +85,7 @@ class RunTracker:
             names.TAG_KIND: names.KIND_STUDY,
             names.TAG_FINGERPRINT: study.fingerprint,
             names.TAG_DESCRIPTION: study.description,
+            **({names.TAG_CONFIRMS: study.confirms} if study.confirms else {}),
         }
         found = self._find(names.KIND_STUDY, study)
         run = self._open(found, study.name, tags)

@@ -4,10 +4,10 @@ import math
 
 from study.config.study_sections import ObjectiveSection
 from study.constraints import constraints_text
-from study.export.errors import ExportError
 from study.metrics import METRICS
 from study.registry import nearest
 from study.results import Outcome
+from study.tune.errors import StudyError
 from study.tune.feasibility import may_win
 from study.tune.ranking import best_first
 from study.tune.record import Record, RecordedTrial
@@ -30,41 +30,56 @@ def choose(
             a trial that is named.
 
     Raises:
-        ExportError: There is no such trial, it is not complete, or nothing can be chosen by.
+        StudyError: There is no such trial, it is not complete, or nothing can be chosen by.
     """
     if which not in (BEST, PARETO):
-        return [_named(record, which)]
+        return [named(record, which)]
     objectives, limits = objective.metrics, objective.limits
-    able = [t for t in record.trials.values() if may_win(t, limits)]
+    measured = eligible(record, objective)
     if max_density is not None:
-        able = [t for t in able if _values(t, ("final_density",))[0] <= max_density]
-    measured = [t for t in able if not any(map(math.isnan, _values(t, objectives)))]
+        measured = [t for t in measured if _values(t, ("final_density",))[0] <= max_density]
     if not measured:
         limit = "" if max_density is None else f" with a density of at most {max_density:g}"
         limit += f" that keeps {constraints_text(limits)}" if limits else ""
-        raise ExportError(
+        raise StudyError(
             f"no complete trial{limit} has a value of {' and '.join(objectives)} to be chosen by; "
             f"name one by its number, e.g. --trial 0 (nothing is chosen on the test split)"
         )
     if which == BEST:
         return best_first(measured, lambda t: t.final_values, objectives[0])[:1]
-    return [t for t in measured if not any(_beats(o, t, objectives) for o in measured)]
+    return front(measured, objectives)
 
 
-def _named(record: Record, which: str) -> RecordedTrial:
+def eligible(record: Record, objective: ObjectiveSection) -> list[RecordedTrial]:
+    """The complete trials that keep every constraint and have a value of each objective."""
+    able = [t for t in record.trials.values() if may_win(t, objective.limits)]
+    return [t for t in able if not any(map(math.isnan, _values(t, objective.metrics)))]
+
+
+def front(trials: list[RecordedTrial], metrics: tuple[str, ...]) -> list[RecordedTrial]:
+    """Those of complete trials that no other beats in every metric, in the order given."""
+    return [t for t in trials if not any(_beats(other, t, metrics) for other in trials)]
+
+
+def named(record: Record, which: str) -> RecordedTrial:
+    """The complete trial with this number or key, which may be an update.
+
+    Raises:
+        StudyError: There is none.
+    """
     by_name = {t.key: t for t in record.all.values()}
     by_name |= {str(t.number): t for t in record.all.values()}
     if which not in by_name:
         guess = nearest(which, list(by_name))
         hint = f"; did you mean {guess!r}?" if guess else ""
-        raise ExportError(
-            f"no trial {which!r}{hint} (best, pareto, a number from 0 to "
-            f"{len(record.all) - 1}, or a trial's key)"
+        raise StudyError(
+            f"no trial {which!r}{hint}; name one by its number, from 0 to "
+            f"{len(record.all) - 1}, or its key"
         )
     trial = by_name[which]
     if trial.outcome is not Outcome.COMPLETE:
         how = "has not ended" if trial.outcome is None else f"ended as {trial.outcome}"
-        raise ExportError(f"trial {trial.number} {how}; only a complete trial has a final model")
+        raise StudyError(f"trial {trial.number} {how}; only a complete trial has a result")
     return trial
 
 

@@ -10,6 +10,7 @@ from study import __version__
 from study.assembly import DatasetKey, dataset_key, facts, known_density
 from study.config.search_rules import stopping_name
 from study.config.study import StudyConfig
+from study.config.study_sections import ConfirmedArm
 from study.config.trial import TrialConfig, flatten
 from study.config.yaml_io import write_yaml
 from study.constraints import constraints_text
@@ -78,6 +79,7 @@ class TrialDescriber:
             for path in dict.fromkeys((*_ALWAYS_NUMERIC, *study.varied))
             if path in _ALWAYS_NUMERIC or any(_is_number(flat.get(path)) for flat in flats)
         ]
+        self._arms = study.arms()
         self._facts = functools.cache(self._make_facts)
         self._dataset_infos: dict[DatasetKey, DatasetInfo] = {}
 
@@ -108,6 +110,7 @@ class TrialDescriber:
                 names.TAG_VERSION: __version__,
                 **({names.TAG_COMMIT: commit} if (commit := git_commit()) else {}),
                 **({names.TAG_UPDATED_FROM: updated_from} if updated_from else {}),
+                **_role(self._arms.get(trial.key())),
             },
             config_yaml=trial_yaml(self._study, trial),
             dataset=self._dataset(trial),
@@ -146,6 +149,16 @@ class TrialDescriber:
 
     def _hyperparameters(self, trial: TrialConfig, flat: Mapping[str, Any]) -> dict[str, float]:
         return {path: _number(flat.get(path)) for path in self._numeric} | _equivalents(trial)
+
+
+def _role(arm: ConfirmedArm | None) -> dict[str, str]:
+    """What a trial is to the study that is confirmed."""
+    tags = {}
+    if arm is not None and arm.trial is not None:
+        tags[names.TAG_CONFIRMED_TRIAL] = str(arm.trial)
+    if arm is not None and arm.baseline_of:
+        tags[names.TAG_BASELINE_OF] = ",".join(map(str, arm.baseline_of))
+    return tags
 
 
 class _Sizes:
@@ -210,6 +223,11 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
             names.PARAM_STOPPING: stopping_name(study.search, study.objective),
             names.PARAM_NUM_POINTS: len(study.points),
         }
+    if study.confirms:
+        params[names.PARAM_CONFIRMED_METRIC] = study.confirms.metric
+        for arm in study.confirms.arms:
+            prefix = f"{names.PARAM_SEARCHED}{arm.trial}."
+            params |= {prefix + metric: value for metric, value in arm.searched.items()}
     if study.objective.limits:
         params[names.PARAM_CONSTRAINTS] = constraints_text(study.objective.limits)
     return StudyInfo(
@@ -221,4 +239,5 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
         fingerprint=study.fingerprint(),
         shown_metrics=shown_metrics(study),
         varied=study.varied,
+        confirms=study.confirms.study if study.confirms else "",
     )

@@ -94,7 +94,7 @@ def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Updat
         paths: What has arrived, in order: one further megabatch each.
 
     Raises:
-        ExportError: There is no such trial, or it is not complete.
+        StudyError: There is no such trial, or it is not complete.
         StudyError: Some of the data was learned before.
         ConfigError: The trial cannot learn this data.
         DataError: The data is missing, broken, or not of the study's kind.

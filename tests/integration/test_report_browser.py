@@ -15,6 +15,7 @@ from analysis.page import page, sections
 from analysis.report import REPORTS, load_reports
 from analysis.runs import Runs
 from study.results import Outcome
+from tests.fake_confirmation import confirmed_runs
 from tests.fake_study import FakeTrial, runs_of, usual
 from tests.page_reader import Page, agree
 
@@ -121,7 +122,12 @@ def _large() -> Runs:
     )
 
 
-STUDIES = {"large": _large, "usual": lambda: runs_of(usual()), "empty": lambda: runs_of([])}
+STUDIES = {
+    "large": _large,
+    "confirmed": confirmed_runs,
+    "usual": lambda: runs_of(usual()),
+    "empty": lambda: runs_of([]),
+}
 
 
 @pytest.mark.timeout(300)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from analysis.answer import answer
 from analysis.errors import ReportError
 from analysis.page import sections, write_report
 from analysis.report import REPORTS
-from analysis.runs import load
+from analysis.runs import is_known, load
 from study.results import Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.mlflow_tracker import MlflowTracker
@@ -92,7 +93,7 @@ def test_what_is_read_from_mlflow_is_what_the_trials_reported(uri: str) -> None:
     )
     assert len(runs.layers) == 2 * len(runs.megabatches)
     assert set(runs.layers["layer"]) == {"conv1.weight", "conv2.weight"}
-    assert answer(runs) == answer(expected)
+    assert answer(runs) == answer(replace(expected, study=runs.study))
 
 
 def test_a_notebook_loads_a_study_by_its_name(uri: str) -> None:
@@ -128,6 +129,41 @@ def test_the_page_of_any_study_is_whole_and_tells_the_answer(
         assert f'<section id="{section}"' in html
     assert written.sentences[0] in html
     assert [path.name for path in written.page.parent.iterdir()] == ["index.html"]
+
+
+def test_the_study_that_confirms_another_is_found_by_its_tag_whatever_it_is_called(
+    uri: str,
+) -> None:
+    tracker = MlflowTracker(uri, experiment="confirmed")
+    _write(tracker, "searched", usual((8,)), end=True)
+    for name, end in (("first", True), ("second", True), ("third", False)):
+        info = replace(
+            study_info(name, ()),
+            confirms="searched",
+            params={
+                names.PARAM_CONFIRMED_METRIC: "service_error",
+                f"{names.PARAM_SEARCHED}2.service_error": 0.125,
+            },
+        )
+        tracker.start_study(info)
+        trials = [FakeTrial(i, "app", 8, 0.3, seed) for i, seed in enumerate((1, 2))]
+        for trial in trials:
+            told = trial.info()
+            tags = {**told.tags, names.TAG_CONFIRMED_TRIAL: "2"}
+            tracker.start_trial(replace(told, tags=tags))
+            tracker.finish_trial(trial.key, trial.history(), Outcome.COMPLETE, "")
+        if end:
+            tracker.finish_study({t.key: t.history() for t in trials}, Outcome.COMPLETE)
+    runs = load("searched", tracking_uri=uri)
+    assert runs.confirmation is not None
+    assert runs.confirmation.study.name == "second"  # the newest that has come to its end
+    assert load("first", tracking_uri=uri).confirmation is not runs.confirmation
+    assert load("usual", tracking_uri=uri).confirmation is None
+    said = answer(runs)
+    assert said[0].startswith("Run again: app, T = 8, trial 2")
+    assert "where the search had found 12.5 %" in said[0]
+    assert is_known("second", tracking_uri=uri)
+    assert not is_known("fourth", tracking_uri=uri)
 
 
 def test_two_runs_of_one_trial_count_once_and_a_missing_history_is_told(

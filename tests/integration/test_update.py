@@ -10,7 +10,6 @@ import pytest
 
 from study.config.errors import ConfigError
 from study.data.dataset import DataError
-from study.export.errors import ExportError
 from study.results import Outcome, TrialError
 from study.tracking.tracker import RecordingTracker
 from study.training.checkpoint import CheckpointFolder
@@ -200,7 +199,7 @@ def test_what_cannot_be_updated_is_refused_with_a_remedy(store: Path, files: lis
         update(store, "0", files[1], files[1])
     with pytest.raises(StudyError, match="name it by its number"):
         update(store, "pareto", files[1])
-    with pytest.raises(ExportError, match="no trial '9'"):
+    with pytest.raises(StudyError, match="no trial '9'"):
         update(store, "9", files[1])
     update(store, "0", *files[1:3])
     with pytest.raises(StudyError, match="learned this data already, as arrival 1 of 2"):

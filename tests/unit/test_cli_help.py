@@ -14,6 +14,7 @@ COMMANDS = (
     "resume",
     "extend",
     "check",
+    "confirm",
     "sync",
     "list",
     "status",

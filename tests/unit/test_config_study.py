@@ -52,6 +52,10 @@ def test_axes_are_every_combination_within_a_group_each_once() -> None:
     assert len({trial.key() for trial in study.corners()}) == 5
 
 
+def test_a_study_that_confirms_none_has_no_arms_whatever_its_axes() -> None:
+    assert make(axes=[{"seed": [0, 1]}, {"pruning.schedule": "dense"}]).arms() == {}
+
+
 def test_a_target_is_left_out_where_the_schedule_takes_none() -> None:
     study = make(axes={"pruning.schedule": ["dense", "app"]})
     dense, app = (study.compose(point) for point in study.points)

@@ -9,10 +9,10 @@ from analysis.report import REPORTS, load_reports
 from analysis.runs import Runs
 from study.config.study_sections import ObjectiveSection
 from study.constraints import parse_constraint
-from study.export.errors import ExportError
 from study.results import Outcome
 from study.tracking import names
 from study.tune.choice import choose
+from study.tune.errors import StudyError
 from study.tune.record import Record, RecordedTrial
 from study.tune.standing import best_first
 from tests.fake_study import SERVICE_AND_SIZE, runs_of, usual
@@ -77,5 +77,5 @@ def test_what_is_exported_as_best_or_as_the_front_keeps_the_constraints() -> Non
         assert [t.key for t in choose(record, which, limited_to)] == ["0"]
     assert [t.key for t in choose(record, "1", limited_to)] == ["1"]  # named by its user
     impossible = ObjectiveSection(constraints=("service_error >= 0.9",))
-    with pytest.raises(ExportError, match=r"that keeps service_error >= 0\.9 has a value"):
+    with pytest.raises(StudyError, match=r"that keeps service_error >= 0\.9 has a value"):
         choose(record, "best", impossible)

@@ -1,0 +1,106 @@
+"""The best of a small search on digits, confirmed on a real Ray: record, MLflow, report."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.render import records
+from analysis.reports.confirmed import ConfirmedReport
+from analysis.runs import load
+from study.assembly import assemble, dataset_key, load_dataset
+from study.config.study import parse_study
+from study.plugins import load_builtin_plugins
+from study.results import Outcome
+from study.tracking import names
+from study.tune.record import Record, RecordedTrial
+from study.tune.store import StudyFolder
+from tests.launched import LaunchedStudy
+
+load_builtin_plugins()
+
+SEARCH: dict[str, Any] = {
+    "name": "digits",
+    "fixed": {
+        "data.dataset": "digits",
+        "data.holdout_fraction": 0.25,
+        "model.architecture": "mlp",
+        "model.hidden_sizes": [16],
+        "pruning.criterion": "magnitude",
+        "stream.num_megabatches": 2,
+        "training.total_samples": 3000,
+        "training.lr": 0.05,
+    },
+    "search": {
+        "space": {
+            "pruning.schedule": ["app", "linear", "dense"],
+            "pruning.final_density": {"low": 0.1, "high": 0.9, "log": True},
+        },
+    },
+    "objective": {"metrics": ["service_error"]},
+    "budget": {"trials": 3},
+    "resources": {"max_concurrent": 1},
+    "tracking": {"log_models": "none"},
+}
+FOUND = (
+    {"pruning.schedule": "dense"},
+    {"pruning.schedule": "app", "pruning.final_density": 0.2},
+    {"pruning.schedule": "linear", "pruning.final_density": 0.4},
+)
+
+
+def searched(path: Path) -> list[RecordedTrial]:
+    """A finished search in the store at ``path``, its trials trained here without Ray."""
+    study = parse_study(SEARCH)
+    folder = StudyFolder(path / "digits")
+    folder.write_config(study)
+    with Record.open(folder.record_path) as record:
+        record.begin_session(num_trials=len(FOUND))
+        for chosen in FOUND:
+            trial = study.compose(chosen)
+            learner = assemble(trial, load_dataset(dataset_key(trial.data)))
+            for _ in learner.run():
+                pass
+            key = trial.key()
+            record.add_trial(key, source="search", chosen=chosen, config=trial.to_dict())
+            record.add_history(key, learner.history)
+            record.add_outcome(key, Outcome.COMPLETE)
+        record.finish()
+    return list(record.trials.values())
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) -> None:
+    found = searched(tmp_path / "app-studies")
+    best = min(found[1:], key=lambda trial: trial.final_values["service_error"])
+    study = LaunchedStudy(tmp_path, {**SEARCH, "name": "digits-confirm"})
+    code, said = study.call("confirm", "digits", "--top", "1", "--seeds", "2")
+    assert code == 0, said
+    assert f"1 trial of digits ({best.number}) and their baselines, each with 2 fresh" in said
+    assert "no test of 2 differences to baselines can be significant with fewer than 7" in said
+    assert "Run again: " in said
+    assert "where the search had found" in said
+
+    trials = list(study.record.trials.values())
+    assert study.record.is_finished
+    assert [(t.outcome, t.config["seed"]) for t in trials] == [
+        (Outcome.COMPLETE, seed) for _ in range(3) for seed in (1, 2)
+    ]
+    assert trials[0].config == {**best.config, "seed": 1}
+    # As many weights as the best has, one-shot; dense keeps all.
+    ends = [trial.final_values["final_density"] for trial in trials]
+    assert ends == [best.final_values["final_density"]] * 2 + [1.0] * 2 + ends[:2]
+
+    tags = [run.data.tags for run in study.runs()]
+    number = str(best.number)
+    assert [t.get(names.TAG_CONFIRMED_TRIAL) for t in tags] == [number] * 2 + [None] * 4
+    assert [t.get(names.TAG_BASELINE_OF) for t in tags] == [None] * 2 + [number] * 4
+
+    runs = load("digits-confirm", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    row, *_ = records(ConfirmedReport().build(runs).tables[0])
+    errors = [trial.final_values["service_error"] for trial in trials[:2]]
+    assert row["number"] == best.number
+    assert row["searched"] == best.final_values["service_error"]
+    assert row["service_error"] == pytest.approx(sum(errors) / 2)
+    assert row["optimism"] == pytest.approx(sum(errors) / 2 - row["searched"])
