@@ -1,5 +1,6 @@
 """Studies stay in their folders, and one process at a time is in each."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from study.tune.errors import StudyError
 from study.tune.places import StorePlace
 from study.tune.record import Record
-from study.tune.store import StudyStore
+from study.tune.store import StudyFolder, StudyStore
 
 HOLD = """
 import sys
@@ -74,3 +75,45 @@ def test_a_name_that_could_leave_a_url_is_looked_for_nowhere(tmp_path: Path) -> 
             place.look(name)
     with pytest.raises(StudyError, match="no study 'x' in file://"):
         StudyStore(f"file://{tmp_path}/there").existing("x")
+
+
+def test_damage_at_a_url_is_found_and_mended_on_any_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    store = f"file://{tmp_path}/there"
+
+    def on(machine: str) -> StudyFolder:
+        monkeypatch.setenv("APP_STUDY_COPIES", str(tmp_path / machine))
+        return StudyStore(store).folder("small")
+
+    for key in ("whole", "torn", "unknown"):
+        folder = on("first").trial_path(key)
+        folder.mkdir(parents=True)
+        (folder / "1").write_text(key, encoding="utf-8")
+        (folder / "2").write_text(key, encoding="utf-8")
+        mirror = on("first").mirror(key)
+        assert mirror is not None
+        mirror.push()
+    (stored,) = (tmp_path / "there" / "small" / "trials" / "torn").glob("*-2")
+    stored.write_bytes(b"")
+
+    second = on("second")
+    assert second.pull_trials() == [("torn", ["2"])]
+    assert (second.trial_path("whole") / "2").read_text(encoding="utf-8") == "whole"
+    shutil.rmtree(second.trial_path("unknown"))
+    second.push_trials()
+
+    third = on("third")
+    assert third.pull_trials() == []
+    left = [p.relative_to(third.path).as_posix() for p in sorted(third.path.rglob("[12]"))]
+    assert left == ["trials/torn/1", "trials/whole/1", "trials/whole/2"]
+
+
+def test_a_folder_has_no_trials_elsewhere(tmp_path: Path) -> None:
+    folder = StudyStore(tmp_path).folder("small")
+    assert folder.pull_trials() == []
+    assert folder.mirror("key") is None
+    folder.push_trials()
+    folder.fetch_models("key")
+    assert list(tmp_path.iterdir()) == []
