@@ -9,7 +9,7 @@ import typer
 from benchmarks.table import Figure, show, write
 from study.plugins import load_builtin_plugins
 
-SUITES = ("training", "scoring", "orchestration", "memory", "tracking", "reports")
+SUITES = ("training", "scoring", "orchestration", "memory", "tracking", "reports", "search")
 
 
 def main(

@@ -1,11 +1,13 @@
 """Searches replayed on a recorded table: examples through SGD to its best 1 %, and hypervolume.
 
-Run from the repository: ``python -m benchmarks.search``. Nothing is trained.
+Run from the repository: ``python -m benchmarks.search`` prints the tables, with every way of
+searching and the hypervolumes; the suite ``search`` has the ratios alone. Nothing is trained.
 """
 
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from benchmarks.table import Figure
 from study.config.loading import study_from_raw
 from study.config.study import StudyConfig
 from study.plugins import load_builtin_plugins
 from study.simulation.comparison import (
     CONTROL,
     Searched,
+    Target,
     find_target,
     hypervolume,
     ratio_interval,
@@ -28,6 +32,9 @@ from study.simulation.rendering import comparison_table
 from study.simulation.simulator import replay, searched_anew
 from study.simulation.table import Table, read_table
 
+SUITE = "search"
+NUM_SEEDS = 50
+TABLE = Path(__file__).parent / "tables" / "digits.parquet"
 NONE, ASHA, MEDIAN = ({"name": name} for name in ("none", "asha", "median"))
 WAYS: list[dict[str, Any]] = [
     CONTROL,
@@ -109,27 +116,74 @@ def volume_table(
     return made, figures
 
 
-def shares(found: Sequence[Searched]) -> list[str]:
+@dataclass(frozen=True)
+class Share:
+    """Examples to the target over the control's, with the ratio's 95 % interval."""
+
+    words: str
+    ratio: float
+    low: float
+    high: float
+
+
+def shares(found: Sequence[Searched]) -> list[Share]:
     """What sampler and stopping bring alone and together."""
     by_title = {searched.title: searched for searched in found}
     control = found[0]
-    lines = []
+    made = []
     for words, title in (
         ("stopping alone", "random, asha"),
         ("the sampler alone", "tpe, none"),
         ("both", "tpe, asha"),
     ):
         low, high = ratio_interval(by_title[title].samples, control.samples)
-        ratio = by_title[title].mean / control.mean
-        lines.append(f"{words}: {ratio:.3f} of the control's examples [{low:.3f}, {high:.3f}]")
-    return lines
+        made.append(Share(words, by_title[title].mean / control.mean, low, high))
+    return made
+
+
+def searched_to(
+    table: Table,
+    target: Target,
+    ways: Sequence[Mapping[str, Any]],
+    *,
+    num_seeds: int,
+    num_workers: int = 1,
+) -> list[Searched]:
+    """Each way of searching to one of the table's best 1 %, once a seed."""
+    return [
+        search_to_target(
+            table,
+            target,
+            way,
+            num_seeds=num_seeds,
+            max_trials=len(table.rows),
+            num_workers=num_workers,
+        )
+        for way in ways
+    ]
+
+
+def measure(*, full: bool = False) -> list[Figure]:
+    """The shares, over 50 seeds whether ``full`` or not: they take less than a minute of a core."""
+    del full
+    table = with_objective(read_table(TABLE), SINGLE, LIMIT)
+    target = find_target(table, table.study)
+    ways = [way for way in WAYS if way["stopping"] != MEDIAN]
+    figures = []
+    for share in shares(searched_to(table, target, ways, num_seeds=NUM_SEEDS)):
+        what = f"examples to the best 1 %, {share.words} / random without stopping"
+        is_whole = share.words == "both"
+        figures.append(Figure(SUITE, what, share.ratio, "×", "≤ 0.33" if is_whole else ""))
+        if is_whole:
+            figures.append(Figure(SUITE, "upper end of its 95 % interval", share.high, "×"))
+    return figures
 
 
 def main() -> None:
     """Print both tables, and leave the figures of every seed as JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", type=Path, default=Path("benchmarks/tables/digits.parquet"))
-    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--seeds", type=int, default=NUM_SEEDS)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--trials", type=int, default=100, help="of the two-objective search")
     parser.add_argument("--json", type=Path)
@@ -139,19 +193,13 @@ def main() -> None:
     recorded = read_table(arguments.table)
     table = with_objective(recorded, SINGLE, LIMIT)
     target = find_target(table, table.study)
-    found = [
-        search_to_target(
-            table,
-            target,
-            way,
-            num_seeds=arguments.seeds,
-            max_trials=len(table.rows),
-            num_workers=arguments.workers,
-        )
-        for way in WAYS
-    ]
+    found = searched_to(
+        table, target, WAYS, num_seeds=arguments.seeds, num_workers=arguments.workers
+    )
     console.print(comparison_table(found, target, num_rows=len(table.rows)))
-    for line in shares(found):
+    for share in shares(found):
+        within = f"[{share.low:.3f}, {share.high:.3f}]"
+        line = f"{share.words}: {share.ratio:.3f} of the control's examples {within}"
         console.print(line, highlight=False)
     made, figures = volume_table(recorded, arguments.seeds, arguments.trials)
     console.print(made)

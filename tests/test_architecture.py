@@ -276,7 +276,7 @@ def test_a_trial_trains_where_ray_mlflow_and_optuna_cannot_be_imported() -> None
 def test_torchvision_is_imported_by_none_but_those_that_use_it() -> None:
     # It takes longer than torch itself, in each process of a study.
     program = f"BLOCKED = {{'torchvision'}}{BLOCK}" + (
-        "import study.tune.launcher, study.tune.preload, study.tune.searcher\n"
+        "import study.tune.launcher, study.tune.searcher, study.tune.trainable\n"
         "from study.config.loading import load_study\n"
         "from study.checks import load_and_check\n"
         "from pathlib import Path\n"

@@ -18,8 +18,6 @@ RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-# 5 s that pass while the driver prepares.
-_PRELOADING = {"RAY_preload_python_modules": "study.tune.preload"}
 # Ray listens on loopback alone where it thinks itself unfit for clusters, as on macOS; elsewhere
 # its ports would be open to the network. For a Ray of our own only: a cluster's nodes must meet.
 _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -28,9 +26,9 @@ _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 @contextlib.contextmanager
 def local_ray() -> Iterator[None]:
     """Start Ray on this machine, and end it."""
-    with opened_ray(
-        {**RAY_SETTINGS, **_PRELOADING, **_ON_LOOPBACK}, address="local", include_dashboard=False
-    ):
+    # Nothing is imported ahead into the workers that Ray starts with: Tune's trials have a runtime
+    # environment and so always get workers of their own.
+    with opened_ray(RAY_SETTINGS | _ON_LOOPBACK, address="local", include_dashboard=False):
         yield
 
 
