@@ -164,7 +164,7 @@ def searched_to(
 
 
 def measure(*, full: bool = False) -> list[Figure]:
-    """The shares, over 50 seeds whether ``full`` or not: they take less than a minute of a core."""
+    """The shares, over 50 seeds whether ``full`` or not."""
     del full
     table = with_objective(read_table(TABLE), SINGLE, LIMIT)
     target = find_target(table, table.study)
