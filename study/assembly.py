@@ -13,7 +13,7 @@ from study.config.sections import DataSection
 from study.config.trial import TrialConfig
 from study.data.arrivals import read_arrival
 from study.data.batches import ImagePool
-from study.data.dataset import DataError, DatasetSource, ImageDataset
+from study.data.dataset import Arrival, DataError, DatasetSource, ImageDataset
 from study.data.splits import Splits, make_splits
 from study.data.stream import Megabatch, cut_stream, with_arrivals
 from study.pruning.prunable import prunable_parameters
@@ -90,13 +90,19 @@ def load_dataset(key: DatasetKey) -> ImageDataset:
     """
     try:
         dataset = key.source.load(key.root)
-        arrived = [read_arrival(path, key.source, dataset) for path in key.arrival_paths]
-        return dataset.with_arrivals(arrived)
+        return dataset.with_arrivals(_arrived(key, dataset))
     except MemoryError:
         raise DataError(
             f"the data set {key.name!r} does not fit in the memory of this machine; take fewer "
             f"or smaller images"
         ) from None
+
+
+def _arrived(key: DatasetKey, dataset: ImageDataset) -> list[Arrival]:
+    try:
+        return [read_arrival(path, key.source, dataset) for path in key.arrival_paths]
+    except DataError as error:
+        raise DataError(f"data.arrivals: {error.summary}", error.details) from None
 
 
 def split(trial: TrialConfig, dataset: ImageDataset) -> Splits:

@@ -225,6 +225,15 @@ def test_an_arrival_too_small_to_train_on_is_refused(files: list[str], tmp_path:
         update(tmp_path / "none", "0", str(path))
 
 
+def test_a_rate_that_would_leave_nothing_of_the_network_is_refused(
+    files: list[str], tmp_path: Path
+) -> None:
+    rate = {"pruning.schedule": "geometric", "pruning.half_life": None, "pruning.rate": 0.9}
+    finish_study(tmp_path, files[0], **rate)
+    with pytest.raises(ConfigError, match=r"pruning\.rate: leaves 1 of .* 2 and 1 arrival"):
+        update(tmp_path, "0", files[1])
+
+
 def test_an_update_that_fails_says_so_again_and_is_told_to_the_tracker(
     files: list[str], tmp_path: Path
 ) -> None:

@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,20 @@ def test_what_would_fail_later_is_told_before_with_path_and_remedy(name: str) ->
     (problem,) = caught.value.problems
     assert problem.path == path
     assert words in problem.message
+
+
+def test_an_arrival_that_is_not_there_is_told_by_its_path_in_the_study_file(
+    tmp_path: Path,
+) -> None:
+    for given, words in (
+        (f"{tmp_path}/new.npz", "no file or folder"),
+        ("new.npz", "no data.root"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load_and_check({"only": trial(data__arrivals=(given,))})
+        (problem,) = caught.value.problems
+        assert problem.path == "data.arrivals"
+        assert words in problem.message
 
 
 def test_one_example_a_megabatch_is_fine_without_batch_normalisation() -> None:
