@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from study.assembly import assemble, dataset_key
+from study.assembly import assemble, dataset_key, known_density
 from study.checks import check_trial
 from study.config.errors import ConfigError
 from study.config.study_sections import ObjectiveSection
@@ -52,7 +52,8 @@ class Update:
     def outlook(self) -> str:
         """What becomes of its density, where that is not to be expected."""
         pruning = self.trial.pruning
-        if pruning.plugin("schedule").goes_on or pruning.reference_compat:
+        is_dense = known_density(self.trial) == 1.0
+        if is_dense or pruning.reference_compat or pruning.plugin("schedule").goes_on:
             return ""
         return (
             f"Its pruning schedule {pruning.schedule} has reached its end at T = "

@@ -278,6 +278,7 @@ def test_nothing_depends_on_where_the_data_or_the_study_was(
     [
         ({}, ""),
         ({"pruning.schedule": "geometric", "pruning.half_life": None}, ""),
+        ({"pruning.schedule": "dense", "pruning.half_life": None}, ""),
         (
             {"pruning.schedule": "app", "pruning.final_density": 0.3, "pruning.half_life": None},
             "schedule app has reached its end at T = 2: it trains on without pruning further",
