@@ -1,9 +1,13 @@
 """The saved view under which MLflow's interface opens a study."""
 
+import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from study.config.study import parse_study
+from study.tracking.interface import Interface
 from study.tracking.view import study_view, view_address, view_key
 from study.tune.describe import study_info
 from tests.small_studies import raw_search
@@ -59,3 +63,28 @@ def test_its_address_finds_it_by_the_key_of_its_tag() -> None:
         "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
         f"&viewStateShareKey={view_key('my-study.2')}"
     )
+
+
+@pytest.mark.parametrize(
+    ("tags", "shown"),
+    [
+        (
+            [{"key": f"mlflow.sharedViewState.{view_key('mine')}"}],
+            "viewStateShareKey=app-study-mine",
+        ),
+        (
+            [{"key": "mlflow.sharedViewState.another"}],
+            "searchFilter=tags.study%20%3D%20%27mine%27",
+        ),
+        (None, "searchFilter=tags.study%20%3D%20%27mine%27"),
+    ],
+)
+def test_the_interface_opens_a_study_under_its_view_where_it_has_one(
+    tags: list[dict[str, str]] | None, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment: dict[str, object] = {"experiment_id": "7"} | ({"tags": tags} if tags else {})
+    answer = io.BytesIO(json.dumps({"experiment": experiment}).encode())
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: answer)
+    link = Interface("http://127.0.0.1:5000").link("app-study", "mine")
+    assert link.startswith("http://127.0.0.1:5000/#/experiments/7/runs?")
+    assert link.endswith(shown)
