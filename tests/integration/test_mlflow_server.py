@@ -21,7 +21,7 @@ from tests.servers import MlflowServer, Postgres, postgres
 pytestmark = [pytest.mark.server, pytest.mark.ray, pytest.mark.timeout(500)]
 
 AWAY_S = 30.0
-DENSITIES = [0.5, 0.4, 0.3, 0.2]
+DENSITIES = [0.5, 0.4, 0.3, 0.25, 0.2, 0.15]
 NUM_MEGABATCHES = 8
 SECRETS = {
     "MLFLOW_TRACKING_USERNAME": "ann-the-user",
@@ -107,7 +107,6 @@ def test_a_server_that_is_away_for_half_a_minute_costs_no_trial_and_no_metric(
         after = study.record
         assert process.poll() is None, process.communicate()[0]
         server.start()
-        assert not study.record.is_finished
         said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
 
@@ -138,7 +137,7 @@ def test_a_server_that_is_away_for_half_a_minute_costs_no_trial_and_no_metric(
 
     code, checked = study.call("check", "digits")  # where it was tracked, without being told
     assert code == 0, checked
-    assert "as its record says: 4 trials" in checked
+    assert f"as its record says: {len(DENSITIES)} trials" in checked
     told = said + checked + server.log + database.dump()
     for secret in (*SECRETS.values(), database.password):
         assert secret not in told
