@@ -10,23 +10,24 @@ from analysis.wording import label, size
 def searched_and_confirmed(name: str, found: Confirmation) -> Figure:
     """A row an arm: its mean over fresh seeds with the interval, and the search's figure."""
     arms = list(found.arms)
-    series = [
+    series = [_fresh(arm, float(place)) for place, arm in enumerate(arms)]
+    series.append(  # on top: it may lie within an interval
         Series(
             "found by the search",
             x=tuple(arm.searched for arm in arms if arm.searched is not None),
             y=tuple(float(i) for i, arm in enumerate(arms) if arm.searched is not None),
             hover=tuple(_hover(arm) for arm in arms if arm.searched is not None),
             symbol=2,
+            ringed=True,
         )
-    ]
-    series += [_fresh(arm, float(place)) for place, arm in enumerate(arms)]
+    )
     labels = tuple(f"{arm.name}, {size(arm.trials['density'].mean())}" for arm in arms)
     metric = label(found.metric)
     return Figure(
         name=name,
         title=f"{metric.capitalize()}: searched and confirmed",
         caption=(
-            "Interquartile mean over the fresh seeds, with its 95 % interval; a grey diamond is "
+            "Interquartile mean over the fresh seeds, with its 95 % interval; a diamond is "
             "what the search had found with its own seed. Rows without one are baselines."
         ),
         x=Axis(metric, percent=fraction(found.metric)),

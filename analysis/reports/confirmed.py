@@ -1,6 +1,6 @@
 """Whether the best of a search hold with fresh seeds, and how optimistic the search was."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis import selection
@@ -20,6 +20,10 @@ from study.wording import count
 if TYPE_CHECKING:
     from analysis.runs import Runs
 
+_DIFFERENCES = (
+    "Interquartile mean of the differences within pairs of one seed, with its 95 % interval; left "
+    "of zero the trial is lower than its baseline."
+)
 TITLE = "Does the best hold with fresh seeds?"
 
 
@@ -80,13 +84,14 @@ def _figures(found: Confirmation, index: int) -> list[Figure]:
     made = [searched_and_confirmed(f"confirmed-{index}", found)] if found.chosen else []
     if found.comparisons:
         comparisons = list(found.comparisons)
-        made.append(forest(f"confirmed-differences-{index}", comparisons, [], found.metric))
+        drawn = forest(f"confirmed-differences-{index}", comparisons, [], found.metric)
+        made.append(replace(drawn, caption=_DIFFERENCES))
     return made
 
 
 def _tables(found: Confirmation, *, several: bool) -> list[ReportTable]:
     of = f" of {found.runs.study.confirms}" if several else ""
-    made = [_arms_table(found, f"Trials{of} over their fresh seeds")]
+    made = [_arms_table(found, f"{label(found.metric).capitalize()}{of} over fresh seeds")]
     if found.comparisons:
         made.append(
             differences(f"Differences{of}", list(listed(list(found.comparisons))), found.metric)
@@ -98,17 +103,18 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
     is_fraction = fraction(found.metric)
     value: Format = "percent" if is_fraction else "number"
     of_test = f"test_{found.metric}"
+    several = len({str(arm.first["architecture"]) for arm in found.arms}) > 1
     tests = {id(arm): of_other_metric(arm, found.runs, of_test) for arm in found.arms}
     columns = [
         Column("number", "trial", "integer"),
         Column("baseline_of", "baseline of"),
         Column("method", "method"),
-        Column("architecture", "architecture"),
+        *([Column("architecture", "architecture")] if several else []),
         Column(T, "T", "integer"),
         Column("density", "weights kept", "percent"),
         Column("seeds", "seeds", "integer"),
         Column("searched", "searched", value),
-        *measured(found.metric, f"{label(found.metric)}, confirmed"),
+        *measured(found.metric, "confirmed"),
         Column(
             "optimism",
             f"optimism{' (points)' * is_fraction}",
@@ -121,19 +127,22 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
         columns.append(Column("test_searched", "test, searched", value))
         columns += measured(of_test, "test, confirmed")
     rows = [
-        (*_row(arm), *(_test_cells(tests[id(arm)], of_test) if has_test else ()))
+        (
+            *_row(arm, with_model=several),
+            *(_test_cells(tests[id(arm)], of_test) if has_test else ()),
+        )
         for arm in found.arms
     ]
     return ReportTable(title, tuple(columns), tuple(rows))
 
 
-def _row(arm: Arm) -> tuple[Value, ...]:
+def _row(arm: Arm, *, with_model: bool) -> tuple[Value, ...]:
     optimism = arm.optimism
     return (
         arm.number,
         ", ".join(map(str, arm.baseline_of)) or None,
         str(arm.first["method"]),
-        cell(arm.first["architecture"]),
+        *([cell(arm.first["architecture"])] if with_model else []),
         cell(arm.first[T]),
         cell(arm.trials["density"].mean()),
         len(arm.values),
