@@ -56,7 +56,12 @@ def comparison(group: list[Match], by: Measure) -> list[str]:
                 if at_best
                 else f"At T = {best_t}, where dense serves best, no pruned network is as good."
             )
-    return said + [_at_size(group, by, limit, words) for limit, words in SIZES]
+    for limit, words in SIZES:
+        at_size = _at_size(group, by, limit, words)
+        said.append(at_size or f"No finished trial keeps {words} of the weights or fewer.")
+        if at_size is None:  # then none keeps fewer either
+            break
+    return said
 
 
 def _against_dense(match: Match, by: Measure) -> str:
@@ -70,10 +75,10 @@ def _against_dense(match: Match, by: Measure) -> str:
     )
 
 
-def _at_size(group: list[Match], by: Measure, limit: float, words: str) -> str:
+def _at_size(group: list[Match], by: Measure, limit: float, words: str) -> str | None:
     within = [m for m in group if m.trial["final_density"] <= limit * (1 + TOLERANCE)]
     if not within:
-        return f"No finished trial keeps {words} of the weights or fewer."
+        return None
     best = min(within, key=lambda match: (match.trial[by.service], match.trial["number"]))
     verdict = "as good as dense" if as_good(best, by) else "not as good as dense"
     return (

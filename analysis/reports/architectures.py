@@ -95,9 +95,12 @@ def _methods_said(by_model: Sequence[Comparison], metric: str) -> list[str]:
             f"{c.architecture} {signed(c.result.estimate, metric, c.result.interval)}"
             for c in group
         ]
+        intervals = [c.result.interval for c in group if c.result.interval]
+        clear = sum(within.low > 0 or within.high < 0 for within in intervals)
         said.append(
-            f"{a} has a {way} {label(metric)} than {b} {where} on {len(same)} of "
-            f"{len(group)} architectures: {listing(parts)}."
+            f"{a} has on average a {way} {label(metric)} than {b} {where} on {len(same)} of "
+            f"{len(group)} architectures; the interval leaves out 0 on {clear or 'none'} of them: "
+            f"{listing(parts)}."
         )
     left = len(said) - _MAX_SENTENCES
     more = [f"{count(left, 'more comparison')} in the table."] if left > 0 else []

@@ -38,7 +38,9 @@ def test_a_method_that_wins_here_and_loses_there_is_told() -> None:
     section = ArchitecturesReport().build(study("a", "b", "c"))
     (said,) = [text for text in section.sentences if "at equal density" in text]
     assert "of 3 architectures" in said
+    assert "on average" in said
     assert "on 2 of 3" in said
+    assert "the interval leaves out 0 on " in said
     assert "a −" in said or "a +" in said
 
 

@@ -172,6 +172,9 @@ def test_a_tenth_of_the_weights_may_be_half_a_weight_more() -> None:
     assert "a tenth of the weights: app, T = 4, trial 1" in said
     over = " ".join(answer(runs_of([trials[0], FakeTrial(1, "app", 4, 0.11)])))
     assert "No finished trial keeps a tenth" in over
+    half = " ".join(answer(runs_of([trials[0], FakeTrial(1, "app", 4, 0.5)])))
+    assert "No finished trial keeps a third of the weights or fewer." in half
+    assert "a tenth" not in half
 
 
 def test_the_answer_says_where_dense_itself_serves_best() -> None:
