@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from analysis.page import page, sections
 from analysis.report import REPORTS, load_reports
 from analysis.runs import Runs
 from study.results import Outcome
+from tests import recorded_studies
 from tests.fake_confirmation import confirmed_runs
 from tests.fake_study import FakeTrial, runs_of, usual
 from tests.page_reader import Page, agree
+from tests.recorded_studies import recorded
 
 pytestmark = pytest.mark.browser
 
@@ -127,6 +130,7 @@ STUDIES = {
     "confirmed": confirmed_runs,
     "usual": lambda: runs_of(usual()),
     "empty": lambda: runs_of([]),
+    **{name: partial(recorded, name) for name in recorded_studies.NAMES},
 }
 
 
