@@ -1,12 +1,13 @@
 """Updates of a finished study: as good as data that was there from the start, whatever happens."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from study.config.errors import ConfigError
 from study.data.dataset import DataError
@@ -25,6 +26,15 @@ from study.tune.sync import sync_study
 from study.tune.updating import learn, opened_to_write, plan_update
 from tests.finished_study import NAME, digits_in_parts, finish_study
 from tests.small_trials import assert_same_bits, numbers, trained
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As every trial with one CPU has: sums are rounded otherwise with another number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

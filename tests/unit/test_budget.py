@@ -38,10 +38,15 @@ def test_without_limits_a_budget_is_never_used_up(record: Record) -> None:
     assert Budget(BudgetSection(), record).end() is None
 
 
-def test_hours_are_those_of_all_sessions_and_not_of_the_time_between(tmp_path: Path) -> None:
+def test_hours_are_those_of_all_sessions_and_not_of_updates_or_the_time_between(
+    tmp_path: Path,
+) -> None:
     record = Record()
-    for time, is_new in ((1000.0, True), (2800.0, False), (9000.0, True), (10800.0, False)):
-        record._count_time(time, is_new=is_new)
+    for time, kind in (
+        (1000.0, "session"), (2800.0, "history"), (9000.0, "session"), (10800.0, "history"),
+        (20000.0, "update"), (30000.0, "history"),
+    ):  # fmt: skip
+        record._count_time(time, kind)
     assert record.seconds == 3600
     record._path = tmp_path / "small" / "record.jsonl"
     assert Budget(BudgetSection(hours=1.01), record).end() is None
@@ -53,8 +58,8 @@ def test_hours_are_those_of_all_sessions_and_not_of_the_time_between(tmp_path: P
 
 def test_a_clock_that_is_set_back_takes_no_time_away() -> None:
     record = Record()
-    for time, is_new in ((1000.0, True), (1500.0, False), (1200.0, False)):
-        record._count_time(time, is_new=is_new)
+    for time, kind in ((1000.0, "session"), (1500.0, "history"), (1200.0, "history")):
+        record._count_time(time, kind)
     assert record.seconds == 500
 
 
