@@ -101,13 +101,14 @@ def ui(
     port: Annotated[int, typer.Option(min=0, help="Port on loopback; 0 for any.")] = 5000,
 ) -> None:
     """Open MLflow's interface on loopback, on a study's own store, until Ctrl-C."""
+    from study.signals import terminated_as_interrupted
     from study.tracking.interface import Interface
     from study.tune.places import StorePlace
 
     study = _glance(StorePlace.of(store_root(None, store)), name) if name else None
     known = study.tracking if study and "***" not in study.tracking else ""
     uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
-    with Interface.on(uri, port=port) as interface:
+    with terminated_as_interrupted(), Interface.on(uri, port=port) as interface:
         address = interface.link(study.experiment, study.name) if study else interface.address
         print(f"MLflow: {address}", flush=True)
         if interface.is_ours:

@@ -3,10 +3,10 @@
 import contextlib
 import logging
 import os
-import signal
 from collections.abc import Iterator, Mapping
-from types import FrameType
 from typing import Any
+
+from study.signals import terminated_as_interrupted
 
 # Ray reads these when it is imported: it is, below, only once they are set.
 RAY_SETTINGS = {
@@ -43,7 +43,7 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
     # What goes wrong in a trial is told as the trial's reason, not as Tune's log.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
-        with _terminated_as_interrupted():
+        with terminated_as_interrupted():
             yield
     finally:
         ray.shutdown()
@@ -60,17 +60,3 @@ def nodes_alive() -> list[dict[str, Any]]:
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
     return [node for node in nodes if node["Alive"]]
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, with which batch systems announce the end, does what Ctrl-C does."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # signal's
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
