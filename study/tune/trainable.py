@@ -5,10 +5,10 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 import torch
@@ -29,6 +29,8 @@ from study.tune.deaths import is_out_of_memory
 from study.tune.models import keep_model
 from study.tune.nodes import node_keeper
 from study.tune.private_files import write_private
+
+T = TypeVar("T")
 
 _FIRST_WAITS_S = (1.0, 5.0, 15.0, *[30.0] * 20)  # a store that is away fails no trial at once
 _LAST_WAITS_S = (1.0, 5.0, 15.0)  # what a trial leaves at its end, nobody sends later
@@ -124,13 +126,7 @@ class StudyTrainable(tune.Trainable):
 
     def _pulled(self) -> list[str]:
         """Have what the trial has left at the study's URL, of which some may be damaged."""
-        if self._mirror is None:
-            return []
-        for wait_s in _FIRST_WAITS_S:
-            with contextlib.suppress(StorageError):
-                return self._mirror.pull()
-            time.sleep(wait_s)
-        return self._mirror.pull()
+        return _patiently(self._mirror.pull, _FIRST_WAITS_S) if self._mirror else []
 
     def _place_of(self, label: str) -> "ray.ObjectRef[ImageDataset]":
         if label in self._context.datasets:
@@ -170,16 +166,20 @@ class StudyTrainable(tune.Trainable):
             history.megabatches[len(self._reported.megabatches) :],
         )
         self._reported = history
-        done = bool(history.megabatches) and history.megabatches[-1].is_last
-        last = history.megabatches[-1] if history.megabatches else None
+        is_done = bool(history.megabatches) and history.megabatches[-1].is_last
+        return self._report(news, Outcome.COMPLETE if is_done else None)
+
+    def _report(
+        self, news: TrialHistory, outcome: Outcome | None = None, reason: str = ""
+    ) -> dict[str, Any]:
+        """What Tune hands to the driver; with an outcome it is the trial's last."""
         return {
             "trial_key": self._config["trial_key"],
             "history": news.to_json(),
-            "stream_fraction": last.stream_fraction if last else 0.0,
-            "outcome": Outcome.COMPLETE.value if done else "",
-            "reason": "",
+            "outcome": outcome.value if outcome else "",
+            "reason": reason,
             "notices": self._notices,
-            tune.result.DONE: done,
+            tune.result.DONE: outcome is not None,
         }
 
     def _advance(self, learner: AnytimeLearner) -> None:
@@ -205,13 +205,8 @@ class StudyTrainable(tune.Trainable):
         if self._mirror is None:
             return
         self._is_sent = False
-        for wait_s in waits_s:
-            with contextlib.suppress(OSError):
-                self._mirror.push()
-                break
-            time.sleep(wait_s)
         with self._tolerated("what the trial has left", self._mirror.remote):
-            self._mirror.push()
+            _patiently(self._mirror.push, waits_s)
             self._is_sent = True
 
     @contextlib.contextmanager
@@ -234,25 +229,12 @@ class StudyTrainable(tune.Trainable):
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         reason = str(error) if isinstance(error, TrialError | ValueError) else repr(error)
-        return {
-            "trial_key": self._config["trial_key"],
-            "history": TrialHistory().to_json(),
-            "stream_fraction": 0.0,
-            "outcome": Outcome.ERROR.value,
-            "reason": reason,
-            "notices": self._notices,
-            tune.result.DONE: True,
-        }
+        return self._report(TrialHistory(), Outcome.ERROR, reason)
 
     def _handed_back(self, problem: str) -> dict[str, Any]:
         """The last report of a trial that another node is to train."""
         return {
-            "trial_key": self._config["trial_key"],
-            "history": TrialHistory().to_json(),
-            "stream_fraction": 0.0,
-            "outcome": "",
-            "reason": "",
-            "notices": [],
+            **self._report(TrialHistory()),
             "unfit_node": ray.get_runtime_context().get_node_id(),
             "unfit_because": problem,
             tune.result.DONE: True,
@@ -263,3 +245,16 @@ class StudyTrainable(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: see :meth:`save_checkpoint`."""
+
+
+def _patiently(ask: Callable[[], T], waits_s: Sequence[float]) -> T:
+    """Ask a store, and again after each of these seconds where it refuses.
+
+    Raises:
+        StorageError: It refuses the last time, too.
+    """
+    for wait_s in waits_s:
+        with contextlib.suppress(StorageError):
+            return ask()
+        time.sleep(wait_s)
+    return ask()
