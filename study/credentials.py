@@ -27,6 +27,11 @@ def holds_credentials(text: str) -> bool:
     return without_credentials(text) != text
 
 
+def is_redacted(text: str) -> bool:
+    """Whether something was left out of it by :func:`without_credentials`."""
+    return _REDACTED in text
+
+
 def without_credentials(text: str) -> str:
     """``text`` with user, password and tokens of every address in it replaced by ``***``."""
     hidden = _USER_INFO.sub(rf"\g<scheme>{_REDACTED}@", text)

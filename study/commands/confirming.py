@@ -69,8 +69,8 @@ def confirm(
     is_fresh = not is_begun(study, folder)
     _say(study, searched, folder, is_fresh=is_fresh)
     # Where the searched study is tracked, so that a report finds both.
-    known = glance(searched.folder.path.parent, name).tracking
-    beside = known if not study.tracking.uri and "***" not in known else None
+    known = glance(searched.folder.path.parent, name).tracking_uri
+    beside = None if study.tracking.uri else known
     run_whole(study, StudyStore(root), tracking_uri or beside, reports, fresh=is_fresh)
 
 

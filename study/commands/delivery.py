@@ -51,14 +51,11 @@ def export(
 ) -> None:
     """Write the network of a trial, checked, as files that others can use."""
     from study.export.errors import ExportError
-    from study.export.formats import format_called
     from study.export.trial_model import export_model
     from study.tune.choice import choose
     from study.tune.finished import OpenedStudy
 
-    format_called(format_name)
-    if alias is not None and register is None:
-        raise ExportError("--alias names a version of a registered model; add --register NAME")
+    check_wish(format_name, register, alias)
     opened = OpenedStudy.open(name, store, data_root)
     with in_file(opened.folder.config_path):
         chosen = choose(opened.record, trial, opened.study.objective, max_density=max_density)
@@ -75,6 +72,20 @@ def export(
             say_exported(card, folder)
             if register is not None:
                 register_model(opened.study, card, folder, (register, alias), tracking_uri)
+
+
+def check_wish(format_name: str, register: str | None, alias: str | None) -> None:
+    """Make sure of what is asked for before anything is done.
+
+    Raises:
+        ExportError: There is no such format, or nothing that the alias could name.
+    """
+    from study.export.errors import ExportError
+    from study.export.formats import format_called
+
+    format_called(format_name)
+    if alias is not None and register is None:
+        raise ExportError("--alias names a version of a registered model; add --register NAME")
 
 
 def say_exported(card: "ModelCard", folder: Path) -> None:

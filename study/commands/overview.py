@@ -106,7 +106,7 @@ def ui(
     from study.tune.places import StorePlace
 
     study = _glance(StorePlace.of(store_root(None, store)), name) if name else None
-    known = study.tracking if study and "***" not in study.tracking else ""
+    known = study.tracking_uri if study else None
     uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
     with terminated_as_interrupted(), Interface.on(uri, port=port) as interface:
         address = interface.link(study.experiment, study.name) if study else interface.address

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ from study.user_errors import in_file, printable
 
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
+    from study.tracking.tracker import Tracker
     from study.tune.store import StudyStore
 
 INTERRUPTED = 130
@@ -88,7 +89,7 @@ def sync(
     with in_file(folder.config_path):
         study = load_study(folder.config_path, overrides=with_data_root([], data_root))
         uri = tracking_address(study, tracking_uri)
-        count = sync_study(study, folder, lambda: _open_tracker(study, uri))
+        count = sync_study(study, folder, lambda: open_tracker(study, uri))
     print(f"The tracking store has all of the study {name}: {count} trials.")
 
 
@@ -139,7 +140,7 @@ def run_whole(
     _say_plugins(study, console)
     uri = tracking_address(study, tracking_uri)
 
-    end = run_study(study, store, lambda: _open_tracker(study, uri), console, fresh=fresh)
+    end = run_study(study, store, lambda: open_tracker(study, uri), console, fresh=fresh)
     say_end(end, console, store)
     if end.num_complete and not end.undelivered:
         say_answer(reported(study, end.name, uri), uri, reports, console)
@@ -147,7 +148,8 @@ def run_whole(
         raise typer.Exit(ENDED if end.why else INTERRUPTED)
 
 
-def _open_tracker(study: "StudyConfig", uri: str) -> Any:
+def open_tracker(study: "StudyConfig", uri: str) -> "Tracker":
+    """The MLflow store at ``uri``, in the experiment of the study."""
     from study.tracking.mlflow_tracker import MlflowTracker
 
     return MlflowTracker(uri, experiment=study.tracking.experiment)

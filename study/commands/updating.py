@@ -12,18 +12,17 @@ from study.commands.delivery import (
     Licence,
     Register,
     Study,
+    check_wish,
     register_model,
     say_exported,
 )
 from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
+from study.commands.running import INTERRUPTED, open_tracker
 from study.user_errors import in_file, printable
 
 if TYPE_CHECKING:
     from study.config.study import StudyConfig
     from study.export.card import ModelCard
-    from study.tracking.tracker import Tracker
-
-INTERRUPTED = 130
 
 
 def update(
@@ -60,15 +59,11 @@ def update(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Go on with a finished trial on data that has arrived since, and export it again."""
-    from study.export.errors import ExportError
-    from study.export.formats import format_called
     from study.export.trial_model import export_model
     from study.tune.finished import OpenedStudy
     from study.tune.updating import changes, learn, opened_to_write, plan_update
 
-    format_called(format_name)
-    if alias is not None and register is None:
-        raise ExportError("--alias names a version of a registered model; add --register NAME")
+    check_wish(format_name, register, alias)
     console = Console()
 
     def say(text: str) -> None:
@@ -76,12 +71,13 @@ def update(
 
     held = opened_to_write(OpenedStudy.open(name, store, data_root))
     with held as opened, in_file(opened.folder.config_path):
+        uri = tracking_address(opened.study, tracking_uri)
         planned = plan_update(opened, trial, data)
         if planned.outlook:
             say(planned.outlook)
         try:
             after, undelivered = learn(
-                opened, planned, lambda: _tracker(opened.study, tracking_uri), say
+                opened, planned, lambda: open_tracker(opened.study, uri), say
             )
         except KeyboardInterrupt:
             say("Interrupted; nothing is lost: the same command goes on from here.")
@@ -102,14 +98,6 @@ def update(
             opened.study, card, (register, alias), tracking_uri, replace_better=replace_better
         ):
             register_model(opened.study, card, folder, (register, alias), tracking_uri)
-
-
-def _tracker(study: "StudyConfig", tracking_uri: str | None) -> "Tracker":
-    from study.tracking.mlflow_tracker import MlflowTracker
-
-    return MlflowTracker(
-        tracking_address(study, tracking_uri), experiment=study.tracking.experiment
-    )
 
 
 def _may_replace(

@@ -11,6 +11,7 @@ from typing import Any
 import filelock
 
 from study.constraints import Constraint, parse_constraints
+from study.credentials import is_redacted
 from study.results import Outcome
 from study.tune.errors import StudyError
 from study.tune.places import LOCK_FILE, RECORD_FILE, no_such_study, study_names
@@ -81,6 +82,11 @@ class StudyGlance:
             return []
         complete = [t for t in self.trials.values() if t.outcome is Outcome.COMPLETE]
         return best_first(complete, lambda t: t.metrics, self.shown[0], self.constraints)
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """Where MLflow is, to be opened again; None where credentials were left out of it."""
+        return None if is_redacted(self.tracking) else self.tracking or None
 
     @property
     def seconds_left(self) -> float | None:
