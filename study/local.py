@@ -88,11 +88,7 @@ def run_trial(
         )
         for record in learner.run():
             if checkpoints:
-                checkpoints.save(
-                    learner.state_dict(),
-                    position=learner.position,
-                    error_rate=record.metrics.get("holdout_error_rate"),
-                )
+                checkpoints.save_learner(learner, record)
             if isinstance(record, MegabatchRecord):
                 progress.advance(task)
     console.print(_megabatch_table(learner.history))

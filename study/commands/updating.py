@@ -61,7 +61,8 @@ def update(
     """Go on with a finished trial on data that has arrived since, and export it again."""
     from study.export.trial_model import export_model
     from study.tune.finished import OpenedStudy
-    from study.tune.updating import changes, learn, opened_to_write, plan_update
+    from study.tune.update_plan import plan_update
+    from study.tune.updating import changes, learn, opened_to_write
 
     check_wish(format_name, register, alias)
     console = Console()

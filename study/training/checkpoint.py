@@ -5,9 +5,14 @@ import io
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from study.results import EpochRecord, MegabatchRecord
+
+if TYPE_CHECKING:
+    from study.training.anytime import AnytimeLearner
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +65,20 @@ class CheckpointFolder:
         _sync_folder(self.folder)
         self._clean(path)
         return path
+
+    def save_learner(
+        self, learner: "AnytimeLearner", record: EpochRecord | MegabatchRecord
+    ) -> Path:
+        """Write where a learner is, just after ``record``, as the newest checkpoint.
+
+        Raises:
+            OSError: See :meth:`save`.
+        """
+        return self.save(
+            learner.state_dict(),
+            position=learner.position,
+            error_rate=record.metrics.get("holdout_error_rate"),
+        )
 
     def _clean(self, newest: Path) -> None:
         """Leave the newest and the best alone: none else, no leftovers of a killed process."""

@@ -1,5 +1,6 @@
 """What trials may use, checked before they start: Tune waits in silence for what never comes."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,3 +63,15 @@ def num_fitting(asked: ResourcesSection, node: Mapping[str, float]) -> int:
     num_gpus = int(node.get("GPU", 0))
     by_gpu = num_gpus * per_gpu if per_gpu else int(num_gpus // asked.gpus_per_trial)
     return min(by_cpu, by_gpu)
+
+
+def confine_process(cpus: int, *, sees_gpus: bool) -> None:
+    """Let this process train as a trial may: with so many threads, and GPUs only if it has some.
+
+    To be called before anything asks for a GPU.
+    """
+    import torch
+
+    if not sees_gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    torch.set_num_threads(cpus)

@@ -1,7 +1,6 @@
 """The Ray Tune trainable: one trial on an actor, which the next trial may reuse."""
 
 import contextlib
-import os
 import shutil
 import time
 import traceback
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
-import torch
 from ray import tune
 
 from study.assembly import assemble
@@ -29,6 +27,7 @@ from study.tune.deaths import is_out_of_memory
 from study.tune.models import keep_model
 from study.tune.nodes import node_keeper
 from study.tune.private_files import write_private
+from study.tune.resources import confine_process
 
 T = TypeVar("T")
 
@@ -70,9 +69,7 @@ class StudyTrainable(tune.Trainable):
         """Prepare the process, once an actor, and the first trial."""
         assert context is not None, "made by the launcher with tune.with_parameters"
         self._context = context
-        if context.hide_gpus:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        torch.set_num_threads(context.cpus)
+        confine_process(context.cpus, sees_gpus=not context.hide_gpus)
         load_builtin_plugins()
         load_user_plugins(context.plugins)
         self._datasets: dict[str, ImageDataset] = {}
@@ -191,11 +188,7 @@ class StudyTrainable(tune.Trainable):
                     keep_model(learner, self._folder, self._context.log_models)
             if is_megabatch or time.monotonic() - started >= self._context.checkpoint_every_s:
                 with self._tolerated("a checkpoint"):
-                    self._checkpoints.save(
-                        learner.state_dict(),
-                        position=learner.position,
-                        error_rate=record.metrics.get("holdout_error_rate"),
-                    )
+                    self._checkpoints.save_learner(learner, record)
                 is_last = isinstance(record, MegabatchRecord) and record.is_last
                 self._send(_LAST_WAITS_S if is_last else ())
                 return

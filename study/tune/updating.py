@@ -2,63 +2,27 @@
 
 import contextlib
 import dataclasses
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import torch
-
-from study.assembly import assemble, dataset_key, known_density
-from study.checks import check_trial
-from study.config.errors import ConfigError
-from study.config.study_sections import ObjectiveSection
-from study.config.trial import TrialConfig
-from study.data.arrivals import read_arrival, write_arrival
-from study.data.dataset import Arrival
+from study.assembly import assemble, dataset_key
+from study.data.arrivals import write_arrival
 from study.results import MegabatchRecord, Outcome, TrialError
 from study.tracking.background import BackgroundTracker, Undelivered
 from study.tracking.tracker import Tracker
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
-from study.tune.choice import BEST, PARETO, choose
 from study.tune.describe import TrialDescriber, study_info
 from study.tune.errors import StudyError
 from study.tune.finished import OpenedStudy
 from study.tune.models import ModelShelf, keep_model
 from study.tune.record import Record, RecordedTrial
+from study.tune.resources import confine_process
 from study.tune.session import StudySession
 from study.tune.standing import num_trials
 from study.tune.sync import Nobody
+from study.tune.update_plan import Update
 from study.wording import count
-
-
-@dataclass(frozen=True)
-class Update:
-    """What a trial is going to learn, or has learned already.
-
-    Attributes:
-        before: The trial that it goes on from.
-        trial: The one that it becomes.
-        arrivals: The new data, by where it is kept.
-    """
-
-    before: RecordedTrial
-    trial: TrialConfig
-    arrivals: tuple[tuple[Path, Arrival], ...]
-
-    @property
-    def outlook(self) -> str:
-        """What becomes of its density, where that is not to be expected."""
-        pruning = self.trial.pruning
-        is_dense = known_density(self.trial) == 1.0
-        if is_dense or pruning.reference_compat or pruning.plugin("schedule").goes_on:
-            return ""
-        return (
-            f"Its pruning schedule {pruning.schedule} has reached its end at T = "
-            f"{self.trial.stream.num_megabatches}: it trains on without pruning further."
-        )
 
 
 class _Display(Nobody):
@@ -83,70 +47,6 @@ def opened_to_write(opened: OpenedStudy) -> Iterator[OpenedStudy]:
     """
     with opened.folder.lock(), Record.open(opened.folder.record_path) as record:
         yield dataclasses.replace(opened, record=record)
-
-
-def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Update:
-    """Read the new data and check it against the trial that is to meet it; nothing is written.
-
-    Args:
-        opened: The study.
-        which: ``best``, a trial's number or its key. The best of the search is taken as its newest
-            update left it.
-        paths: What has arrived, in order: one further megabatch each.
-
-    Raises:
-        StudyError: There is no such trial, or it is not complete.
-        StudyError: Some of the data was learned before.
-        ConfigError: The trial cannot learn this data.
-        DataError: The data is missing, broken, or not of the study's kind.
-    """
-    before = _chosen(opened.record, which, opened.study.objective)
-    old = opened.trial(before)
-    key, dataset = dataset_key(old.data), opened.dataset(old)
-    arrivals = [read_arrival(path, key.source, dataset) for path in paths]
-    names = [f"{arrival.digest()}.npz" for arrival in arrivals]
-    if names == list(old.data.arrival_names[-len(names) :]):  # the same command, once more
-        return Update(before, old, ())
-    _check_new(names, old.data.arrival_names, paths, before)
-    files = [opened.folder.arrivals_path / name for name in names]
-    trial = old.with_arrivals([str(path) for path in (*key.arrival_paths, *files)])
-    whole = dataset.with_arrivals(arrivals)
-    problems = check_trial(trial, whole)
-    if problems:
-        raise ConfigError(problems)
-    opened.keep(trial, whole)
-    return Update(before, trial, tuple(zip(files, arrivals, strict=True)))
-
-
-def _chosen(record: Record, which: str, objective: ObjectiveSection) -> RecordedTrial:
-    if which == PARETO:
-        raise StudyError(
-            "an update goes on from one trial; name it by its number, or take --trial best"
-        )
-    (trial,) = choose(record, which, objective)
-    while which == BEST:
-        later = [
-            update
-            for update in record.updates.values()
-            if update.updated_from == trial.key and update.outcome is Outcome.COMPLETE
-        ]
-        if not later:
-            break
-        trial = later[-1]
-    return trial
-
-
-def _check_new(
-    names: Sequence[str], known: Sequence[str], paths: Sequence[Path], before: RecordedTrial
-) -> None:
-    for index, (name, path) in enumerate(zip(names, paths, strict=True)):
-        if name in known:
-            raise StudyError(
-                f"{path}: trial {before.number} has learned this data already, as arrival "
-                f"{known.index(name) + 1} of {len(known)}; leave it out"
-            )
-        if name in names[:index]:
-            raise StudyError(f"{path}: is given twice, or holds what another does; leave it out")
 
 
 def learn(
@@ -202,9 +102,8 @@ def _begin(record: Record, update: Update) -> None:
 
 def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
     """The learner where an earlier call left it, or where the trial before ended."""
-    if opened.study.resources.gpus_per_trial == 0:  # as every trial of the study
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    torch.set_num_threads(opened.study.resources.cpus_per_trial)
+    resources = opened.study.resources  # as every trial of the study
+    confine_process(resources.cpus_per_trial, sees_gpus=resources.gpus_per_trial > 0)
     folder, before = opened.folder, update.before
     mirror = folder.mirror(update.trial.key())
     if mirror is not None:
@@ -264,11 +163,7 @@ def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:
             keep_model(learner, folder, opened.study.tracking.log_models)
         is_due = time.monotonic() - saved_at >= opened.study.resources.checkpoint_every_s
         if is_megabatch or is_due:
-            checkpoints.save(
-                learner.state_dict(),
-                position=learner.position,
-                error_rate=record.metrics.get("holdout_error_rate"),
-            )
+            checkpoints.save_learner(learner, record)
             if mirror is not None:
                 mirror.push()
             saved_at = time.monotonic()

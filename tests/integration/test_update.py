@@ -23,7 +23,8 @@ from study.tune.record import Record, RecordedTrial
 from study.tune.session import StudySession
 from study.tune.store import StudyStore
 from study.tune.sync import sync_study
-from study.tune.updating import learn, opened_to_write, plan_update
+from study.tune.update_plan import plan_update
+from study.tune.updating import learn, opened_to_write
 from tests.finished_study import NAME, digits_in_parts, finish_study
 from tests.small_trials import assert_same_bits, numbers, trained
 
