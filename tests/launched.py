@@ -30,6 +30,16 @@ with warnings.catch_warnings():
 load_builtin_plugins()
 
 ROOT = Path(__file__).parents[1]
+# Trials so small that what surrounds them is what takes time; how long they are is each test's.
+SMALL: dict[str, Any] = {
+    "data.dataset": "synthetic",
+    "data.num_examples": 400,
+    "data.num_test_examples": 40,
+    "data.image_size": 8,
+    "model.architecture": "mlp",
+    "model.hidden_sizes": [12],
+    "training.batch_size": 16,
+}
 
 
 class LaunchedStudy:

@@ -18,7 +18,7 @@ import pytest
 from study.results import Outcome
 from study.tracking import names
 from study.tune.record import Record
-from tests.launched import LaunchedStudy, descendants, numbers, undisturbed
+from tests.launched import SMALL, LaunchedStudy, descendants, numbers, undisturbed
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(1500)]
 
@@ -26,14 +26,8 @@ NUM_STUDIES, KILLS_EACH = 10, 5
 RAW: dict[str, Any] = {
     "name": "chaos",
     "fixed": {
-        "data.dataset": "synthetic",
-        "data.num_examples": 400,
-        "data.num_test_examples": 40,
-        "data.image_size": 8,
-        "model.architecture": "mlp",
-        "model.hidden_sizes": [12],
+        **SMALL,
         "training.total_samples": 100000,
-        "training.batch_size": 16,
     },
     "axes": {
         "pruning.schedule": ["dense", "app", "one_shot"],

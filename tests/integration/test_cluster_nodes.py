@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from study.results import Outcome
-from tests.launched import LaunchedStudy, numbers, undisturbed
+from tests.launched import SMALL, LaunchedStudy, numbers, undisturbed
 from tests.ray_cluster import RayCluster, ray_cluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(600)]
@@ -40,16 +40,10 @@ def raw(**changed: Any) -> dict[str, Any]:
     return {
         "name": "nodes",
         "fixed": {
-            "data.dataset": "synthetic",
-            "data.num_examples": 400,
-            "data.num_test_examples": 40,
-            "data.image_size": 8,
-            "model.architecture": "mlp",
-            "model.hidden_sizes": [12],
+            **SMALL,
             "pruning.schedule": "app",
             "pruning.final_density": 0.2,
             "training.total_samples": 10000,
-            "training.batch_size": 16,
         },
         "axes": {"seed": [0, 1, 2, 3], "stream.num_megabatches": [4]},
         "resources": {"gpus_per_trial": 0.25},
@@ -57,7 +51,7 @@ def raw(**changed: Any) -> dict[str, Any]:
     }
 
 
-def digits_file(folder: Path) -> Path:
+def two_classes(folder: Path) -> Path:
     """Images of two classes, as a user's own archive."""
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -110,7 +104,7 @@ def test_trials_without_gpus_see_none_on_nodes_that_have_some(
 def test_a_node_without_the_data_is_named_with_the_path_and_nothing_starts(
     cluster: RayCluster, tmp_path: Path
 ) -> None:
-    there, missing = digits_file(tmp_path / "data"), tmp_path / "nowhere"
+    there, missing = two_classes(tmp_path / "data"), tmp_path / "nowhere"
     good = cluster.add(APP_STUDY_DATA=str(there))
     bad = cluster.add(APP_STUDY_DATA=str(missing))
     content = raw(resources={"gpus_per_trial": 0.25, "data": "on_node"})
@@ -139,7 +133,7 @@ def own_data(fixed: dict[str, Any]) -> dict[str, Any]:
 def test_a_node_that_joins_without_the_data_gets_no_trials_and_is_told_of(
     cluster: RayCluster, tmp_path: Path
 ) -> None:
-    there, missing = digits_file(tmp_path / "data"), tmp_path / "nowhere"
+    there, missing = two_classes(tmp_path / "data"), tmp_path / "nowhere"
     good = cluster.add(APP_STUDY_DATA=str(there))
     content = raw(resources={"gpus_per_trial": 0.25, "data": "on_node"})
     content["fixed"] = {**own_data(content["fixed"]), "training.total_samples": 40000}

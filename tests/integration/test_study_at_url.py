@@ -15,7 +15,7 @@ from study.storage.copies import StoreCopy
 from study.storage.remote import Remote
 from study.tracking import names
 from study.tune.record import Record
-from tests.launched import LaunchedStudy, numbers, undisturbed
+from tests.launched import SMALL, LaunchedStudy, numbers, undisturbed
 from tests.ray_cluster import ray_cluster
 from tests.s3_server import BUCKET, s3_server
 
@@ -26,16 +26,10 @@ NUM_TRIALS = 6
 RAW: dict[str, Any] = {
     "name": "afar",
     "fixed": {
-        "data.dataset": "synthetic",
-        "data.num_examples": 400,
-        "data.num_test_examples": 40,
-        "data.image_size": 8,
-        "model.architecture": "mlp",
-        "model.hidden_sizes": [12],
+        **SMALL,
         "pruning.schedule": "app",
         "stream.num_megabatches": 5,
         "training.total_samples": 40000,
-        "training.batch_size": 16,
     },
     "axes": {"pruning.final_density": [0.5, 0.3, 0.2], "seed": [0, 1]},
     "resources": {"storage_path": URL},

@@ -17,21 +17,15 @@ import torch
 from study.results import Outcome, TrialHistory
 from study.tracking import names
 from study.tune.record import Record
-from tests.launched import LaunchedStudy, alive, descendants, numbers, undisturbed
+from tests.launched import SMALL, LaunchedStudy, alive, descendants, numbers, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
 
 RAW = {
     "name": "cut",
     "fixed": {
-        "data.dataset": "synthetic",
-        "data.num_examples": 400,
-        "data.num_test_examples": 40,
-        "data.image_size": 8,
-        "model.architecture": "mlp",
-        "model.hidden_sizes": [12],
+        **SMALL,
         "training.total_samples": 40000,
-        "training.batch_size": 16,
     },
     "axes": {
         "pruning.schedule": ["dense", "app", "one_shot"],

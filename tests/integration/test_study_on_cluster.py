@@ -9,7 +9,7 @@ import pytest
 
 from study.results import Outcome
 from study.tracking import names
-from tests.launched import LaunchedStudy, numbers, undisturbed
+from tests.launched import SMALL, LaunchedStudy, numbers, undisturbed
 from tests.ray_cluster import RayCluster, ray_cluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
@@ -48,17 +48,11 @@ def raw(told: Path) -> dict[str, Any]:
         "name": "spread",
         "plugins": ["lab.criterion"],
         "fixed": {
-            "data.dataset": "synthetic",
-            "data.num_examples": 400,
-            "data.num_test_examples": 40,
-            "data.image_size": 8,
-            "model.architecture": "mlp",
-            "model.hidden_sizes": [12],
+            **SMALL,
             "pruning.criterion": "told_by_node",
             "pruning.folder": str(told),
             "pruning.schedule": "app",
             "training.total_samples": 10000,
-            "training.batch_size": 16,
         },
         "axes": {
             "pruning.final_density": [0.5, 0.4, 0.3, 0.2],
