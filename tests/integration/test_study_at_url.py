@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from study.results import Outcome
 from study.storage.copies import StoreCopy
 from study.storage.remote import Remote
 from study.tracking import names
-from study.tune.record import Record
+from study.tune.record import Record, RecordedTrial
 from tests.launched import SMALL, LaunchedStudy, numbers, undisturbed
 from tests.ray_cluster import ray_cluster
 from tests.s3_server import BUCKET, s3_server
@@ -23,27 +24,61 @@ pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
 
 URL = f"s3://{BUCKET}/studies"
 NUM_TRIALS = 6
-RAW: dict[str, Any] = {
-    "name": "afar",
-    "fixed": {
-        **SMALL,
-        "pruning.schedule": "app",
-        "stream.num_megabatches": 5,
-        "training.total_samples": 40000,
-    },
-    "axes": {"pruning.final_density": [0.5, 0.3, 0.2], "seed": [0, 1]},
-    "resources": {"storage_path": URL},
-}
+# A criterion of the user's that is slow to answer while a file is there: studies as small as these
+# are over before one could do anything to them. Two megabatches are learned by then.
+PLUGIN = """
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.pruning.criteria import Magnitude
+from study.pruning.scoring import CRITERIA
+
+
+@CRITERIA.register("held")
+@dataclass(frozen=True)
+class Held(Magnitude):
+    hold: str = ""
+
+    def scores(self, context):
+        kept, size = (sum(n.values()) for n in (context.mask.kept_counts, context.mask.sizes))
+        while self.hold and kept / size < 0.7 and Path(self.hold).exists():
+            time.sleep(0.1)
+        return super().scores(context)
+"""
 WAIT_S = 300
+
+
+def raw(name: str, hold: Path, **resources: Any) -> dict[str, Any]:
+    """Three trials that end at once, and three that wait for the hold to be taken away."""
+    return {
+        "name": name,
+        "plugins": ["held"],
+        "fixed": {
+            **SMALL,
+            "pruning.schedule": "app",
+            "pruning.criterion": "held",
+            "stream.num_megabatches": 5,
+            "training.total_samples": 40000,
+        },
+        "axes": [
+            {"pruning.final_density": [0.3, 0.25, 0.2], "seed": [0], "pruning.hold": [""]},
+            {"pruning.final_density": [0.3, 0.25, 0.2], "seed": [1], "pruning.hold": [str(hold)]},
+        ],
+        "resources": {"storage_path": URL, **resources},
+    }
 
 
 class StudyAtUrl(LaunchedStudy):
     """A study that a machine has a copy of, which can be lost."""
 
     def __init__(
-        self, folder: Path, raw: Mapping[str, Any], environment: Mapping[str, str]
+        self, folder: Path, name: str, environment: Mapping[str, str], **resources: Any
     ) -> None:
-        super().__init__(folder, raw)
+        self.hold = folder / "hold"
+        self.hold.touch()
+        (folder / "held.py").write_text(PLUGIN, encoding="utf-8")
+        super().__init__(folder, raw(name, self.hold, **resources))
         self.environment |= environment
         self.move_to("first")
 
@@ -74,6 +109,13 @@ class StudyAtUrl(LaunchedStudy):
         return {p for p in system.find(folder) if p.endswith(".pt")}
 
 
+def as_magnitude(trial: RecordedTrial) -> RecordedTrial:
+    """The same trial with the criterion that the plug-in is but for its waiting."""
+    pruning = {**trial.config["pruning"], "criterion": "magnitude"}
+    del pruning["hold"]
+    return replace(trial, config={**trial.config, "pruning": pruning})
+
+
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     with s3_server() as variables:
@@ -91,6 +133,11 @@ class Story:
         self.said[title] = self.study.call(*arguments)
 
 
+def held(record: Record) -> list[RecordedTrial]:
+    """The trials that cannot end before the hold is taken away."""
+    return [t for t in record.unfinished() if t.config["pruning"]["hold"]]
+
+
 def cut_in_the_midst(story: StudyAtUrl) -> Callable[[Record], bool]:
     """A trial has ended, and of one that has not the bucket has two checkpoints."""
 
@@ -98,7 +145,7 @@ def cut_in_the_midst(story: StudyAtUrl) -> Callable[[Record], bool]:
         ended = any(trial.outcome is Outcome.COMPLETE for trial in record.trials.values())
         return ended and any(
             len(trial.history.megabatches) >= 2 and len(story.checkpoints(trial.key)) >= 2
-            for trial in record.unfinished()
+            for trial in held(record)
         )
 
     return is_so
@@ -106,18 +153,21 @@ def cut_in_the_midst(story: StudyAtUrl) -> Callable[[Record], bool]:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Story:
-    study = StudyAtUrl(tmp_path_factory.mktemp("study"), RAW, environment)
+    study = StudyAtUrl(tmp_path_factory.mktemp("study"), "afar", environment)
     made = Story(study)
     with study.start("launch", "study.yaml") as driver:
         study.wait_until(cut_in_the_midst(study), driver, WAIT_S)
-        # What is recorded now has 20 s to be sent, as has a machine that is lost.
-        now = len(study.record.trials)
         study.move_to("elsewhere")
         made.call("launched twice", "launch", "study.yaml")
         made.call("status", "status", "afar", "--store", URL)
+        # The record is sent every 20 s: what was not sent is lost with the machine.
+        end = time.monotonic() + WAIT_S
+        while not cut_in_the_midst(study)(study.record):
+            assert time.monotonic() < end
+            study.call("status", "afar", "--store", URL)
         study.move_to("first")
         driver.kill()
-    assert now
+    study.hold.unlink()
     shutil.rmtree(study.copies)
     study.move_to("second")
     made.call("list", "list", "--store", URL)
@@ -164,7 +214,7 @@ def test_it_is_finished_there_and_nothing_that_was_ended_is_trained_again(story:
 
 def test_cut_trials_went_on_from_the_checkpoints_in_the_bucket(story: Story) -> None:
     story.study.move_to("third")
-    cut = [t for t in story.at_death.unfinished() if len(story.left[t.key]) >= 2]
+    cut = [t for t in held(story.at_death) if len(story.left[t.key]) >= 2]
     assert cut
     for trial in cut:
         after = story.study.record.trials[trial.key].history
@@ -176,7 +226,7 @@ def test_cut_trials_went_on_from_the_checkpoints_in_the_bucket(story: Story) -> 
 def test_the_numbers_are_those_of_an_undisturbed_run_to_the_last_bit(story: Story) -> None:
     story.study.move_to("third")
     for trial in story.study.record.trials.values():
-        assert numbers(trial.history) == undisturbed(trial)
+        assert numbers(trial.history) == undisturbed(as_magnitude(trial))
 
 
 def test_a_third_machine_reads_checks_and_exports_it(story: Story) -> None:
@@ -204,8 +254,7 @@ def test_mlflow_has_every_trial_its_model_and_every_step_once(story: Story) -> N
 def test_on_two_nodes_without_a_common_folder_a_trial_outlives_its_node(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    raw = RAW | {"name": "nodes", "resources": RAW["resources"] | {"gpus_per_trial": 0.5}}
-    study = StudyAtUrl(tmp_path, raw, environment)
+    study = StudyAtUrl(tmp_path, "nodes", environment, gpus_per_trial=0.5)
     is_cut = cut_in_the_midst(study)
     with ray_cluster() as cluster:
         nodes = {
@@ -215,16 +264,17 @@ def test_on_two_nodes_without_a_common_folder_a_trial_outlives_its_node(
         study.environment |= cluster.environment
         with study.start("launch", "study.yaml", "--address", cluster.address) as driver:
             at_death = study.wait_until(is_cut, driver, WAIT_S)
-            cut = [t.key for t in at_death.unfinished() if len(study.checkpoints(t.key)) >= 2]
+            cut = [t.key for t in held(at_death) if len(study.checkpoints(t.key)) >= 2]
             key = cut[0]
             (left_behind,) = tmp_path.glob(f"*t/*/nodes/trials/{key}/checkpoints")
             cluster.kill(nodes[left_behind.relative_to(tmp_path).parts[0]])
+            study.hold.unlink()
             said, _ = driver.communicate(timeout=WAIT_S)
         assert driver.returncode == 0, said
     record = study.record
     assert [t.outcome for t in record.trials.values()] == [Outcome.COMPLETE] * NUM_TRIALS
     for trial in record.trials.values():
-        assert numbers(trial.history) == undisturbed(trial)
+        assert numbers(trial.history) == undisturbed(as_magnitude(trial))
     # It was cut there, and what it had done was not done again: times are as they were.
     known = at_death.trials[key].history.megabatches
     assert record.trials[key].history.megabatches[: len(known)] == known
