@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from benchmarks.studies import DIGITS
-from study.assembly import assemble, dataset_key, load_dataset
+from study.assembly import assemble
 from study.config.study import StudyConfig, parse_study
+from study.datasets import dataset_key, load_dataset
 from study.results import DatasetInfo, MegabatchRecord, TrialHistory, TrialInfo
 from study.tracking import names
 from study.tracking.history import HistoryTables, history_tables

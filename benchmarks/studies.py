@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from study.assembly import assemble, dataset_key, load_dataset
+from study.assembly import assemble
 from study.config.study import StudyConfig, parse_study
 from study.config.yaml_io import write_yaml
+from study.datasets import dataset_key, load_dataset
 from study.results import Outcome
 from study.tune.record import Record, RecordedTrial
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from benchmarks.studies import DIGITS, one_thread, study_of
 from benchmarks.table import Figure
-from study.assembly import assemble, dataset_key, load_dataset
+from study.assembly import assemble
 from study.config.study import StudyConfig
+from study.datasets import dataset_key, load_dataset
 from study.results import Outcome, TrialHistory, TrialInfo
 from study.tracking.background import BackgroundTracker
 from study.tracking.mlflow_tracker import MlflowTracker

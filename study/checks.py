@@ -8,20 +8,12 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from study.assembly import (
-    DatasetKey,
-    dataset_key,
-    known_density,
-    load_dataset,
-    meta_model,
-    split,
-    stream,
-    target_density,
-)
+from study.assembly import known_density, meta_model, split, stream, target_density
 from study.config.errors import ConfigError, Problem
 from study.config.trial import TrialConfig
 from study.data.dataset import DataError, ImageDataset
 from study.data.stream import Megabatch
+from study.datasets import DatasetKey, dataset_key, load_dataset
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import num_kept
 from study.pruning.schedule_shapes import AnytimeProgressive

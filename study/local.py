@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from study.assembly import assemble, dataset_key
+from study.assembly import assemble
 from study.checks import load_and_check
 from study.config.errors import ConfigError, Problem
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
+from study.datasets import dataset_key
 from study.results import MegabatchRecord, TrialHistory
 from study.training.checkpoint import CheckpointFolder
 

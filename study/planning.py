@@ -8,11 +8,12 @@ import torch
 from rich.table import Table
 from torch import nn
 
-from study.assembly import DatasetKey, build_model, dataset_key, split, stream
+from study.assembly import build_model, split, stream
 from study.checks import load_and_check
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.datasets import DatasetKey, dataset_key
 from study.models.flops import layer_flops, training_flops
 from study.pruning.prunable import prunable_parameters
 from study.training.epochs import EVALUATION_BATCH_SIZE

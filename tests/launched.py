@@ -13,8 +13,9 @@ import torch
 import yaml
 from mlflow.entities import Run
 
-from study.assembly import assemble, dataset_key, load_dataset
+from study.assembly import assemble
 from study.config.trial import parse_trial
+from study.datasets import dataset_key, load_dataset
 from study.metrics import TIMES
 from study.plugins import load_builtin_plugins
 from study.results import TrialHistory

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.assembly import dataset_key, load_dataset
 from study.config.study import StudyConfig, parse_study
+from study.datasets import dataset_key, load_dataset
 from study.plugins import load_builtin_plugins
 from study.results import EpochRecord, MegabatchRecord, TrialHistory, TrialInfo
 from study.tracking.tracker import RecordingTracker

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from study.assembly import assemble, dataset_key, load_dataset
+from study.assembly import assemble
 from study.config.trial import TrialConfig, parse_trial, unflatten
+from study.datasets import dataset_key, load_dataset
 from study.metrics import TIMES
 from study.plugins import load_builtin_plugins
 from study.results import TrialHistory

@@ -24,7 +24,11 @@ BASE = frozenset(
     )
 )
 PLUGGED = frozenset({"study.data", "study.models", "study.pruning"})
-CORE = BASE | PLUGGED | {"study.training", "study.config", "study.plugins", "study.assembly"}
+CORE = (
+    BASE
+    | PLUGGED
+    | {"study.training", "study.config", "study.plugins", "study.assembly", "study.datasets"}
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ LAYERS: dict[str, Layer] = {
     "study.training": layer(BASE | PLUGGED, "torch numpy"),
     "study.config": layer(BASE | PLUGGED | {"study.plugins"}, "pydantic yaml"),
     "study.assembly": layer(CORE, "torch"),
+    "study.datasets": layer(CORE),
     "study.checks": layer(CORE, "torch"),
     "study.local": layer(CORE | {"study.checks"}, "torch rich"),
     "study.planning": layer(CORE | {"study.checks"}, "torch rich"),
@@ -253,7 +258,8 @@ def test_a_trial_trains_where_ray_mlflow_and_optuna_cannot_be_imported() -> None
     program = f"BLOCKED = {{'ray', 'mlflow', 'optuna'}}{BLOCK}" + (
         "from study.plugins import load_builtin_plugins\n"
         "load_builtin_plugins()\n"
-        "from study.assembly import assemble, dataset_key, load_dataset\n"
+        "from study.assembly import assemble\n"
+        "from study.datasets import dataset_key, load_dataset\n"
         "from study.checks import load_and_check\n"
         "from study.config.trial import parse_trial\n"
         "trial = parse_trial({\n"

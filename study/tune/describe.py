@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
-from study.assembly import DatasetKey, dataset_key, facts, known_density
+from study.assembly import facts, known_density
 from study.config.search_rules import stopping_name
 from study.config.study import StudyConfig
 from study.config.study_sections import ConfirmedArm
@@ -15,6 +15,7 @@ from study.config.trial import TrialConfig, flatten
 from study.config.yaml_io import write_yaml
 from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
+from study.datasets import DatasetKey, dataset_key
 from study.pruning.schedules import SPARSITY_BASE
 from study.results import DatasetInfo, StudyInfo, TrialInfo
 from study.tracking import names

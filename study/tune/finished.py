@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from study.assembly import DatasetKey, dataset_key
 from study.checks import load_and_check
 from study.config.loading import load_study
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
 from study.data.dataset import ImageDataset
+from study.datasets import DatasetKey, dataset_key
 from study.export.trial_model import TrialModel, final_model, model_source
 from study.tune.record import Record, RecordedTrial
 from study.tune.store import DEFAULT_STORE, StudyFolder, StudyStore

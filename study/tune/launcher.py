@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from study import __version__
-from study.assembly import DatasetKey
 from study.checks import load_and_check
 from study.config.addresses import LOCAL
 from study.config.study import StudyConfig
 from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
+from study.datasets import DatasetKey
 from study.tracking.tracker import Tracker
 from study.tune.ending import StudyEnd
 from study.tune.local_ray import alive_nodes

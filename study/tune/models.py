@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from study.assembly import dataset_key
 from study.config.study import StudyConfig
 from study.config.study_sections import LogModels
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
+from study.datasets import dataset_key
 from study.export.card import ModelCard, ModelSource
 from study.export.folder import write_card, write_weights
 from study.export.info import model_info

@@ -11,9 +11,9 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from study.assembly import DatasetKey, found_here, load_dataset
 from study.config.study import ResourcesSection
 from study.data.dataset import DataError, ImageDataset
+from study.datasets import DatasetKey, found_here, load_dataset
 from study.plugins import load_builtin_plugins, load_user_plugins
 from study.storage.remote import Remote
 from study.tune.errors import StudyError

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from study.assembly import DatasetKey, dataset_key
 from study.config.study import StudyConfig
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
+from study.datasets import DatasetKey, dataset_key
 from study.storage.errors import StorageError
 from study.storage.hold import Hold
 from study.tracking.background import BackgroundTracker

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.assembly import dataset_key, known_density
+from study.assembly import known_density
 from study.checks import check_trial
 from study.config.errors import ConfigError
 from study.config.study_sections import ObjectiveSection
 from study.config.trial import TrialConfig
 from study.data.arrivals import read_arrival
 from study.data.dataset import Arrival
+from study.datasets import dataset_key
 from study.results import Outcome
 from study.tune.choice import BEST, PARETO, choose
 from study.tune.errors import StudyError

@@ -5,8 +5,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 
-from study.assembly import assemble, dataset_key
+from study.assembly import assemble
 from study.data.arrivals import write_arrival
+from study.datasets import dataset_key
 from study.results import MegabatchRecord, Outcome, TrialError
 from study.tracking.background import BackgroundTracker, Undelivered
 from study.tracking.tracker import Tracker

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from study.assembly import dataset_key, load_dataset
+from study.datasets import dataset_key, load_dataset
 from tests.small_trials import trained, trial
 
 GOLDEN = Path(__file__).with_name("golden_trial.json")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Metric
 
-from study.assembly import dataset_key, load_dataset
 from study.config.study import StudyConfig
+from study.datasets import dataset_key, load_dataset
 from study.results import Outcome
 from study.tracking import names
 from study.tracking.mlflow_tracker import MlflowStore

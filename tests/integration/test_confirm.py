@@ -8,8 +8,9 @@ import pytest
 from analysis.render import records
 from analysis.reports.confirmed import ConfirmedReport
 from analysis.runs import load
-from study.assembly import assemble, dataset_key, load_dataset
+from study.assembly import assemble
 from study.config.study import parse_study
+from study.datasets import dataset_key, load_dataset
 from study.plugins import load_builtin_plugins
 from study.results import Outcome
 from study.tracking import names

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from study.assembly import dataset_key, load_dataset
 from study.config.trial import TrialConfig
+from study.datasets import dataset_key, load_dataset
 from study.storage.copies import StoreCopy, StudyCopy
 from study.storage.errors import StorageError
 from study.storage.remote import Remote

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from study.assembly import dataset_key, load_dataset
 from study.config.trial import TrialConfig
+from study.datasets import dataset_key, load_dataset
 from study.results import TrialHistory
 from study.training.checkpoint import CheckpointFolder
 from study.tune import trainable

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from study.assembly import dataset_key, load_dataset
 from study.checks import check_trial, load_and_check, notices
 from study.config.errors import ConfigError
+from study.datasets import dataset_key, load_dataset
 from tests.small_trials import learner, trial
 
 CONVNET = {"model__architecture": "convnet", "model__hidden_sizes": None, "model__width": 4}

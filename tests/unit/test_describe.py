@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from study.assembly import dataset_key, load_dataset
 from study.config.study import StudyConfig, parse_study
 from study.config.yaml_io import read_yaml
+from study.datasets import dataset_key, load_dataset
 from study.results import TrialInfo
 from study.tracking import names
 from study.tune.describe import NOT_APPLICABLE, TrialDescriber, study_info, title

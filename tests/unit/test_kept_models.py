@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from study.assembly import dataset_key, load_dataset
 from study.config.study import parse_study
 from study.config.trial import parse_trial
+from study.datasets import dataset_key, load_dataset
 from study.export.folder import load_model
 from study.results import MegabatchRecord, Outcome
 from study.training.anytime import AnytimeLearner

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from study.assembly import dataset_key, load_dataset
+from study.datasets import dataset_key, load_dataset
 from study.export.card import ModelCard
 from study.export.errors import ExportError
 from study.export.folder import load_model, read_card, read_mask, write_weights
