@@ -70,7 +70,7 @@ class BulkStore(MlflowStore):
             return made
         run_id = uuid.uuid4().hex
         self._rows[run_id] = _Rows(title, dict(tags))
-        return StoredRun(run_id, RUNNING, dict(tags), frozenset(), frozenset())
+        return StoredRun(run_id, RUNNING, dict(tags), {}, frozenset())
 
     def add_facts(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]

@@ -26,8 +26,8 @@ BATCH_SIZE = 64
 DENSITY = 0.3664
 CPU = torch.device("cpu")
 OPTIMISER = OptimiserSpec(lr=0.01, momentum=0.9, weight_decay=1e-4)
-# Enough images for a second or more on two cores.
-NUM_IMAGES = {"resnet20": 1280, "resnet18": 256, "vgg16_bn": 256}
+# Enough images that what happens once an epoch is as small a part as it is in a trial.
+NUM_IMAGES = {"resnet20": 2048, "resnet18": 512, "vgg16_bn": 512}
 MATMUL_SIDE = 4096
 
 

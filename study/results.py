@@ -192,6 +192,37 @@ class TrialInfo:
 
 
 @dataclass(frozen=True)
+class TrackedTrial:
+    """What a tracker knows of a trial.
+
+    Attributes:
+        key: Hash of configuration and seed.
+        params: The resolved configuration by dotted path, as text.
+        outcome: How it ended; None where it is running or was cut off.
+        history: Its megabatches, without layers, if it ended by itself; no epochs. Empty where
+            they are lost.
+    """
+
+    key: str
+    params: Mapping[str, str]
+    outcome: Outcome | None
+    history: TrialHistory
+
+
+@dataclass(frozen=True)
+class TrackedStudy:
+    """What a tracker knows of a study.
+
+    Attributes:
+        config_yaml: The study file as it was launched; empty where it is lost.
+        trials: A trial of each key, in order of their start.
+    """
+
+    config_yaml: str
+    trials: tuple[TrackedTrial, ...]
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What a tracker is told of a model in service.
 

@@ -9,6 +9,7 @@ from analysis.frames import COMPLETE, EARLY_STOPPED, KEY
 from analysis.progress import MOMENTS, RANDOM_START, Contest, contest, front, in_service, progress
 from analysis.progress_figures import moment_figures, progress_figures
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
+from analysis.savings import examples_saved
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.tables import cell
 from analysis.wording import label, percent, probability
@@ -107,11 +108,18 @@ def _stopped_said(runs: "Runs") -> list[str]:
     if stopped.empty:
         return ["No trial was stopped early."]
     reached = runs.megabatches.groupby(KEY)["stream_fraction"].max().reindex(stopped[KEY])
-    spent = stopped["samples_seen"].sum() / (runs.trials["samples_seen"].sum() or 1.0)
+    used, saved = runs.trials["samples_seen"].sum(), examples_saved(runs.trials)
+    spent = stopped["samples_seen"].sum() / (used or 1.0)
     came = f", on average at {percent(reached.mean())} of the stream" if len(reached) else ""
+    spared = (
+        f" That saved {percent(saved / (used + saved))} of the examples that all of them "
+        f"would have trained on without stopping."
+        if saved
+        else ""
+    )
     return [
         f"{count(len(stopped), 'trial')} of {len(runs.trials)} stopped early{came}; they took "
-        f"{percent(spent)} of all examples. None of them is a winner or on a front."
+        f"{percent(spent)} of all examples.{spared} None of them is a winner or on a front."
     ]
 
 

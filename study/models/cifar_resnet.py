@@ -39,8 +39,10 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]`` → ``[B, C', H', W']``."""
-        hidden = functional.relu(self.bn1(self.conv1(x)))
-        return functional.relu(self.bn2(self.conv2(hidden)) + self.shortcut(x))
+        # In place: what comes out of a normalisation is needed by nobody else.
+        hidden = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        summed: Tensor = self.bn2(self.conv2(hidden)).add_(self.shortcut(x))
+        return functional.relu(summed, inplace=True)
 
 
 class ResidualNetwork(nn.Module):
@@ -69,7 +71,7 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images ``[B, C, H, W]`` → logits ``[B, classes]``."""
-        x = functional.relu(self.bn1(self.conv1(images)))
+        x = functional.relu(self.bn1(self.conv1(images)), inplace=True)
         x = self.layer3(self.layer2(self.layer1(x)))
         logits: Tensor = self.fc(functional.adaptive_avg_pool2d(x, 1).flatten(1))
         return logits

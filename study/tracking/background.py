@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
+from study.results import (
+    ModelInfo,
+    Outcome,
+    StudyInfo,
+    TrackedStudy,
+    TrialHistory,
+    TrialInfo,
+)
 from study.tracking.tracker import Tracker
 from study.wording import count
 
@@ -71,9 +78,9 @@ class _Due:
 class BackgroundTracker:
     """Takes what is said to another tracker, in a thread, again and again until it has arrived.
 
-    Only :meth:`has_study`, :meth:`start_study` and :meth:`finish_study` wait. What is said of one
-    trial arrives in order, the newest for all that was said in between; trials whose store fails
-    take turns.
+    Only :meth:`has_study`, :meth:`read_study`, :meth:`start_study` and :meth:`finish_study` wait.
+    What is said of one trial arrives in order, the newest for all that was said in between; trials
+    whose store fails take turns.
 
     Args:
         tracker: From now on called by nobody else.
@@ -115,6 +122,10 @@ class BackgroundTracker:
     def has_study(self, name: str) -> bool:
         """Whether a study of this name was ever started here."""
         return self._tracker.has_study(name)
+
+    def read_study(self, name: str) -> TrackedStudy | None:
+        """What is known here of a study; None where it was never started."""
+        return self._tracker.read_study(name)
 
     def start_study(self, study: StudyInfo) -> None:
         """Open the study's record; the store's errors are raised here."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 # closing a run MLflow would print its address, password included. Either can be set to false.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A call that fails is made again by the study itself; seven times over minutes is too long.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
@@ -251,6 +252,14 @@ class MlflowStore:
         self._client.log_artifacts(run_id, str(folder))
 
     @without_secrets
+    def fetch(self, run_id: str, artifact: str, folder: Path) -> Path | None:
+        """Copy one file into ``folder``, and say where it is; None where the run has none."""
+        beside = self._client.list_artifacts(run_id, artifact.rpartition("/")[0] or None)
+        if artifact not in {file.path for file in beside}:
+            return None
+        return Path(self._client.download_artifacts(run_id, artifact, str(folder)))
+
+    @without_secrets
     def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
         """Leave a model made by the run, unless the store has one with these tags already."""
         if find_model(self._client, self._experiment_id, tags) is None:
@@ -325,7 +334,7 @@ def _stored(run: Run) -> StoredRun:
         run_id=run.info.run_id,
         status=run.info.status,
         tags=run.data.tags,
-        param_names=frozenset(run.data.params),
+        params=run.data.params,
         metric_names=frozenset(run.data.metrics),
     )
 

@@ -11,12 +11,12 @@ from study.tracking.points import MetricPoint
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as the store has it; only the names of its params and metrics matter."""
+    """A run as the store has it; of its metrics only the names matter."""
 
     run_id: str
     status: str
     tags: Mapping[str, str]
-    param_names: frozenset[str]
+    params: Mapping[str, str]
     metric_names: frozenset[str]
 
 
@@ -74,6 +74,9 @@ class RunStore(Protocol):
 
     def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
         """Leave a model made by the run, unless the store has one with these tags already."""
+
+    def fetch(self, run_id: str, artifact: str, folder: Path) -> Path | None:
+        """Copy one file into ``folder``, and say where it is; None where the run has none."""
 
     def keep_view(self, key: str, view: str) -> None:
         """Keep a saved view of the runs, unless there is one with this key."""

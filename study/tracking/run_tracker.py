@@ -14,10 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 from study import __version__
 from study.credentials import without_credentials
-from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
+from study.results import (
+    ModelInfo,
+    Outcome,
+    StudyInfo,
+    TrackedStudy,
+    TrialHistory,
+    TrialInfo,
+)
 from study.tracking import names
 from study.tracking.leaving import leave_study, leave_trial
 from study.tracking.points import MetricPoint, metric_points
+from study.tracking.reading import read_study
 from study.tracking.run_store import RunStore, StoredRun
 from study.tracking.tracker import Tracker, TrackingError
 from study.tracking.view import study_view, view_key
@@ -73,6 +81,10 @@ class RunTracker:
         """Whether the store has a parent run of this name."""
         wanted = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: name}
         return next(iter(self._store.find(wanted)), None) is not None
+
+    def read_study(self, name: str) -> TrackedStudy | None:
+        """What the store has of a study that has ended or not; None where it has none."""
+        return read_study(self._store, name)
 
     def start_study(self, study: StudyInfo) -> None:
         """Open the parent run, or continue the one of that name.
@@ -299,11 +311,7 @@ class RunTracker:
         numbers = {names.HYPERPARAMETER_PREFIX + k: v for k, v in hyperparameters.items()}
         self._store.add_facts(
             run.run_id,
-            {
-                k: without_credentials(str(v))
-                for k, v in params.items()
-                if k not in run.param_names
-            },
+            {k: without_credentials(str(v)) for k, v in params.items() if k not in run.params},
             [
                 MetricPoint(k, v, 0, started_at)
                 for k, v in numbers.items()

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from study.results import ModelInfo, Outcome, StudyInfo, TrialHistory, TrialInfo
+from study.results import (
+    ModelInfo,
+    Outcome,
+    StudyInfo,
+    TrackedStudy,
+    TrialHistory,
+    TrialInfo,
+)
 
 
 class TrackingError(RuntimeError):
@@ -23,6 +30,9 @@ class Tracker(Protocol):
 
     def has_study(self, name: str) -> bool:
         """Whether a study of this name was ever started here."""
+
+    def read_study(self, name: str) -> TrackedStudy | None:
+        """What is known here of a study; None where it was never started."""
 
     def start_study(self, study: StudyInfo) -> None:
         """Open the study's record, or continue the one of that name."""
@@ -59,6 +69,9 @@ class NullTracker:
     def has_study(self, name: str) -> bool:  # noqa: ARG002  # the protocol's
         """Never."""
         return False
+
+    def read_study(self, name: str) -> TrackedStudy | None:
+        """Nothing."""
 
     def start_study(self, study: StudyInfo) -> None:
         """Do nothing."""
@@ -103,6 +116,9 @@ class RecordingTracker:
         """Whether one of the calls started it."""
         started = [args[0] for method, args in self.calls if method == "start_study"]
         return any(isinstance(info, StudyInfo) and info.name == name for info in started)
+
+    def read_study(self, name: str) -> TrackedStudy | None:
+        """Nothing: what was said is in ``calls``."""
 
     def start_study(self, study: StudyInfo) -> None:
         """Keep the call."""

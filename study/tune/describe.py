@@ -94,7 +94,7 @@ class TrialDescriber:
     ) -> TrialInfo:
         """Everything a tracker is told of a trial proposed at ``started_at``, as in TrialInfo."""
         flat = trial.flat() | {"data.arrivals": trial.data.arrival_names}
-        params: dict[str, Scalar] = {path: _scalar(flat.get(path)) for path in self._paths}
+        params: dict[str, Scalar] = {path: as_param(flat.get(path)) for path in self._paths}
         params |= self._facts_of(trial)
         return TrialInfo(
             key=trial.key(),
@@ -203,7 +203,8 @@ def _number(value: Any) -> float:
     return float(value) if _is_number(value) else 0.0
 
 
-def _scalar(value: Any) -> Scalar:
+def as_param(value: Any) -> Scalar:
+    """A setting as it is tracked: lists as text, ``none`` for one that a trial has not."""
     if value is None:
         return NOT_APPLICABLE
     if isinstance(value, str | int | float | bool):
@@ -213,10 +214,10 @@ def _scalar(value: Any) -> Scalar:
 
 def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
     """Everything a tracker is told of a study."""
-    params = {path: _scalar(value) for path, value in flatten(study.fixed).items()}
+    params = {path: as_param(value) for path, value in flatten(study.fixed).items()}
     params |= {f"search.space.{d.path}": str(d.domain) for d in study.space.dimensions}
     for index, group in enumerate(study.axes):
-        params |= {f"axes.{index}.{path}": _scalar(values) for path, values in group.items()}
+        params |= {f"axes.{index}.{path}": as_param(values) for path, values in group.items()}
     params["num_trials"] = num_trials
     if study.search:
         params |= {

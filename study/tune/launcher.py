@@ -56,7 +56,6 @@ def run_study(
     with contextlib.ExitStack() as stack:
         if fresh:
             free_name(store, study.name)
-            check_earlier(study, store)
         else:
             hold = stack.enter_context(store.folder(study.name).lock())
         status = stack.enter_context(console.status("reading the data, starting Ray"))
@@ -69,6 +68,7 @@ def run_study(
         resources = trial_resources(study.resources, alive_nodes(), elastic=is_cluster)
         tracker = opening.result()
         if fresh:
+            check_earlier(study, store, tracker)
             study = named_anew(study, store, tracker, console)
             hold = stack.enter_context(newly_locked(store.folder(study.name)))
         folder = store.folder(study.name)
@@ -85,7 +85,7 @@ def run_study(
             experiment=study.tracking.experiment,
         )
         if fresh:
-            for sentence in warm_start(study, store, record):
+            for sentence in warm_start(study, store, tracker, record):
                 console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         status.stop()
         run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)

@@ -57,7 +57,7 @@ class MemoryStore:
         def work():
             return [
                 StoredRun(
-                    i, r["status"], dict(r["tags"]), frozenset(r["params"]), frozenset(r["names"])
+                    i, r["status"], dict(r["tags"]), dict(r["params"]), frozenset(r["names"])
                 )
                 for i, r in self.runs.items()
                 if tags.items() <= r["tags"].items() and status in (None, r["status"])
@@ -72,7 +72,7 @@ class MemoryStore:
                 status=RUNNING, tags=dict(tags), params={}, names=set(), points={}, files={}
             )
             self.runs[run_id] = run | {"title": title, "started_at": started_at}
-            return StoredRun(run_id, RUNNING, tags, frozenset(), frozenset())
+            return StoredRun(run_id, RUNNING, tags, {}, frozenset())
 
         return self._do(work)
 

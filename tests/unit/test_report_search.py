@@ -10,6 +10,7 @@ from analysis.progress import contest, front, in_service, progress
 from analysis.render import records
 from analysis.report import REPORTS, load_reports
 from analysis.runs import Runs
+from analysis.savings import examples_saved
 from analysis.searched import configurations_of, domains
 from analysis.several import combined
 from study.results import Outcome
@@ -74,6 +75,29 @@ def test_two_studies_are_compared_if_one_of_them_drew_at_random() -> None:
     assert "tpe (clever) against random (blind): better" in text
     names = [s.name for s in section.figures[0].panels[0].series]
     assert {"best so far, clever", "best so far, blind"} <= set(names)
+
+
+def test_what_stopping_saved_is_what_stopped_trials_would_have_trained_on_besides() -> None:
+    trials = [
+        FakeTrial(0),
+        FakeTrial(1, megabatches=1, outcome=Outcome.EARLY_STOPPED),
+        FakeTrial(2, t=2, megabatches=1, outcome=Outcome.EARLY_STOPPED),
+    ]
+    runs = runs_of(trials)  # 2,500 of 10,000 examples, and 5,000
+    assert examples_saved(runs.trials) == 12_500
+    # A study by epochs: as many as the complete trials with the same T, and nobody knows of T = 2.
+    by_epochs = runs.trials.assign(**{"training.total_samples": float("nan")})
+    assert examples_saved(by_epochs) == 7_500
+    said = " ".join(REPORTS.get("search")().build(runs).sentences)
+    assert "saved 41.7 % of the examples" in said
+
+
+def test_nothing_is_said_to_be_saved_where_nobody_knows_what_a_trial_takes() -> None:
+    runs = runs_of([FakeTrial(0, megabatches=1, outcome=Outcome.EARLY_STOPPED)])
+    trials = runs.trials.drop(columns="training.total_samples")
+    assert examples_saved(trials) == 0
+    said = " ".join(REPORTS.get("search")().build(replace(runs, trials=trials)).sentences)
+    assert "saved" not in said
 
 
 def test_models_in_service_are_those_of_the_last_megabatch_that_had_arrived() -> None:

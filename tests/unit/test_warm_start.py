@@ -6,11 +6,18 @@ import pytest
 
 from study.config.study import StudyConfig, parse_study
 from study.results import Outcome
+from study.tracking.tracker import NullTracker
 from study.tune.errors import StudyError
 from study.tune.proposals import Proposals
 from study.tune.record import Record
 from study.tune.store import StudyStore
-from study.tune.warm_start import check_earlier, earlier_trials, warm_start
+from study.tune.warm_start import (
+    EarlierStudy,
+    check_earlier,
+    earlier_trials,
+    find_earlier,
+    warm_start,
+)
 from tests.small_studies import FIXED, SPACE, history, raw_search
 
 
@@ -38,12 +45,16 @@ def store(tmp_path: Path) -> StudyStore:
     return made
 
 
+def early(store: StudyStore) -> EarlierStudy:
+    return find_earlier("early", later(), store, NullTracker())
+
+
 def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
     store: StudyStore, tmp_path: Path
 ) -> None:
     study = later()
     with Record.open(tmp_path / "record.jsonl") as record:
-        (said,) = warm_start(study, store, record)
+        (said,) = warm_start(study, store, NullTracker(), record)
         assert "hears of 3 trials of the study early; 1 left out: they failed" in said
         assert record.trials == {}
         states = [t.state.name for t in Proposals(study, record).optuna_study.trials]
@@ -53,7 +64,7 @@ def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
 def test_a_trial_counts_once_though_two_studies_have_it(store: StudyStore, tmp_path: Path) -> None:
     study = later(search={"warm_start": ["early", "early"]})
     with Record.open(tmp_path / "record.jsonl") as record:
-        warm_start(study, store, record)
+        warm_start(study, store, NullTracker(), record)
         assert len(record.priors) == 3
 
 
@@ -69,8 +80,7 @@ def test_a_trial_counts_once_though_two_studies_have_it(store: StudyStore, tmp_p
 def test_another_fixed_configuration_is_left_out(
     store: StudyStore, changes: dict[str, object]
 ) -> None:
-    earlier = Record.read(store.folder("early").record_path)
-    told, left_out = earlier_trials(later(**changes), earlier, service_after=1.0)
+    told, left_out = earlier_trials(later(**changes), early(store))
     assert told == []
     assert left_out.total() == 4
 
@@ -78,17 +88,15 @@ def test_another_fixed_configuration_is_left_out(
 def test_a_path_fixed_then_and_searched_now_is_no_difference(store: StudyStore) -> None:
     fixed = {path: v for path, v in FIXED.items() if path != "training.batch_size"}
     space = {**SPACE, "training.batch_size": [16, 32]}
-    earlier = Record.read(store.folder("early").record_path)
-    told, _ = earlier_trials(later(fixed=fixed, search={"space": space}), earlier, service_after=1)
+    told, _ = earlier_trials(later(fixed=fixed, search={"space": space}), early(store))
     assert [prior.chosen["training.batch_size"] for prior in told] == [16, 16, 16]
 
 
 def test_values_outside_the_space_are_left_out(store: StudyStore) -> None:
     space = {**SPACE, "stream.num_megabatches": [3]}
-    earlier = Record.read(store.folder("early").record_path)
-    assert earlier_trials(later(search={"space": space}), earlier, service_after=1)[0] == []
+    assert earlier_trials(later(search={"space": space}), early(store))[0] == []
 
 
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: StudyStore) -> None:
     with pytest.raises(StudyError, match="did you mean 'early'"):
-        check_earlier(later(search={"warm_start": ["earl"]}), store)
+        check_earlier(later(search={"warm_start": ["earl"]}), store, NullTracker())
