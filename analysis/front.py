@@ -7,7 +7,7 @@ from analysis import summary
 from analysis.baseline import DENSE, Measure, num_megabatches
 from analysis.figure import Axis, Band, Figure, Panel, Series
 from analysis.frames import COMPLETE, T
-from analysis.hover import hover
+from analysis.hover import hovers
 from analysis.tables import fraction
 from analysis.wording import bounds, label, listing, percent
 
@@ -58,7 +58,7 @@ def front_figure(
             name=name,
             x=tuple(x[part.index]),
             y=tuple(y[part.index]),
-            hover=tuple(hover(trial, by, params) for trial in part.to_dict("records")),
+            hover=hovers(part, by, params),
             method=method,
             symbol=symbol,
             ringed=bool(method),

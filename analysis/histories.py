@@ -50,7 +50,8 @@ def _tables(
 ) -> "tuple[list[pd.DataFrame], list[dict[str, Any]]]":
     """Histories from the parent's table, or else the trial's own; and the trials with neither."""
     parts: list[pd.DataFrame] = []
-    rows = [{str(k): v for k, v in row.items()} for row in trials.to_dict("records")]
+    read = [KEY, "run_id", "outcome", T, *frames.MEGABATCH_METRICS]
+    rows = [{str(k): v for k, v in row.items()} for row in trials[read].to_dict("records")]
     # A trial that was resumed has gone on since its files were written.
     missing = [row for row in rows if row["outcome"] == frames.RUNNING]
     left = [row for row in rows if row["outcome"] != frames.RUNNING]

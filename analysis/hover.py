@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MAX_PARAMS = 8
+_SHOWN = ("number", "title", "outcome", "density")
 
 
-def hover(trial: "Row | pd.Series", by: Measure, params: Sequence[str]) -> str:
-    """Title, errors and the params in which the study's trials differ, one a line."""
+def hovers(trials: "pd.DataFrame", by: Measure, params: Sequence[str]) -> tuple[str, ...]:
+    """Of each trial its title, errors and the params in which the study's trials differ."""
+    columns = dict.fromkeys((*_SHOWN, by.service, by.final, *params))
+    return tuple(_hover(trial, by, params) for trial in trials[list(columns)].to_dict("records"))
+
+
+def _hover(trial: Row, by: Measure, params: Sequence[str]) -> str:
     lines = [f"trial {trial['number']}: {trial['title']}"]
     if trial["outcome"] != COMPLETE:
         lines.append(str(trial["outcome"]).replace("_", " "))

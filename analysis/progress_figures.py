@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from analysis.baseline import Measure, measure
 from analysis.figure import Axis, Figure, Panel, Series
 from analysis.frames import COMPLETE
-from analysis.hover import hover
+from analysis.hover import hovers
 from analysis.progress import MOMENTS, front, in_service, progress
 from analysis.tables import fraction
 from analysis.wording import label, percent
@@ -75,7 +75,7 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
                 f"trials, {runs.study.name}" if finished else "not finished",
                 x=tuple(rows.loc[trials.index, x].astype(float)),
                 y=tuple(value[trials.index].astype(float)),
-                hover=tuple(hover(trial, by, []) for trial in trials.to_dict("records")),
+                hover=hovers(trials, by, []),
                 hue=hue if finished else None,
             )
         )

@@ -126,7 +126,9 @@ def load(study: str, *, tracking_uri: str) -> Runs:
         notes.append(
             f"{strangers:,} run(s) in the same experiment are of no study and are left out."
         )
-    runs = _searched(store.trials(study), notes)
+    closed = store.closed_trials(parent) if len(named) == 1 else None
+    runs = _searched(store.trials(study) if closed is None else closed, notes)
+    del closed
     trials = frames.trials_frame(_closed(_one_per_key(runs, notes), facts, notes))
     del runs  # the records take more room than the frame that is made of them
     if trials[T].isna().any():

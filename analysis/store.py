@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run
 
+    from study.tracking.stored_run import StoredRun
+
 _DEFAULT_URI = "sqlite:///mlflow.db"
 _PAGE = 1000
 V = TypeVar("V")
 _UNQUOTABLE = frozenset("'\"`\\")
+_TRIALS = f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}'"
 
 
 def default_uri() -> str:
@@ -71,12 +74,33 @@ class Store:
 
     def trials(self, study: str) -> list[RunRecord]:
         """The runs of all trials of ``study``, newest first."""
-        condition = f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}'"
+        condition = _TRIALS
         # Others may have written any name. What a filter cannot quote is not put into it; and some
         # databases compare without regard to case.
         if study.isprintable() and not _UNQUOTABLE & set(study):
             condition += f" and tags.`{names.TAG_STUDY}` = '{study}'"
         return [run for run in self._search(condition) if run.tags.get(names.TAG_STUDY) == study]
+
+    def closed_trials(self, parent: RunRecord) -> list[RunRecord] | None:
+        """The runs of a study's trials from the table that it left when it was closed.
+
+        Runs that somebody has deleted since are left out. None where the study goes on, or was
+        ended by somebody else, or has left no table: then only :meth:`trials` knows.
+        """
+        from study.tracking.runs_table import read_runs
+
+        outcome = parent.tags.get(names.TAG_OUTCOME, names.OUTCOME_RUNNING)
+        if parent.running or outcome == names.OUTCOME_RUNNING:
+            return None
+        with self._fetched(parent.run_id, names.RUNS_ARTIFACT) as path:
+            if path is None:
+                return None
+            try:
+                runs = [_record_of(run, parent.experiment_id) for run in read_runs(path)]
+            except ValueError:  # no Parquet, or another table
+                return None
+        gone = {run.run_id for run in self._search(_TRIALS, deleted=True)}
+        return [run for run in runs if run.run_id not in gone]
 
     def num_strangers(self, experiment_id: str) -> int:
         """How many runs of an experiment were not written by this program; 1,000 at most."""
@@ -91,16 +115,28 @@ class Store:
     def table(self, run_id: str, artifact: str) -> "pd.DataFrame | None":
         """The Parquet ``artifact`` of a run, or None where it has none that can be read."""
         import pandas as pd
+
+        with self._fetched(run_id, artifact) as path:
+            try:
+                return None if path is None else pd.read_parquet(path)
+            except ValueError:  # no Parquet
+                return None
+
+    @contextmanager
+    def _fetched(self, run_id: str, artifact: str) -> Iterator[Path | None]:
+        """A copy of a run's file; None where it has none that can be fetched."""
         from mlflow.exceptions import MlflowException
 
-        folder = artifact.rpartition("/")[0]
-        try:
-            if artifact not in {f.path for f in self._client.list_artifacts(run_id, folder)}:
-                return None
-            with tempfile.TemporaryDirectory() as here:
-                return pd.read_parquet(self._client.download_artifacts(run_id, artifact, here))
-        except (MlflowException, OSError, ValueError):  # gone, or no Parquet
-            return None
+        with tempfile.TemporaryDirectory() as here:
+            try:
+                beside = self._client.list_artifacts(run_id, artifact.rpartition("/")[0])
+                is_there = artifact in {file.path for file in beside}
+                path = (
+                    self._client.download_artifacts(run_id, artifact, here) if is_there else None
+                )
+            except (MlflowException, OSError):  # gone
+                path = None
+            yield Path(path) if path else None
 
     def metric_history(self, run_id: str, metric: str) -> dict[int, float]:
         """Step → value, the last one logged of each step."""
@@ -110,13 +146,16 @@ class Store:
             point.step: point.value for point in sorted(history, key=lambda point: point.timestamp)
         }
 
-    def _search(self, condition: str) -> list[RunRecord]:
+    def _search(self, condition: str, *, deleted: bool = False) -> list[RunRecord]:
+        from mlflow.entities import ViewType
+
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         found: list[RunRecord] = []
         token: str | None = None
         while self._experiments:
             with self._readable():
                 page = self._client.search_runs(
-                    self._experiments, condition, max_results=_PAGE, page_token=token
+                    self._experiments, condition, view, max_results=_PAGE, page_token=token
                 )
             found += [_record(run) for run in page]
             token = page.token
@@ -147,6 +186,18 @@ def _record(run: "Run") -> RunRecord:
         params=_compact(run.data.params),
         metrics=_compact(run.data.metrics),
         experiment_id=run.info.experiment_id,
+    )
+
+
+def _record_of(run: "StoredRun", experiment_id: str) -> RunRecord:
+    return RunRecord(
+        run_id=run.run_id,
+        running=run.status == "RUNNING",
+        start_time=run.start_time,
+        tags=_compact(run.tags),
+        params=_compact(run.params),
+        metrics=_compact(run.metrics),
+        experiment_id=experiment_id,
     )
 
 

@@ -11,7 +11,9 @@ from study.constraints import Constraint
 from study.metrics import Direction
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 # What tells replicates of one configuration apart.
 SEEDS = ("seed", "data.seed")
@@ -66,12 +68,24 @@ def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) ->
     eligible = (trials["outcome"] == COMPLETE) & trials[names].notna().all(axis=1)
     signs = np.array([1.0 if directions[name] == "minimize" else -1.0 for name in names])
     costs = trials.loc[eligible, names].to_numpy(dtype=float) * signs
-    dominated = [
-        bool(((costs <= cost).all(axis=1) & (costs < cost).any(axis=1)).any()) for cost in costs
-    ]
     front = pd.Series(False, index=trials.index)
-    front[eligible] = ~np.array(dominated, dtype=bool)
+    front[eligible] = _undominated(costs)
     return front
+
+
+def _undominated(costs: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+    """Of costs ``[trials, metrics]`` the rows that no other dominates."""
+    import numpy as np
+
+    kept = np.zeros(len(costs), dtype=bool)
+    best = costs[:0]
+    # In this order none is dominated by a later one, so that those found so far are enough.
+    for place in np.lexsort(costs.T[::-1]):
+        cost = costs[place]
+        if not ((best <= cost).all(axis=1) & (best < cost).any(axis=1)).any():
+            kept[place] = True
+            best = np.vstack([best, cost])
+    return kept
 
 
 def within(trials: "pd.DataFrame", constraints: Sequence[Constraint]) -> "pd.DataFrame":

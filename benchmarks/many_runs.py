@@ -26,8 +26,9 @@ from study.tracking import names
 from study.tracking.history import HistoryTables, history_tables
 from study.tracking.mlflow_tracker import MlflowStore
 from study.tracking.points import MetricPoint
-from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
+from study.tracking.runs_table import write_runs
+from study.tracking.stored_run import StoredRun
 from study.tune.describe import TrialDescriber, study_info
 
 NUM_MEGABATCHES = 20
@@ -70,7 +71,7 @@ class BulkStore(MlflowStore):
             return made
         run_id = uuid.uuid4().hex
         self._rows[run_id] = _Rows(title, dict(tags))
-        return StoredRun(run_id, RUNNING, dict(tags), {}, frozenset())
+        return StoredRun(run_id, RUNNING, 0, dict(tags), {}, {})
 
     def add_facts(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
@@ -97,6 +98,11 @@ class BulkStore(MlflowStore):
         """The study's alone."""
         if run_id == self.study_run_id:
             super().leave_text(run_id, text, artifact)
+
+    def inserted(self, study: str) -> list[StoredRun]:
+        """The trials of a study as MLflow has them now."""
+        wanted = {names.TAG_KIND: names.KIND_TRIAL, names.TAG_STUDY: study}
+        return super().find(wanted)
 
     def insert(self) -> None:
         """All trials into MLflow's tables, complete."""
@@ -192,6 +198,7 @@ def make_runs(folder: Path, *, name: str, num_runs: int) -> str:
     store.insert()
     with tempfile.TemporaryDirectory() as tables:
         _joined(parts).write(Path(tables))
+        write_runs(Path(tables) / names.RUNS_ARTIFACT, store.inserted(name))
         store.leave_folder(store.study_run_id, Path(tables))
     store.close(store.study_run_id, {names.TAG_OUTCOME: "complete"}, FINISHED, ended_at=0.0)
     return f"sqlite:///{folder / 'mlflow.db'}"

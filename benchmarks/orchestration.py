@@ -1,8 +1,8 @@
 """What Ray, the record and MLflow add to the training itself.
 
-A study of identical trials (but for the seed) against the same trials in a plain loop in this
-process: one half of the loop before the study and one after it, so that a machine whose speed
-drifts troubles both alike.
+Studies of identical trials (but for the seed), one at a time and two at once, against the same
+trials in a plain loop in this process. The three take turns, and each ratio is the median over the
+rounds, so that a machine whose speed drifts troubles all alike.
 """
 
 import statistics
@@ -13,6 +13,7 @@ from benchmarks.table import Figure
 SUITE = "orchestration"
 CALIBRATION_SAMPLES = 10_000
 NUM_EMPTY = 40
+TRIALS_OF_ROUND = 4
 # One megabatch of one mini-batch of a network of two small layers.
 EMPTY = {
     "data.dataset": "digits",
@@ -32,26 +33,30 @@ def samples_for(seconds: float) -> int:
 
 
 def measure(*, full: bool = False) -> list[Figure]:
-    """All figures of this suite; ``full``: 20 trials of 15 s instead of 6 of 5 s."""
-    num_trials, seconds = (20, 15.0) if full else (6, 5.0)
+    """All figures of this suite; ``full``: 5 rounds of 4 trials of 15 s instead of 3 of 5 s."""
+    num_rounds, seconds = (5, 15.0) if full else (3, 5.0)
     fixed = DIGITS | {"training.total_samples": samples_for(seconds)}
-    half = study_of(fixed, num_trials=num_trials // 2)
-    plain = plain_loop(half)
-    one_by_one = launched(study_of(fixed, num_trials=num_trials))
-    plain += plain_loop(half)
-    two_at_once = launched(study_of(fixed, num_trials=num_trials, max_concurrent=2))
+    plain, single, double = [], [], []
+    for _ in range(num_rounds):
+        plain.append(plain_loop(study_of(fixed, num_trials=TRIALS_OF_ROUND)))
+        single.append(launched(study_of(fixed, num_trials=TRIALS_OF_ROUND)))
+        double.append(launched(study_of(fixed, num_trials=TRIALS_OF_ROUND, max_concurrent=2)))
     empty = launched(study_of(EMPTY, num_trials=NUM_EMPTY))
-    start = statistics.median(ended.start for ended in (one_by_one, two_at_once, empty))
-    end = statistics.median(ended.end for ended in (one_by_one, two_at_once, empty))
-    what = f"{num_trials} trials of {statistics.median(plain):.0f} s"
+    studies = [*single, *double, empty]
+    overhead = [one.training / sum(loop) for one, loop in zip(single, plain, strict=True)]
+    speedup = [one.training / two.training for one, two in zip(single, double, strict=True)]
+    length = statistics.median(taken for loop in plain for taken in loop)
+    what = f"{num_rounds} × {TRIALS_OF_ROUND} trials of {length:.0f} s"
+    start = statistics.median(study.start for study in studies)
+    end = statistics.median(study.end for study in studies)
     return [
-        Figure(SUITE, f"{what}: plain loop", sum(plain), "s"),
-        Figure(SUITE, f"{what}: study", one_by_one.training, "s"),
-        Figure(SUITE, f"{what}: study / plain", one_by_one.training / sum(plain), "×", "≤ 1.05"),
+        Figure(SUITE, f"{what}: plain loop", sum(map(sum, plain)), "s"),
+        Figure(SUITE, f"{what}: studies", sum(study.training for study in single), "s"),
+        Figure(SUITE, f"{what}: study / plain", statistics.median(overhead), "×", "≤ 1.05"),
         Figure(
             SUITE,
             f"{what}: throughput of 2 at once / 1",
-            one_by_one.training / two_at_once.training,
+            statistics.median(speedup),
             "×",
             "≥ 1.8",
         ),

@@ -73,6 +73,9 @@ LAYERS: dict[str, Layer] = {
     "study.tracking": layer(BASE | {"study.config"}),
     "study.tracking.names": layer(),
     "study.tracking.history": layer(BASE, "pyarrow"),
+    "study.tracking.reading": layer(BASE, "pyarrow"),
+    "study.tracking.runs_table": layer(BASE, "pyarrow"),
+    "study.tracking.stored_run": layer(),
     "study.tracking.pictures": layer(BASE, "matplotlib"),
     "study.tracking.mlflow_tracker": layer(BASE | {"study.config"}, "mlflow sqlalchemy filelock"),
     "study.tracking.mlflow_models": layer(BASE, "mlflow numpy"),
@@ -90,6 +93,8 @@ LAYERS: dict[str, Layer] = {
                 "study.metrics",
                 "study.registry",
                 "study.tracking.names",
+                "study.tracking.runs_table",
+                "study.tracking.stored_run",
                 "study.credentials",
                 "study.wording",
             }

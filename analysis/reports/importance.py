@@ -8,7 +8,7 @@ from analysis import selection
 from analysis.baseline import measure
 from analysis.figure import Axis, Figure, Panel, Series
 from analysis.frames import T
-from analysis.hover import hover
+from analysis.hover import hovers
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.searched import choice, configurations_of, domains
 from analysis.statistics.importance import MAX_JUDGED, MIN_TRIALS, Domain, Importance, importances
@@ -189,7 +189,7 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
                 str(method),
                 x=tuple(x),
                 y=tuple(group[metric].astype(float)),
-                hover=tuple(hover(trial, by, [name, T]) for trial in group.to_dict("records")),
+                hover=hovers(group, by, [name, T]),
                 method=str(method),
             )
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 MIN_TRIALS = 10
 # Of more trials than these, as many are drawn: the time that forests take grows with them.
-MAX_JUDGED = 2000
+MAX_JUDGED = 1000
 _DRAWS = 8
 _TREES = 32
 _TREES_OF_DRAW = 8

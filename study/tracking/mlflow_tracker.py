@@ -40,8 +40,8 @@ from study.tracking.address import (
 )
 from study.tracking.mlflow_models import find_model, log_model
 from study.tracking.points import MetricPoint
-from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import RUNNING, RunTracker
+from study.tracking.stored_run import StoredRun
 from study.tracking.tracker import Tracker, TrackingError
 from study.tracking.view import VIEW_TAG_PREFIX
 
@@ -334,8 +334,9 @@ def _stored(run: Run) -> StoredRun:
         run_id=run.info.run_id,
         status=run.info.status,
         tags=run.data.tags,
+        start_time=run.info.start_time or 0,
         params=run.data.params,
-        metric_names=frozenset(run.data.metrics),
+        metrics=run.data.metrics,
     )
 
 

@@ -1,6 +1,6 @@
 """Every name under which a study is found in MLflow: tags, artifact paths, metric prefixes.
 
-``analysis`` reads what ``tracking`` wrote through this file alone.
+``analysis`` reads what ``tracking`` wrote through this file and :mod:`study.tracking.runs_table`.
 """
 
 from typing import Final
@@ -66,6 +66,7 @@ CONFIG_ARTIFACT: Final = "config.yaml"
 MEGABATCHES_ARTIFACT: Final = "history/megabatches.parquet"
 EPOCHS_ARTIFACT: Final = "history/epochs.parquet"
 LAYERS_ARTIFACT: Final = "history/layers.parquet"
+RUNS_ARTIFACT: Final = "history/runs.parquet"  # the parent's: its children's runs
 MEGABATCHES_TABLE: Final = "tables/megabatches.json"
 LAYERS_TABLE: Final = "tables/layers.json"
 TRIALS_TABLE: Final = "tables/trials.json"  # the parent's

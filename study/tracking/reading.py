@@ -10,7 +10,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no type
 from study.metrics import METRICS
 from study.results import MegabatchRecord, Outcome, TrackedStudy, TrackedTrial, TrialHistory
 from study.tracking import names
-from study.tracking.run_store import RunStore, StoredRun
+from study.tracking.run_store import RunStore
+from study.tracking.stored_run import StoredRun
 
 # Outcomes of trials that ended by themselves, whose histories are whole.
 _WHOLE = (Outcome.COMPLETE, Outcome.EARLY_STOPPED)

@@ -1,23 +1,12 @@
 """What a tracker asks of a store of runs such as MLflow's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from study.results import DatasetInfo, ModelInfo
 from study.tracking.points import MetricPoint
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A run as the store has it; of its metrics only the names matter."""
-
-    run_id: str
-    status: str
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    metric_names: frozenset[str]
+from study.tracking.stored_run import StoredRun
 
 
 class RunStore(Protocol):

@@ -26,7 +26,9 @@ from study.tracking import names
 from study.tracking.leaving import leave_study, leave_trial
 from study.tracking.points import MetricPoint, metric_points
 from study.tracking.reading import read_study
-from study.tracking.run_store import RunStore, StoredRun
+from study.tracking.run_store import RunStore
+from study.tracking.runs_table import write_runs
+from study.tracking.stored_run import StoredRun
 from study.tracking.tracker import Tracker, TrackingError
 from study.tracking.view import study_view, view_key
 
@@ -236,6 +238,7 @@ class RunTracker:
         titles = {key: trial.title for key, trial in self._trials.items()}
         with tempfile.TemporaryDirectory() as folder:
             shown = leave_study(Path(folder), titles, histories)
+            write_runs(Path(folder) / names.RUNS_ARTIFACT, self._trial_runs(study))
             self._store.leave_folder(self._study_run_id, Path(folder))
         # Not when its last word arrived: that may be long after.
         ended_at = max((h.last_recorded_at for h in histories.values()), default=0.0)
@@ -312,11 +315,7 @@ class RunTracker:
         self._store.add_facts(
             run.run_id,
             {k: without_credentials(str(v)) for k, v in params.items() if k not in run.params},
-            [
-                MetricPoint(k, v, 0, started_at)
-                for k, v in numbers.items()
-                if k not in run.metric_names
-            ],
+            [MetricPoint(k, v, 0, started_at) for k, v in numbers.items() if k not in run.metrics],
         )
         text = without_credentials(config_yaml)
         self._store.leave_text(run.run_id, text, names.CONFIG_ARTIFACT)

@@ -22,6 +22,7 @@ from analysis.errors import ReportError
 from analysis.page import sections, write_report
 from analysis.report import REPORTS
 from analysis.runs import is_known, load
+from analysis.store import RunRecord, Store
 from study.results import Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.mlflow_tracker import MlflowTracker
@@ -164,6 +165,60 @@ def test_the_study_that_confirms_another_is_found_by_its_tag_whatever_it_is_call
     assert "where the search had found 12.5 %" in said[0]
     assert is_known("second", tracking_uri=uri)
     assert not is_known("fourth", tracking_uri=uri)
+
+
+def _parent(store: Store, study: str) -> RunRecord:
+    (found,) = [run for run in store.studies() if run.tags[names.TAG_STUDY] == study]
+    return found
+
+
+def _by_id(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return sorted(runs, key=lambda run: run.run_id)
+
+
+@pytest.mark.parametrize("study", ["usual", "empty", "one", "failed"])
+def test_the_table_of_a_closed_study_says_of_its_trials_what_mlflow_says(
+    uri: str, study: str
+) -> None:
+    store = Store(uri)
+    closed = store.closed_trials(_parent(store, study))
+    assert closed is not None
+    assert _by_id(closed) == _by_id(store.trials(study))
+
+
+@pytest.mark.parametrize("study", ["running", "resumed"])
+def test_the_table_of_a_study_that_goes_on_is_not_read(uri: str, study: str) -> None:
+    store = Store(uri)
+    assert store.closed_trials(_parent(store, study)) is None
+    MlflowClient(uri).set_terminated(_parent(store, study).run_id)  # by somebody else
+    assert store.closed_trials(_parent(store, study)) is None
+    MlflowClient(uri).update_run(_parent(store, study).run_id, status="RUNNING")
+
+
+def test_a_trial_that_somebody_has_deleted_is_in_no_report_until_it_is_restored(uri: str) -> None:
+    tracker = MlflowTracker(uri, experiment="deleted")
+    trials = [FakeTrial(number) for number in range(3)]
+    _write(tracker, "deleted", trials, end=True)
+    (run,) = [run for run in Store(uri).trials("deleted") if run.tags["trial_key"] == "key001"]
+    MlflowClient(uri).delete_run(run.run_id)
+    assert load("deleted", tracking_uri=uri).trials["number"].tolist() == [0, 2]
+    MlflowClient(uri).restore_run(run.run_id)
+    assert load("deleted", tracking_uri=uri).trials["number"].tolist() == [0, 1, 2]
+
+
+def test_a_study_without_its_table_is_read_run_by_run(uri: str) -> None:
+    tracker = MlflowTracker(uri, experiment="bare")
+    _write(tracker, "bare", [FakeTrial(0), FakeTrial(1)], end=True)
+    store = Store(uri)
+    parent = _parent(store, "bare")
+    whole = load("bare", tracking_uri=uri)
+    place = MlflowClient(uri).get_run(parent.run_id).info.artifact_uri
+    table = Path(str(place).removeprefix("file://")) / names.RUNS_ARTIFACT
+    pd.DataFrame({"run_id": ["a"]}).to_parquet(table)
+    assert store.closed_trials(parent) is None
+    table.unlink()
+    assert store.closed_trials(parent) is None
+    pd.testing.assert_frame_equal(load("bare", tracking_uri=uri).trials, whole.trials)
 
 
 def test_two_runs_of_one_trial_count_once_and_a_missing_history_is_told(
@@ -405,6 +460,8 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
         "study.registry",
         "study.tracking",
         "study.tracking.names",
+        "study.tracking.runs_table",
+        "study.tracking.stored_run",
         "study.wording",
     ]
     assert done.stdout.splitlines() == ["[]", str(allowed)]

@@ -12,8 +12,8 @@ from study.results import Outcome, TrialHistory
 from study.tracking import leaving
 from study.tracking.background import BackgroundTracker
 from study.tracking.points import metric_points
-from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
+from study.tracking.stored_run import StoredRun
 from study.tracking.tracker import RecordingTracker, TrackingError
 from tests.tracking_records import before, history, study_info, trial_info
 
@@ -57,7 +57,12 @@ class MemoryStore:
         def work():
             return [
                 StoredRun(
-                    i, r["status"], dict(r["tags"]), dict(r["params"]), frozenset(r["names"])
+                    i,
+                    r["status"],
+                    0,
+                    dict(r["tags"]),
+                    dict(r["params"]),
+                    dict.fromkeys(r["names"], 0.0),
                 )
                 for i, r in self.runs.items()
                 if tags.items() <= r["tags"].items() and status in (None, r["status"])
@@ -72,7 +77,7 @@ class MemoryStore:
                 status=RUNNING, tags=dict(tags), params={}, names=set(), points={}, files={}
             )
             self.runs[run_id] = run | {"title": title, "started_at": started_at}
-            return StoredRun(run_id, RUNNING, tags, {}, frozenset())
+            return StoredRun(run_id, RUNNING, 0, tags, {}, {})
 
         return self._do(work)
 
