@@ -1,4 +1,4 @@
-"""Which way imports go. The table is the one of the README's section on how the code is built."""
+"""Which way imports go."""
 
 import ast
 import subprocess
