@@ -23,6 +23,10 @@ from study.metrics import METRICS
 from study.wording import count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from analysis.runs import Runs
 
 _MAX_GROUPS = 6
@@ -164,26 +168,39 @@ def _means(runs: "Runs", by: Measure) -> list[str]:
     complete = runs.complete[runs.complete[by.service].notna()]
     if runs.study.objectives or complete.empty:
         return []
-    groups = [
-        (group[by.service].mean(), group)
-        for _, group in complete.groupby(summary.configurations(complete))
-    ]
-    said = []
+    groups = [group for _, group in complete.groupby(summary.configurations(complete))]
     if len(groups) > _MAX_GROUPS:
         return []
-    several = complete["architecture"].nunique() > 1
-    for mean, group in sorted(groups, key=lambda pair: pair[0]):
+    groups.sort(key=lambda group: float(group[by.service].mean()))
+    said = []
+    for group, what in zip(groups, _told_apart(groups), strict=True):
         interval = summary.mean_interval(group[by.service].tolist())
         seeds = (
             f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
             if interval
             else " (one seed)"
         )
+        said.append(f"{what}: {label(by.service)} {percent(group[by.service].mean())}{seeds}.")
+    return said
+
+
+def _told_apart(groups: "Sequence[pd.DataFrame]") -> list[str]:
+    """A name of each configuration; of those that would be called the same with what differs."""
+    import pandas as pd
+
+    several = len({architecture for group in groups for architecture in group["architecture"]}) > 1
+    made = []
+    for group in groups:
         first = group.iloc[0]
         model = f"{first['architecture']}: " if several else ""
-        what = f"{model}{who(first, seed=False)}, {kept(first)}"
-        said.append(f"{what}: {label(by.service)} {percent(mean)}{seeds}.")
-    return said
+        made.append(f"{model}{who(first, seed=False)}, {kept(first)}")
+    for name in {name for name in made if made.count(name) > 1}:
+        alike = [place for place, other in enumerate(made) if other == name]
+        differing = summary.varying(pd.concat([groups[place] for place in alike]))
+        for place in alike:
+            first = groups[place].iloc[0]
+            made[place] += "".join(f", {param} = {first[param]}" for param in differing)
+    return made
 
 
 def _methods(runs: "Runs", by: Measure) -> list[str]:

@@ -195,6 +195,17 @@ def test_a_search_for_one_objective_is_answered_by_its_winner() -> None:
     assert said[0].startswith("The lowest service error: 13.8 % [10.6, 17.7], with 100 % of the")
 
 
+def test_means_of_arms_that_would_be_called_the_same_say_what_differs() -> None:
+    trials = [FakeTrial(n, "app", seed=n // 2) for n in range(4)]
+    runs = runs_of(trials, objectives=())
+    apart = runs.trials.assign(**{"training.precision": ["fp32", "bf16"] * 2})
+    said = answer(dataclasses.replace(runs, trials=apart))[:2]
+    assert {sentence.partition(":")[0] for sentence in said} == {
+        f"app, T = 4, 20 % of the weights, training.precision = {precision}"
+        for precision in ("fp32", "bf16")
+    }
+
+
 def test_a_study_without_search_is_answered_by_means_over_seeds() -> None:
     trials = [
         FakeTrial(2 * seed + i, name, 8, density, seed)
