@@ -26,6 +26,7 @@ _WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)  # after the first failure, the se
 _DESCRIBED_EVERY_S: Final = 15.0
 _NOTHING: Final = TrialHistory()
 _TOLD_AFTER_S: Final = 3.0  # of waiting at the end, before the person hears of it
+_CLOSING_A_TRIAL_S: Final = 0.02  # of patience more for each trial of the study
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class BackgroundTracker:
     Args:
         tracker: From now on called by nobody else.
         notice: Told, in the thread, that the store fails, and that it is back.
-        patience_s: How long :meth:`finish_study` goes on while nothing arrives.
+        patience_s: How long :meth:`finish_study` goes on while nothing arrives, and longer for
+            studies of thousands of trials, which take long to close.
     """
 
     def __init__(
@@ -192,18 +194,20 @@ class BackgroundTracker:
     def _wait_for_the_rest(self) -> None:
         started = heard_at = time.monotonic()
         num_arrived, is_told = self._num_arrived, False
+        assert self._last is not None, "finish_study has said it"
+        patience_s = self._patience_s + _CLOSING_A_TRIAL_S * len(self._last[0])
         while self._last is not None:
             now = time.monotonic()
             if self._num_arrived > num_arrived:
                 num_arrived, heard_at = self._num_arrived, now
-            if now - heard_at >= self._patience_s:
+            if now - heard_at >= patience_s:
                 return
             if now - started >= _TOLD_AFTER_S and not is_told:
                 is_told = True
                 self._notice(
                     f"sending what the tracking store has not got yet "
                     f"({count(self._num_waiting(), 'trial')}); given up after "
-                    f"{self._patience_s:.0f} s in which nothing arrives"
+                    f"{patience_s:.0f} s in which nothing arrives"
                 )
             self._changed.wait(timeout=min(1.0, self._patience_s))
 
