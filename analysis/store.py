@@ -25,7 +25,6 @@ _DEFAULT_URI = "sqlite:///mlflow.db"
 _PAGE = 1000
 V = TypeVar("V")
 _UNQUOTABLE = frozenset("'\"`\\")
-_TRIALS = f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}'"
 
 
 def default_uri() -> str:
@@ -74,12 +73,9 @@ class Store:
 
     def trials(self, study: str) -> list[RunRecord]:
         """The runs of all trials of ``study``, newest first."""
-        condition = _TRIALS
-        # Others may have written any name. What a filter cannot quote is not put into it; and some
-        # databases compare without regard to case.
-        if study.isprintable() and not _UNQUOTABLE & set(study):
-            condition += f" and tags.`{names.TAG_STUDY}` = '{study}'"
-        return [run for run in self._search(condition) if run.tags.get(names.TAG_STUDY) == study]
+        found = self._search(_trials_of(study))
+        # Some databases compare without regard to case.
+        return [run for run in found if run.tags.get(names.TAG_STUDY) == study]
 
     def closed_trials(self, parent: RunRecord) -> list[RunRecord] | None:
         """The runs of a study's trials from the table that it left when it was closed.
@@ -97,9 +93,10 @@ class Store:
                 return None
             try:
                 runs = [_record_of(run, parent.experiment_id) for run in read_runs(path)]
-            except ValueError:  # no Parquet, or another table
+            except (OSError, ValueError):  # broken, no Parquet, or another table
                 return None
-        gone = {run.run_id for run in self._search(_TRIALS, deleted=True)}
+        deleted = self._search(_trials_of(parent.tags[names.TAG_STUDY]), deleted=True)
+        gone = {run.run_id for run in deleted}
         return [run for run in runs if run.run_id not in gone]
 
     def num_strangers(self, experiment_id: str) -> int:
@@ -119,7 +116,7 @@ class Store:
         with self._fetched(run_id, artifact) as path:
             try:
                 return None if path is None else pd.read_parquet(path)
-            except ValueError:  # no Parquet
+            except (OSError, ValueError):  # broken, or no Parquet
                 return None
 
     @contextmanager
@@ -130,13 +127,12 @@ class Store:
         with tempfile.TemporaryDirectory() as here:
             try:
                 beside = self._client.list_artifacts(run_id, artifact.rpartition("/")[0])
-                is_there = artifact in {file.path for file in beside}
-                path = (
-                    self._client.download_artifacts(run_id, artifact, here) if is_there else None
-                )
+                path = None
+                if artifact in {file.path for file in beside}:
+                    path = Path(self._client.download_artifacts(run_id, artifact, here))
             except (MlflowException, OSError):  # gone
                 path = None
-            yield Path(path) if path else None
+            yield path
 
     def metric_history(self, run_id: str, metric: str) -> dict[int, float]:
         """Step → value, the last one logged of each step."""
@@ -175,6 +171,15 @@ class Store:
                 f"MLflow at {self.address} cannot be read: {reason}; check --tracking-uri "
                 f"or MLFLOW_TRACKING_URI"
             ) from error
+
+
+def _trials_of(study: str) -> str:
+    """MLflow's condition for the runs of a study's trials."""
+    condition = f"tags.`{names.TAG_KIND}` = '{names.KIND_TRIAL}'"
+    # Others may have written any name. What a filter cannot quote is not put into it.
+    if study.isprintable() and not _UNQUOTABLE & set(study):
+        condition += f" and tags.`{names.TAG_STUDY}` = '{study}'"
+    return condition
 
 
 def _record(run: "Run") -> RunRecord:

@@ -29,15 +29,7 @@ _SCHEMA = pa.schema(
 
 def write_runs(path: Path, runs: Iterable[StoredRun]) -> None:
     """Write the table of ``runs`` to ``path``, creating its folder."""
-    rows = [
-        {
-            "run_id": run.run_id,
-            "status": run.status,
-            "start_time": run.start_time,
-            **{name: list(facts.items()) for name, facts in _maps(run).items()},
-        }
-        for run in runs
-    ]
+    rows = [{name: _cell(value) for name, value in vars(run).items()} for run in runs]
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), path, compression="zstd")
 
@@ -46,7 +38,7 @@ def read_runs(path: Path) -> Iterator[StoredRun]:
     """The runs that :func:`write_runs` wrote to ``path``.
 
     Raises:
-        ValueError: It is no such table.
+        OSError, ValueError: It is broken, or no such table.
     """
     with pq.ParquetFile(path) as file:
         if not set(_SCHEMA.names) <= set(file.schema_arrow.names):
@@ -56,8 +48,8 @@ def read_runs(path: Path) -> Iterator[StoredRun]:
                 yield StoredRun(**{name: _value(row[name]) for name in _SCHEMA.names})
 
 
-def _maps(run: StoredRun) -> dict[str, Mapping[str, Any]]:
-    return {"tags": run.tags, "params": run.params, "metrics": run.metrics}
+def _cell(value: Any) -> Any:
+    return list(value.items()) if isinstance(value, Mapping) else value
 
 
 def _value(value: Any) -> Any:

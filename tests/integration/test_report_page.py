@@ -214,6 +214,11 @@ def test_a_study_without_its_table_is_read_run_by_run(uri: str) -> None:
     whole = load("bare", tracking_uri=uri)
     place = MlflowClient(uri).get_run(parent.run_id).info.artifact_uri
     table = Path(str(place).removeprefix("file://")) / names.RUNS_ARTIFACT
+    written = table.read_bytes()
+    for broken in (b"", b"no Parquet", written[:-20], written[: len(written) // 2] + written[-8:]):
+        table.write_bytes(broken)
+        assert store.closed_trials(parent) is None
+        assert store.table(parent.run_id, names.RUNS_ARTIFACT) is None
     pd.DataFrame({"run_id": ["a"]}).to_parquet(table)
     assert store.closed_trials(parent) is None
     table.unlink()
