@@ -18,6 +18,10 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+# Trials whose histories are whole, and say something of their configuration.
+ENDED_BY_THEMSELVES = frozenset({Outcome.COMPLETE, Outcome.EARLY_STOPPED})
+
+
 class TrialError(RuntimeError):
     """A trial that cannot give a result: it fails with this reason, and the study goes on."""
 

@@ -8,13 +8,17 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
 from study.metrics import METRICS
-from study.results import MegabatchRecord, Outcome, TrackedStudy, TrackedTrial, TrialHistory
+from study.results import (
+    ENDED_BY_THEMSELVES,
+    MegabatchRecord,
+    Outcome,
+    TrackedStudy,
+    TrackedTrial,
+    TrialHistory,
+)
 from study.tracking import names
 from study.tracking.run_store import RunStore
 from study.tracking.stored_run import StoredRun
-
-# Outcomes of trials that ended by themselves, whose histories are whole.
-_WHOLE = (Outcome.COMPLETE, Outcome.EARLY_STOPPED)
 
 
 def read_study(store: RunStore, name: str) -> TrackedStudy | None:
@@ -38,7 +42,7 @@ def read_study(store: RunStore, name: str) -> TrackedStudy | None:
     histories = _histories(store, parent)
     for key, run in trials.items():
         # Those that ended since the study was last closed are in their own runs only.
-        if key not in histories and _outcome(run) in _WHOLE:
+        if key not in histories and _outcome(run) in ENDED_BY_THEMSELVES:
             histories |= _histories(store, run)
     return TrackedStudy(
         config_yaml,
@@ -54,7 +58,7 @@ def _one_per_key(runs: Iterable[StoredRun]) -> dict[str, StoredRun]:
     chosen: dict[str, StoredRun] = {}
     for run in runs:
         key = run.tags.get(names.TAG_TRIAL_KEY, "")
-        if key not in chosen or _outcome(chosen[key]) not in _WHOLE:
+        if key not in chosen or _outcome(chosen[key]) not in ENDED_BY_THEMSELVES:
             chosen[key] = run
     return chosen
 

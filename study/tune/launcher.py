@@ -24,7 +24,7 @@ from study.tune.resources import trial_resources
 from study.tune.standing import num_trials, shown_metrics
 from study.tune.store import StudyFolder, StudyStore
 from study.tune.study_run import StudyRun, labels_of
-from study.tune.warm_start import check_earlier, warm_start
+from study.tune.warm_start import read_earlier, warm_start
 
 if TYPE_CHECKING:
     from study.tune.nodes import Nodes
@@ -68,7 +68,7 @@ def run_study(
         resources = trial_resources(study.resources, alive_nodes(), elastic=is_cluster)
         tracker = opening.result()
         if fresh:
-            check_earlier(study, store, tracker)
+            earlier = read_earlier(study, store, tracker)
             study = named_anew(study, store, tracker, console)
             hold = stack.enter_context(newly_locked(store.folder(study.name)))
         folder = store.folder(study.name)
@@ -85,7 +85,7 @@ def run_study(
             experiment=study.tracking.experiment,
         )
         if fresh:
-            for sentence in warm_start(study, store, tracker, record):
+            for sentence in warm_start(study, earlier, record):
                 console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         status.stop()
         run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)

@@ -1,7 +1,7 @@
 """What a search hears of earlier studies: their trials of its own space, equal in all else."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,19 @@ from study.config.space import Dimension
 from study.config.study import StudyConfig
 from study.config.trial import flatten, parse_trial
 from study.config.yaml_io import read_yaml, read_yaml_file
-from study.results import Outcome, TrackedStudy, TrackedTrial, TrialHistory
+from study.results import (
+    ENDED_BY_THEMSELVES,
+    Outcome,
+    TrackedStudy,
+    TrackedTrial,
+    TrialHistory,
+)
 from study.tracking import names
 from study.tracking.tracker import Tracker
 from study.tune.describe import as_param
 from study.tune.errors import StudyError
 from study.tune.record import Record, RecordedTrial
 from study.tune.store import StudyFolder, StudyStore
-
-# Outcomes that say something of a configuration.
-_TELLING = (Outcome.COMPLETE, Outcome.EARLY_STOPPED)
 
 
 @dataclass(frozen=True)
@@ -41,80 +44,64 @@ class EarlierTrial:
 
 @dataclass(frozen=True)
 class EarlierStudy:
-    """A study that is heard of, and where it was found."""
+    """A study that is heard of; its ``title`` says where it was found, if not in the store."""
 
-    place: str
+    title: str
     service_after: float
     trials: tuple[EarlierTrial, ...]
 
 
-def warm_start(
-    study: StudyConfig, store: StudyStore, tracker: Tracker, record: Record
-) -> list[str]:
-    """Put what earlier studies found into the record, for the sampler alone; says how much.
+def read_earlier(
+    study: StudyConfig, store: StudyStore, tracker: Tracker
+) -> tuple[EarlierStudy, ...]:
+    """The studies that ``study`` is to hear of: from the store, or else from where it is tracked.
+
+    To be called before anything of the study is written, so that what is wrong with them
+    leaves nothing behind.
 
     Raises:
-        StudyError: A study is neither in the store nor tracked, or its record is damaged.
+        StudyError: One is in neither, or its record or its file is damaged.
     """
-    said = []
-    heard: set[str] = set()
-    for name in study.search.warm_start if study.search else ():
-        earlier = find_earlier(name, study, store, tracker)
-        told, left_out = earlier_trials(study, earlier)
-        new = [prior for prior in told if prior.key not in heard]
-        heard |= {prior.key for prior in new}
-        for prior in new:
-            record.add_prior(prior)
-        reasons = "".join(f"; {count} left out: {why}" for why, count in left_out.items())
-        said.append(
-            f"The sampler hears of {len(new)} trials of the study {name}{earlier.place}{reasons}."
-        )
-    return said
+    names_asked = study.search.warm_start if study.search else ()
+    return tuple(_find(name, study, store, tracker) for name in names_asked)
 
 
-def check_earlier(study: StudyConfig, store: StudyStore, tracker: Tracker) -> None:
-    """Whether every study that is to be heard of is there.
-
-    Raises:
-        StudyError: One is neither in the store nor tracked, with those that the store has.
-    """
-    for name in study.search.warm_start if study.search else ():
-        if not store.folder(name).exists and not tracker.has_study(name):
-            raise _unknown(name, study, store, tracker)
-
-
-def _unknown(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) -> StudyError:
-    return StudyError(
-        f"search.warm_start: {store.place.no_such_study(name)}, and none under the experiment "
-        f"{study.tracking.experiment!r} in {tracker.address}"
-    )
-
-
-def find_earlier(
-    name: str, study: StudyConfig, store: StudyStore, tracker: Tracker
-) -> EarlierStudy:
-    """A study from the store, or else from where ``study`` is tracked.
-
-    Raises:
-        StudyError: It is in neither, or its record or its file is damaged.
-    """
+def _find(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) -> EarlierStudy:
     folder = store.folder(name)
     if folder.exists:
         return _recorded(folder)
     tracked = tracker.read_study(name)
     if tracked is None:
-        raise _unknown(name, study, store, tracker)
+        raise StudyError(
+            f"search.warm_start: {store.place.no_such_study(name)}, and none under the experiment "
+            f"{study.tracking.experiment!r} in {tracker.address}"
+        )
     if not tracked.config_yaml:
         raise StudyError(
             f"search.warm_start: the study {name!r} has lost its {names.CONFIG_ARTIFACT} in "
             f"{tracker.address}, without which its errors cannot be compared; leave it out"
         )
-    return _tracked(tracked, place=f" in {tracker.address}")
+    return _tracked(tracked, title=f"{name} in {tracker.address}")
+
+
+def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Record) -> list[str]:
+    """Put what earlier studies found into the record, for the sampler alone; says how much."""
+    said = []
+    heard: set[str] = set()
+    for other in earlier:
+        told, left_out = earlier_trials(study, other)
+        new = [prior for prior in told if prior.key not in heard]
+        heard |= {prior.key for prior in new}
+        for prior in new:
+            record.add_prior(prior)
+        reasons = "".join(f"; {count} left out: {why}" for why, count in left_out.items())
+        said.append(f"The sampler hears of {len(new)} trials of the study {other.title}{reasons}.")
+    return said
 
 
 def _recorded(folder: StudyFolder) -> EarlierStudy:
     return EarlierStudy(
-        "",
+        folder.name,
         _service_after(read_yaml_file(folder.config_path)),
         tuple(_recorded_trial(t) for t in Record.read(folder.record_path).trials.values()),
     )
@@ -126,9 +113,9 @@ def _recorded_trial(trial: RecordedTrial) -> EarlierTrial:
     return EarlierTrial(own.key(), lambda d: flat.get(d.path), trial.outcome, trial.history)
 
 
-def _tracked(study: TrackedStudy, *, place: str) -> EarlierStudy:
+def _tracked(study: TrackedStudy, *, title: str) -> EarlierStudy:
     service_after = _service_after(read_yaml(study.config_yaml))
-    return EarlierStudy(place, service_after, tuple(map(_tracked_trial, study.trials)))
+    return EarlierStudy(title, service_after, tuple(map(_tracked_trial, study.trials)))
 
 
 def _tracked_trial(trial: TrackedTrial) -> EarlierTrial:
@@ -164,7 +151,7 @@ def earlier_trials(
     told: list[RecordedTrial] = []
     left_out: Counter[str] = Counter()
     for trial in earlier.trials:
-        if trial.outcome not in _TELLING:
+        if trial.outcome not in ENDED_BY_THEMSELVES:
             left_out["they failed or did not end"] += 1
         elif not trial.history.megabatches:
             left_out["their history is not to be found"] += 1

@@ -14,7 +14,7 @@ from study.tune.errors import StudyError
 from study.tune.proposals import Proposals
 from study.tune.record import Record, RecordedTrial
 from study.tune.store import StudyStore
-from study.tune.warm_start import check_earlier, warm_start
+from study.tune.warm_start import read_earlier, warm_start
 from tests.small_studies import SPACE, history, raw_search
 
 ENDS = (Outcome.COMPLETE, Outcome.COMPLETE, Outcome.EARLY_STOPPED, Outcome.ERROR)
@@ -61,7 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def heard(study: StudyConfig, store: Path, place: Path, record_path: Path) -> list[RecordedTrial]:
     tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db")
     with Record.open(record_path) as record:
-        (said,) = warm_start(study, StudyStore(store), tracker, record)
+        (said,) = warm_start(study, read_earlier(study, StudyStore(store), tracker), record)
         assert "1 left out: they failed" in said
     return Record.read(record_path).priors
 
@@ -93,7 +93,7 @@ def test_another_configuration_in_mlflow_is_left_out(place: Path, tmp_path: Path
     study = later(fixed=raw_search()["fixed"] | {"seed": 1})
     with Record.open(tmp_path / "record.jsonl") as record:
         tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db")
-        (said,) = warm_start(study, StudyStore(tmp_path), tracker, record)
+        (said,) = warm_start(study, read_earlier(study, StudyStore(tmp_path), tracker), record)
         assert record.priors == []
     assert "hears of 0 trials of the study early in sqlite:///" in said
     assert "4 left out: outside the space, or another fixed configuration" in said
@@ -104,7 +104,7 @@ def test_a_study_that_neither_has_is_refused_with_both_places(place: Path, tmp_p
     tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db", experiment="another")
     said = r"no study 'early' in .* under the experiment 'another'"
     with pytest.raises(StudyError, match=said):
-        check_earlier(later(**elsewhere), StudyStore(tmp_path), tracker)
+        read_earlier(later(**elsewhere), StudyStore(tmp_path), tracker)
 
 
 def test_a_study_file_that_is_lost_is_said(
@@ -112,8 +112,5 @@ def test_a_study_file_that_is_lost_is_said(
 ) -> None:
     monkeypatch.setattr(names, "CONFIG_ARTIFACT", "gone.yaml")
     tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db")
-    with (
-        Record.open(tmp_path / "record.jsonl") as record,
-        pytest.raises(StudyError, match=r"has lost its gone\.yaml"),
-    ):
-        warm_start(later(), StudyStore(tmp_path), tracker, record)
+    with pytest.raises(StudyError, match=r"has lost its gone\.yaml"):
+        read_earlier(later(), StudyStore(tmp_path), tracker)

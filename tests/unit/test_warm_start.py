@@ -13,9 +13,8 @@ from study.tune.record import Record
 from study.tune.store import StudyStore
 from study.tune.warm_start import (
     EarlierStudy,
-    check_earlier,
     earlier_trials,
-    find_earlier,
+    read_earlier,
     warm_start,
 )
 from tests.small_studies import FIXED, SPACE, history, raw_search
@@ -46,7 +45,8 @@ def store(tmp_path: Path) -> StudyStore:
 
 
 def early(store: StudyStore) -> EarlierStudy:
-    return find_earlier("early", later(), store, NullTracker())
+    (found,) = read_earlier(later(), store, NullTracker())
+    return found
 
 
 def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
@@ -54,7 +54,7 @@ def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
 ) -> None:
     study = later()
     with Record.open(tmp_path / "record.jsonl") as record:
-        (said,) = warm_start(study, store, NullTracker(), record)
+        (said,) = warm_start(study, read_earlier(study, store, NullTracker()), record)
         assert "hears of 3 trials of the study early; 1 left out: they failed" in said
         assert record.trials == {}
         states = [t.state.name for t in Proposals(study, record).optuna_study.trials]
@@ -64,7 +64,7 @@ def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
 def test_a_trial_counts_once_though_two_studies_have_it(store: StudyStore, tmp_path: Path) -> None:
     study = later(search={"warm_start": ["early", "early"]})
     with Record.open(tmp_path / "record.jsonl") as record:
-        warm_start(study, store, NullTracker(), record)
+        warm_start(study, read_earlier(study, store, NullTracker()), record)
         assert len(record.priors) == 3
 
 
@@ -99,4 +99,4 @@ def test_values_outside_the_space_are_left_out(store: StudyStore) -> None:
 
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: StudyStore) -> None:
     with pytest.raises(StudyError, match="did you mean 'early'"):
-        check_earlier(later(search={"warm_start": ["earl"]}), store, NullTracker())
+        read_earlier(later(search={"warm_start": ["earl"]}), store, NullTracker())
