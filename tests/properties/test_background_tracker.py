@@ -312,3 +312,17 @@ def test_a_run_starts_and_ends_when_the_record_says():
     tracker.finish_trial("k0", WHOLE, Outcome.COMPLETE, "")
     assert (store.runs["1"]["started_at"], store.runs["1"]["ended_at"]) == (1.4e9, 1.5e9)
     assert TrialHistory().last_recorded_at == 0.0
+
+
+def test_a_study_of_many_trials_may_take_its_time_to_be_closed():
+    class Slow(RecordingTracker):
+        def finish_study(self, histories, outcome):
+            time.sleep(0.3)
+            super().finish_study(histories, outcome)
+
+    for num_trials, arrives in ((1, False), (100, True)):
+        inner = Slow()
+        tracker = BackgroundTracker(inner, notice=lambda _: None, patience_s=0.05)
+        tracker.start_study(study_info())
+        tracker.finish_study({str(n): TrialHistory() for n in range(num_trials)}, Outcome.COMPLETE)
+        assert (tracker.undelivered is None) == arrives
