@@ -17,19 +17,15 @@ from analysis.comparison import SIZES, by_model, comparison, kept, who
 from analysis.confirmed import confirming
 from analysis.confirmed_words import optimism_of_search, run_again
 from analysis.contrast import told
+from analysis.means import means
 from analysis.wording import bounds, label, listing, percent, size
 from study.constraints import TOLERANCE
 from study.metrics import METRICS
 from study.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
     from analysis.runs import Runs
 
-_MAX_GROUPS = 6
 _MAX_METHODS = 3
 _DENSITIES = frozenset({"final_density", "density", "model_density", "effective_density"})
 _FRACTIONS = ("error", "error_rate", "accuracy", "density", "gap", "sparsity")
@@ -62,7 +58,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     confirmed = run_again(runs)
     if runs.study.confirms:  # whose best seed nobody asks for
         return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, by))
-    sentences = [*_winner(runs, by), *_means(runs, by)]
+    sentences = [*_winner(runs, by), *means(runs, by)]
     for model, group in by_model(found).items():
         sentences += [model + sentence for sentence in comparison(group, by)]
     if not sentences:
@@ -161,46 +157,6 @@ def _winner(runs: "Runs", by: Measure) -> list[str]:
     interval = by.interval(best[name]) if name in (by.service, by.final) else None
     value += f" {bounds(interval)}" if interval else ""
     return [f"The {extreme} {label(name)}: {value}, with {kept(best)} ({who(best)})."]
-
-
-def _means(runs: "Runs", by: Measure) -> list[str]:
-    """A study without search compares what it was told to: means over seeds."""
-    complete = runs.complete[runs.complete[by.service].notna()]
-    if runs.study.objectives or complete.empty:
-        return []
-    groups = [group for _, group in complete.groupby(summary.configurations(complete))]
-    if len(groups) > _MAX_GROUPS:
-        return []
-    groups.sort(key=lambda group: float(group[by.service].mean()))
-    said = []
-    for group, what in zip(groups, _told_apart(groups), strict=True):
-        interval = summary.mean_interval(group[by.service].tolist())
-        seeds = (
-            f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
-            if interval
-            else " (one seed)"
-        )
-        said.append(f"{what}: {label(by.service)} {percent(group[by.service].mean())}{seeds}.")
-    return said
-
-
-def _told_apart(groups: "Sequence[pd.DataFrame]") -> list[str]:
-    """A name of each configuration; of those that would be called the same with what differs."""
-    import pandas as pd
-
-    several = len({architecture for group in groups for architecture in group["architecture"]}) > 1
-    made = []
-    for group in groups:
-        first = group.iloc[0]
-        model = f"{first['architecture']}: " if several else ""
-        made.append(f"{model}{who(first, seed=False)}, {kept(first)}")
-    for name in {name for name in made if made.count(name) > 1}:
-        alike = [place for place, other in enumerate(made) if other == name]
-        differing = summary.varying(pd.concat([groups[place] for place in alike]))
-        for place in alike:
-            first = groups[place].iloc[0]
-            made[place] += "".join(f", {param} = {first[param]}" for param in differing)
-    return made
 
 
 def _methods(runs: "Runs", by: Measure) -> list[str]:

@@ -126,9 +126,8 @@ def load(study: str, *, tracking_uri: str) -> Runs:
         notes.append(
             f"{strangers:,} run(s) in the same experiment are of no study and are left out."
         )
-    closed = store.closed_trials(parent) if len(named) == 1 else None
-    runs = _searched(store.trials(study) if closed is None else closed, notes)
-    del closed
+    # Of several studies of one name the runs are mixed, as they are in MLflow.
+    runs = _searched(_trial_runs(store, study, parent if len(named) == 1 else None), notes)
     trials = frames.trials_frame(_closed(_one_per_key(runs, notes), facts, notes))
     del runs  # the records take more room than the frame that is made of them
     if trials[T].isna().any():
@@ -186,6 +185,12 @@ def _outcome(parent: RunRecord) -> str:
     outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
     # Ended by somebody else, who did not say how.
     return frames.INTERRUPTED if outcome == frames.RUNNING else outcome
+
+
+def _trial_runs(store: Store, study: str, closed: RunRecord | None) -> list[RunRecord]:
+    """From the table of the closed study, if there is one and it has left it, else one by one."""
+    found = store.closed_trials(closed) if closed else None
+    return store.trials(study) if found is None else found
 
 
 def _searched(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:

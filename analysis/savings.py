@@ -2,10 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.frames import COMPLETE, EARLY_STOPPED, T
+from analysis.frames import COMPLETE, EARLY_STOPPED, KEY, T
+from analysis.wording import percent
+from study.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analysis.runs import Runs
 
 _USED = "samples_seen"
 _TOTAL = "training.total_samples"
@@ -30,3 +34,24 @@ def examples_saved(trials: "pd.DataFrame") -> float:
         stated = pd.to_numeric(stopped[_TOTAL], errors="coerce")
         expected = stated.fillna(expected)
     return float((expected - stopped[_USED]).clip(lower=0).sum())
+
+
+def stopped_said(runs: "Runs") -> list[str]:
+    """How many trials were stopped early, what they took, and what that saved."""
+    stopped = runs.trials[runs.trials["outcome"] == EARLY_STOPPED]
+    if stopped.empty:
+        return ["No trial was stopped early."]
+    reached = runs.megabatches.groupby(KEY)["stream_fraction"].max().reindex(stopped[KEY])
+    used, saved = runs.trials[_USED].sum(), examples_saved(runs.trials)
+    spent = stopped[_USED].sum() / (used or 1.0)
+    came = f", on average at {percent(reached.mean())} of the stream" if len(reached) else ""
+    spared = (
+        f" That saved {percent(saved / (used + saved))} of the examples that all of them "
+        f"would have trained on without stopping."
+        if saved
+        else ""
+    )
+    return [
+        f"{count(len(stopped), 'trial')} of {len(runs.trials)} stopped early{came}; they took "
+        f"{percent(spent)} of all examples.{spared} None of them is a winner or on a front."
+    ]

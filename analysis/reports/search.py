@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis import selection
 from analysis.baseline import Measure, measure
-from analysis.frames import COMPLETE, EARLY_STOPPED, KEY
+from analysis.frames import COMPLETE, KEY
 from analysis.progress import MOMENTS, RANDOM_START, Contest, contest, front, in_service, progress
 from analysis.progress_figures import moment_figures, progress_figures
 from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
-from analysis.savings import examples_saved
+from analysis.savings import stopped_said
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.tables import cell
 from analysis.wording import label, percent, probability
@@ -51,7 +51,7 @@ class SearchReport(Report):
             TITLE,
             (
                 *said,
-                *_stopped_said(runs),
+                *stopped_said(runs),
                 *(line for part in parts for line in _sampler_said(part, metric)),
                 *_against_random(parts, metric),
             ),
@@ -101,26 +101,6 @@ def _best_said(runs: "Runs", metric: str) -> list[str]:
         f"examples that all of them trained on.{searched}"
     )
     return [_of(runs, said)]
-
-
-def _stopped_said(runs: "Runs") -> list[str]:
-    stopped = runs.trials[runs.trials["outcome"] == EARLY_STOPPED]
-    if stopped.empty:
-        return ["No trial was stopped early."]
-    reached = runs.megabatches.groupby(KEY)["stream_fraction"].max().reindex(stopped[KEY])
-    used, saved = runs.trials["samples_seen"].sum(), examples_saved(runs.trials)
-    spent = stopped["samples_seen"].sum() / (used or 1.0)
-    came = f", on average at {percent(reached.mean())} of the stream" if len(reached) else ""
-    spared = (
-        f" That saved {percent(saved / (used + saved))} of the examples that all of them "
-        f"would have trained on without stopping."
-        if saved
-        else ""
-    )
-    return [
-        f"{count(len(stopped), 'trial')} of {len(runs.trials)} stopped early{came}; they took "
-        f"{percent(spent)} of all examples.{spared} None of them is a winner or on a front."
-    ]
 
 
 def _sampler_said(runs: "Runs", metric: str) -> list[str]:
