@@ -10,8 +10,9 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from analysis.errors import ReportError
-from analysis.render import Format, safe, show
-from analysis.report import REPORTS, Report, load_reports
+from analysis.presentation.render import Format, safe, show
+from analysis.presentation.report import REPORTS, Report
+from analysis.reports.discovery import load_reports
 from study.credentials import REFUSED, holds_credentials
 
 app = typer.Typer(
@@ -66,8 +67,8 @@ def html(
     tracking_uri: _Uri = None,
 ) -> None:
     """Write the whole report as one self-contained page, and print where it is."""
-    from analysis.page import write_report
-    from analysis.store import default_uri
+    from analysis.page.page import write_report
+    from analysis.runs.mlflow_reader import default_uri
 
     written = write_report(
         *studies,
@@ -86,9 +87,9 @@ def export(
     tracking_uri: _Uri = None,
 ) -> None:
     """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV, and say where."""
-    from analysis.export import write_frames
-    from analysis.several import load_all
-    from analysis.store import default_uri
+    from analysis.runs.export import write_frames
+    from analysis.runs.mlflow_reader import default_uri
+    from analysis.runs.several_studies import load_all
 
     runs = load_all(studies, tracking_uri=tracking_uri or default_uri())
     for path in write_frames(runs, out or Path("reports") / _folder(studies)):
@@ -108,8 +109,8 @@ def _command(cls: type[Report]) -> Callable[..., None]:
     def command(studies: list[str], fmt: Format, tracking_uri: str | None, **options: Any) -> None:
         from rich.console import Console
 
-        from analysis.several import load_all
-        from analysis.store import default_uri
+        from analysis.runs.mlflow_reader import default_uri
+        from analysis.runs.several_studies import load_all
 
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
         runs = load_all(studies, tracking_uri=tracking_uri or default_uri())

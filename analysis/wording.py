@@ -1,6 +1,6 @@
 """Numbers as people read them, without more digits than they carry."""
 
-from analysis.summary import Interval
+from analysis.statistics.summary import Interval
 
 _NOTHING = 1e-9  # a rounding error, in points
 

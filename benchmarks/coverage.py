@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from analysis.statistics.paired import signed_rank_p
 from analysis.statistics.ranks import concordance_interval, kendalls_w
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
+from analysis.statistics.summary import Interval, mean_interval, wilson_interval
 from analysis.statistics.turning import largest_turn
-from analysis.summary import Interval, mean_interval, wilson_interval
 
 DRAWS = 500
 Array = NDArray[np.float64]

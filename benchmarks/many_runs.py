@@ -18,18 +18,20 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from benchmarks.studies import DIGITS
-from study.assembly import assemble
-from study.config.study import StudyConfig, parse_study
-from study.datasets import dataset_key, load_dataset
-from study.results import DatasetInfo, MegabatchRecord, TrialHistory, TrialInfo
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
+from study.results import MegabatchRecord, TrialHistory
 from study.tracking import names
-from study.tracking.history import HistoryTables, history_tables
-from study.tracking.mlflow_tracker import MlflowStore
-from study.tracking.points import MetricPoint
+from study.tracking.artifacts.history import HistoryTables, history_tables
+from study.tracking.artifacts.runs_table import write_runs
+from study.tracking.facts import DatasetInfo, TrialInfo
+from study.tracking.metric_points import MetricPoint
+from study.tracking.mlflow.tracker import MlflowStore
+from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
-from study.tracking.runs_table import write_runs
-from study.tracking.stored_run import StoredRun
-from study.tune.describe import TrialDescriber, study_info
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key, load_dataset
+from study.trial.description import TrialDescriber, study_info
 
 NUM_MEGABATCHES = 20
 NUM_SEEDS = 4

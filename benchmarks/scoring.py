@@ -23,7 +23,7 @@ from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod, num_kept, prune
 from study.pruning.scoring import ScoringContext
-from study.pruning.selection import largest_of_all
+from study.pruning.top_k import largest_of_all
 
 NETWORKS = ("resnet18", "resnet50")
 NUM_IMAGES = 100

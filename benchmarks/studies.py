@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 
-from study.assembly import assemble
-from study.config.study import StudyConfig, parse_study
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
 from study.config.yaml_io import write_yaml
-from study.datasets import dataset_key, load_dataset
 from study.results import Outcome
-from study.tune.record import Record, RecordedTrial
+from study.store.record import Record, RecordedTrial
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key, load_dataset
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 3600.0

@@ -20,14 +20,16 @@ from pathlib import Path
 
 from benchmarks.studies import DIGITS, one_thread, study_of
 from benchmarks.table import Figure
-from study.assembly import assemble
-from study.config.study import StudyConfig
-from study.datasets import dataset_key, load_dataset
-from study.results import Outcome, TrialHistory, TrialInfo
+from study.config.study import renamed
+from study.config.study_config import StudyConfig
+from study.results import Outcome, TrialHistory
 from study.tracking.background import BackgroundTracker
-from study.tracking.mlflow_tracker import MlflowTracker
+from study.tracking.facts import TrialInfo
+from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import Tracker
-from study.tune.describe import TrialDescriber, study_info
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key, load_dataset
+from study.trial.description import TrialDescriber, study_info
 
 SUITE = "tracking"
 NUM_MEGABATCHES = 8
@@ -107,7 +109,7 @@ def told(tracker: Tracker, name: str, trained: Trained) -> Cost:
 
     The first trial opens what the store opens once, and does not count.
     """
-    info = study_info(trained.study.renamed(name), num_trials=len(trained.infos))
+    info = study_info(renamed(trained.study, name), num_trials=len(trained.infos))
     tracker.start_study(info)
     costs = [
         _cost(functools.partial(_tell, tracker, trial, trained.history)) for trial in trained.infos

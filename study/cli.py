@@ -5,15 +5,22 @@ from typing import Annotated
 
 import typer
 
-from study.commands.confirming import confirm
-from study.commands.delivery import export
-from study.commands.overview import list_studies, status, ui
-from study.commands.planning import plan, plugins, validate
-from study.commands.recovery import check, extend
-from study.commands.replaying import replay
-from study.commands.running import launch, resume, run, sync
-from study.commands.updating import update
-from study.user_errors import is_users, printable
+from study.commands.check import check
+from study.commands.confirm import confirm
+from study.commands.export import export
+from study.commands.extend import extend
+from study.commands.launch import launch, resume
+from study.commands.plan import plan
+from study.commands.plugins import plugins
+from study.commands.replay import replay
+from study.commands.run import run
+from study.commands.status import list_studies, status
+from study.commands.sync import sync
+from study.commands.ui import ui
+from study.commands.update import update
+from study.commands.validate import validate
+from study.errors import is_users
+from study.text import printable
 
 USER_ERROR = 2
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import study.data
+import study.data.sources
 import study.models
 import study.pruning
 
-_PACKAGES = (study.data, study.models, study.pruning)
+_PACKAGES = (study.data, study.data.sources, study.models, study.pruning)
 
 
 class PluginImportError(ValueError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.config.space import path_problem
-from study.config.study import StudyConfig
+from study.config.study_config import StudyConfig
 from study.data.replay import REPLAY_POLICIES
 from study.plugins import load_builtin_plugins
 from study.pruning.allocation import ALLOCATIONS

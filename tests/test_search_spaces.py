@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from study.config.loading import load_study
-from study.config.study import StudyConfig
+from study.config.study_config import StudyConfig
 
 FOLDER = Path(__file__).parents[1] / "search_spaces"
 PATHS = sorted(FOLDER.rglob("*.yaml"))

@@ -1,1 +1,1 @@
-"""Reports, one a file; a module put here is a sub-command and a section of the page."""
+"""The sections of the page, a folder or a module each; every one is a sub-command, too."""

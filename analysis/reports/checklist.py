@@ -8,18 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis import summary
-from analysis.baseline import DENSE, matches, measure
-from analysis.confirmed import confirming
-from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable
+from analysis.comparison.dense_baseline import DENSE, matches, measure
+from analysis.comparison.fresh_seeds import confirming
+from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
+from analysis.statistics import summary
 from analysis.wording import listing, size
 from study.metrics import METRICS
-from study.wording import count
+from study.text import count
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.runs import Runs
+    from analysis.runs.study_runs import Runs
 
 TITLE = "Could this be published?"
 _MIN_PAIRS = 3

@@ -4,22 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis import selection, summary
-from analysis.arms import Comparison, Pairs, arms, listed, pairs
-from analysis.baseline import DENSE, measure
-from analysis.comparison import uncounted
-from analysis.contrast import differences, forest, told
-from analysis.frames import T
-from analysis.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
+from analysis.comparison.dense_baseline import DENSE, measure
+from analysis.comparison.methods import Comparison, Pairs, arms, listed, pairs
+from analysis.presentation.against_dense import uncounted
+from analysis.presentation.method_differences import differences, forest, told
+from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
+from analysis.presentation.tables import cell, ends, measured
+from analysis.runs import trial_filter
+from analysis.runs.frames import T
+from analysis.statistics import summary
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
-from analysis.tables import cell, ends, measured
-from study.wording import count
+from study.text import count
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.runs import Runs
+    from analysis.runs.study_runs import Runs
 
 TITLE = "Which schedule, and is the difference real?"
 _MAX_SENTENCES = 6
@@ -47,7 +48,7 @@ class MethodsReport(Report):
     def build(self, runs: "Runs") -> ReportSection:
         """What is separable, the differences with intervals, and means over seeds."""
         by = measure(runs)
-        given = selection.metrics(runs.trials, self.metrics)
+        given = trial_filter.metrics(runs.trials, self.metrics)
         shown = given or [by.service, by.final, f"test_{by.service}"]
         metric = shown[0]
         found = pairs(runs, metric)

@@ -3,15 +3,15 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis import selection
-from analysis.baseline import measure
-from analysis.frames import ERROR, T
-from analysis.report import REPORTS, Report, ReportSection
-from analysis.tables import table
-from study.wording import count
+from analysis.comparison.dense_baseline import measure
+from analysis.presentation.report import REPORTS, Report, ReportSection
+from analysis.presentation.tables import table
+from analysis.runs import trial_filter
+from analysis.runs.frames import ERROR, T
+from study.text import count
 
 if TYPE_CHECKING:
-    from analysis.runs import Runs
+    from analysis.runs.study_runs import Runs
 
 _MAX_REASONS = 5
 
@@ -35,8 +35,8 @@ class RunsReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """One table of the trials chosen, and why any failed."""
-        chosen = selection.where(runs.trials, self.where)
-        chosen = selection.ordered(chosen, self.sort)
+        chosen = trial_filter.where(runs.trials, self.where)
+        chosen = trial_filter.ordered(chosen, self.sort)
         title = "All runs" if not self.where else f"Runs with {' and '.join(self.where)}"
         return ReportSection(
             title=title,
@@ -52,7 +52,7 @@ class RunsReport(Report):
             return [str(name) for name in runs.trials.columns]
         if self.columns:
             return [
-                selection.require(runs.trials, name.strip()) for name in self.columns.split(",")
+                trial_filter.require(runs.trials, name.strip()) for name in self.columns.split(",")
             ]
         by = measure(runs)
         names = ["number", "title", "method", T, "density", by.service, by.final]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.summary import Interval
+from analysis.statistics.summary import Interval
 
 if TYPE_CHECKING:
     import optuna

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from analysis.statistics.resampling import Strata, interquartile_mean, stratified_interval
 
 if TYPE_CHECKING:
-    from analysis.summary import Interval
+    from analysis.statistics.summary import Interval
 
 SIGNIFICANCE = 0.05
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.summary import Interval
+from analysis.statistics.summary import Interval
 
 if TYPE_CHECKING:
     import numpy as np

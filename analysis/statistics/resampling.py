@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.summary import Interval
+from analysis.statistics.summary import Interval
 
 if TYPE_CHECKING:
     import numpy as np

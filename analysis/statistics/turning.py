@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.summary import Interval, mean_interval
+from analysis.statistics.summary import Interval, mean_interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ import typer
 from study.credentials import REFUSED, holds_credentials
 
 if TYPE_CHECKING:
-    from study.config.study import StudyConfig
+    from study.config.study_config import StudyConfig
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
@@ -75,7 +75,7 @@ def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
 
 def store_root(study: "StudyConfig | None", flag: str | None) -> str:
     """Path or URL of the folder of all studies: the flag's, the study's, or the default."""
-    from study.tune.places import DEFAULT_STORE
+    from study.store.store import DEFAULT_STORE
 
     if flag is not None:
         return flag

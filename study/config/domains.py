@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from study.config.errors import ConfigError, Problem, shown, unknown_key
 from study.config.paths import is_active, path_problem
+from study.config.problems import ConfigError, Problem, shown, unknown_key
 from study.config.section_parsing import as_tuples
 from study.config.sections import SECTIONS, field_annotations
 

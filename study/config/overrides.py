@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.config.errors import MAX_PATH_LENGTH, ConfigError, Problem, shown, unknown_key
+from study.config.problems import MAX_PATH_LENGTH, ConfigError, Problem, shown, unknown_key
 from study.config.sections import SECTIONS
-from study.config.study import TOP_LEVEL
+from study.config.study_config import TOP_LEVEL
 from study.config.trial import flatten
 from study.config.yaml_io import read_yaml
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from study.config.errors import Problem, did_you_mean, shown, unknown_key
+from study.config.problems import Problem, did_you_mean, shown, unknown_key
 from study.config.section_parsing import as_tuples
 from study.config.sections import (
     SECTIONS,

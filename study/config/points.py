@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from study.config.errors import Problem, shown
 from study.config.paths import flat_paths, is_active
+from study.config.problems import Problem, shown
 from study.config.space import Space
 
 MAX_CELLS = 10_000

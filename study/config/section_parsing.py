@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic
 
-from study.config.errors import Problem, did_you_mean, pydantic_message, shown, unknown_key
+from study.config.problems import Problem, did_you_mean, pydantic_message, shown, unknown_key
 from study.config.sections import SECTIONS, Section, owners, section_model
 from study.registry import nearest
 

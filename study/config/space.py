@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.config.domains import Choices, Dimension, Range, parse_dimension
-from study.config.errors import ConfigError, Problem
 from study.config.paths import controlling_paths, is_active, path_problem
+from study.config.problems import ConfigError, Problem
 from study.config.trial import TrialConfig, parse_trial, unflatten
 
 __all__ = ["Choices", "Dimension", "Range", "Space", "compose", "parse_space"]

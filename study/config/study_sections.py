@@ -7,7 +7,7 @@ import pydantic
 from pydantic import BeforeValidator, Field
 
 from study.config.addresses import ray_address, store_address
-from study.config.errors import Problem, pydantic_message, shown, unknown_key
+from study.config.problems import Problem, pydantic_message, shown, unknown_key
 from study.config.sections import Seed, Strict
 from study.constraints import Constraint, parse_constraint
 from study.credentials import REFUSED, holds_credentials

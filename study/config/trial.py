@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.config.errors import ConfigError, Problem, shown, unknown_key
+from study.config.problems import ConfigError, Problem, shown, unknown_key
+from study.config.rules.trial import schedule_problems, target_problems, training_problems
 from study.config.section_parsing import parse_section
 from study.config.sections import (
     MAX_SEED,
@@ -19,7 +20,6 @@ from study.config.sections import (
     StreamSection,
     TrainingSection,
 )
-from study.config.trial_rules import schedule_problems, target_problems, training_problems
 
 # Where the data lies says nothing of what a trial is; of arrivals only the names count.
 _ARRIVALS = "data.arrivals"

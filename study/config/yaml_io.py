@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from study.config.errors import ConfigError, Problem, shown
+from study.config.problems import ConfigError, Problem, shown
 
 MAX_BYTES = 250_000
 MAX_DEPTH = 50

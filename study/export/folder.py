@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from study.errors import ExportError
 from study.export.card import ModelCard
-from study.export.errors import ExportError
 from study.export.formats import FORMATS, Predict, Safetensors, save_weights
 from study.export.readme import readme
 from study.pruning.mask import Mask

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from study.export.errors import ExportError
+from study.errors import ExportError
 from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
 from study.registry import Registry, nearest
 

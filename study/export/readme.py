@@ -75,7 +75,9 @@ def _torchvision_lines(network: NetworkSpec) -> tuple[str, ...] | None:
     architecture = network.architecture()
     if architecture.torchvision_name is None:
         return None
-    from study.models.of_torchvision.plain import plain_torchvision_code  # imports torchvision
+    from study.models.torchvision_networks.plain import (
+        plain_torchvision_code,  # imports torchvision
+    )
 
     num_classes = len(network.class_names)
     return plain_torchvision_code(architecture, network.image_shape, num_classes)

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from study.assembly import split
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.errors import ExportError
 from study.export.card import UNLICENSED, ModelCard, ModelSource
-from study.export.errors import ExportError
 from study.export.folder import load_model, replaced, write_card, write_masks
 from study.export.formats import format_called
 from study.export.network import Images, NetworkSpec, logits_of
 from study.pruning.mask import Mask
 from study.results import MegabatchRecord
 from study.training.checkpoint import CheckpointFolder
-from study.tune.describe import title
+from study.trial.assembly import split
+from study.trial.titles import title_of
 
 TOLERANCE = 1e-5  # of the largest logit, where that is above 1
 _NUM_SAMPLES = 32
@@ -48,7 +48,7 @@ def model_source(
         study=study,
         trial=trial,
         trial_number=number,
-        title=title(trial),
+        title=title_of(trial.to_dict()),
         network=NetworkSpec.of(trial, dataset, plugins),
         split_sizes={"holdout": len(splits.holdout), "test": len(splits.test)},
     )

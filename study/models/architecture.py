@@ -32,5 +32,5 @@ class Architecture(ABC):
 
 
 ARCHITECTURES: Registry[Architecture] = Registry(
-    "architecture", later="study.models.of_torchvision.networks"
+    "architecture", later="study.models.torchvision_networks.networks"
 )

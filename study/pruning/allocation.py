@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from study.pruning.mask import Mask
-from study.pruning.selection import ranked_counts
+from study.pruning.top_k import ranked_counts
 from study.registry import Registry
 
 

@@ -13,7 +13,7 @@ from study.pruning.allocation import Allocation, AllocationContext
 from study.pruning.gradients import isolated_rng
 from study.pruning.mask import Mask, named_weights
 from study.pruning.scoring import Criterion, ScoringContext
-from study.pruning.selection import largest
+from study.pruning.top_k import largest
 from study.results import TrialError
 
 Control = Literal["none", "shuffle_within_layers", "reinitialised_scores"]

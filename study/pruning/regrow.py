@@ -7,7 +7,7 @@ from dataclasses import replace
 from study.pruning.gradients import summed_gradients
 from study.pruning.mask import Mask, named_weights
 from study.pruning.scoring import ScoringContext
-from study.pruning.selection import largest_of_all
+from study.pruning.top_k import largest_of_all
 
 
 def regrow(context: ScoringContext, mask: Mask, *, fraction: float) -> Mask:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from study.config.study import StudyConfig
+from study.config.study_config import StudyConfig
+from study.errors import StudyError
 from study.metrics import METRICS
+from study.search.feasibility import may_win
 from study.simulation.simulator import Ended, replay, searched_anew
 from study.simulation.table import Table
-from study.tune.errors import StudyError
-from study.tune.feasibility import may_win
-from study.tune.record import RecordedTrial
+from study.store.record import RecordedTrial
 
 CONTROL = {"sampler": "random", "stopping": {"name": "none"}}
 TARGET_FRACTION = 0.01

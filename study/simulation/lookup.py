@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.config.space import Choices, Dimension, Range, Space
-from study.tune.record import RecordedTrial
+from study.store.record import RecordedTrial
 
 # A choice that differs outweighs any distance between numbers.
 _ANOTHER_CHOICE = 100.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table as RichTable
 
-from study.config.study import StudyConfig
+from study.config.study_config import StudyConfig
 from study.simulation.comparison import Searched, Target, best_so_far, ratio_interval
 from study.simulation.simulator import replay, searched_anew
 from study.simulation.table import Table

@@ -14,13 +14,14 @@ from typing import Any
 
 import optuna
 
-from study.config.study import StudyConfig, parse_study
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
 from study.results import MegabatchRecord, Outcome, TrialHistory
+from study.search.early_stopping import Stopping, make_stopping
+from study.search.optuna_study import Proposals
 from study.simulation.lookup import Lookup
 from study.simulation.table import Table
-from study.tune.proposals import Proposals
-from study.tune.record import Record, RecordedTrial
-from study.tune.stopping import Stopping, make_stopping
+from study.store.record import Record, RecordedTrial
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
-from study.config.study import StudyConfig, parse_study
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml, write_yaml
+from study.errors import StudyError
 from study.results import MegabatchRecord, Outcome, TrialHistory
-from study.tune.errors import StudyError
-from study.tune.record import RecordedTrial
+from study.store.record import RecordedTrial
 
 _STUDY = b"study.yaml"
 # What a search, its constraints and its way of stopping may ask of a megabatch.

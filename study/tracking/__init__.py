@@ -1,1 +1,1 @@
-"""Where params, metrics and artifacts go. Imports nothing, so that reports stay light."""
+"""What a study tells an experiment tracker."""

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from study.results import Outcome, TrialHistory
 from study.tracking import names
-from study.tracking.points import MetricPoint, metric_points
+from study.tracking.metric_points import MetricPoint, metric_points
+from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import STATUSES
-from study.tracking.stored_run import StoredRun
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from study.results import (
-    ModelInfo,
-    Outcome,
-    StudyInfo,
-    TrackedStudy,
-    TrialHistory,
-    TrialInfo,
-)
+from study.results import Outcome, TrialHistory
+from study.text import count
+from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
 from study.tracking.tracker import Tracker
-from study.wording import count
 
 _WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)  # after the first failure, the second …, the rest
 _DESCRIBED_EVERY_S: Final = 15.0

@@ -1,6 +1,7 @@
 """Every name under which a study is found in MLflow: tags, artifact paths, metric prefixes.
 
-``analysis`` reads what ``tracking`` wrote through this file and :mod:`study.tracking.runs_table`.
+``analysis`` reads what ``tracking`` wrote through this file and
+:mod:`study.tracking.artifacts.runs_table`.
 """
 
 from typing import Final

@@ -1,12 +1,27 @@
 """What a tracker asks of a store of runs such as MLflow's."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from study.results import DatasetInfo, ModelInfo
-from study.tracking.points import MetricPoint
-from study.tracking.stored_run import StoredRun
+from study.tracking.facts import DatasetInfo, ModelInfo
+from study.tracking.metric_points import MetricPoint
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A study or a trial.
+
+    ``start_time`` is in milliseconds since 1970; of each metric there is the last value.
+    """
+
+    run_id: str
+    status: str
+    start_time: int
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
 
 
 class RunStore(Protocol):

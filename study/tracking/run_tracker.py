@@ -14,23 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 from study import __version__
 from study.credentials import without_credentials
-from study.results import (
-    ModelInfo,
-    Outcome,
-    StudyInfo,
-    TrackedStudy,
-    TrialHistory,
-    TrialInfo,
-)
+from study.results import Outcome, TrialHistory
 from study.tracking import names
-from study.tracking.leaving import leave_study, leave_trial
-from study.tracking.points import MetricPoint, metric_points
-from study.tracking.reading import read_study
-from study.tracking.run_store import RunStore
-from study.tracking.runs_table import write_runs
-from study.tracking.stored_run import StoredRun
+from study.tracking.artifacts.run_files import leave_study, leave_trial
+from study.tracking.artifacts.runs_table import write_runs
+from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
+from study.tracking.metric_points import MetricPoint, metric_points
+from study.tracking.mlflow.saved_view import study_view, view_key
+from study.tracking.run_store import RunStore, StoredRun
+from study.tracking.tracked_study import read_study
 from study.tracking.tracker import Tracker, TrackingError
-from study.tracking.view import study_view, view_key
 
 # MLflow's own tags.
 PARENT_TAG: Final = "mlflow.parentRunId"

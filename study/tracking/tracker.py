@@ -3,14 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from study.results import (
-    ModelInfo,
-    Outcome,
-    StudyInfo,
-    TrackedStudy,
-    TrialHistory,
-    TrialInfo,
-)
+from study.results import Outcome, TrialHistory
+from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
 
 
 class TrackingError(RuntimeError):

@@ -28,13 +28,13 @@ from study.training.evaluation import (
     size_metrics,
     with_flops,
 )
-from study.training.events import opening, pruning_event, saliency_order
-from study.training.lessons import Lessons
+from study.training.generators import global_seed, torch_generator
 from study.training.optimiser import zero_pruned_momentum_
 from study.training.precision import memory_format
 from study.training.progress import BestEpoch, Progress, is_best, pack_state, unpack_state
-from study.training.seeding import global_seed, torch_generator
+from study.training.pruning_event import opening, pruning_event, saliency_order
 from study.training.specs import LearnerSpec, TaskData
+from study.training.training_plan import Lessons
 
 logger = logging.getLogger(__name__)
 

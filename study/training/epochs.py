@@ -14,9 +14,9 @@ from study.data.batches import ImagePool, num_minibatches
 from study.data.dataset import IndexArray
 from study.pruning.mask import Mask, named_weights
 from study.results import TrialError
+from study.training.generators import global_seed, numpy_generator, torch_generator
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import autocast
-from study.training.seeding import global_seed, numpy_generator, torch_generator
 
 # A mean loss over an epoch so many times that of a guess, ln C, is divergence. Learning rates 0.1
 # to 1000 on mlp, convnet and resnet20: trials that came back to a useful error had peaks up to 10⁵

@@ -1,1 +1,1 @@
-"""Studies: proposals from Optuna, trials on Ray actors, one record that is the truth."""
+"""Ray's adapters: what Tune calls, and what it is asked."""

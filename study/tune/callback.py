@@ -3,14 +3,15 @@
 import time
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
 from study.results import Outcome, TrialHistory
-from study.storage.hold import Hold
-from study.tune.nodes import Nodes
-from study.tune.session import StudySession
-from study.tune.watch import TrialClock, check_ray_lives, end_actor
+from study.session.session import StudySession
+from study.store.remote.hold import Hold
+from study.tune.cluster.connection import check_ray_lives
+from study.tune.cluster.nodes import Nodes
 
 _WATCH_EVERY_S = 1.0
 
@@ -117,3 +118,33 @@ class StudyCallback(tune.Callback):
                 self._session.deaths.progressed(key)
             if result["outcome"]:
                 self._session.settle(key, Outcome(result["outcome"]), result["reason"])
+
+
+class TrialClock:
+    """Seconds that each trial has spent on actors in this process."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, float] = {}
+        self._before: dict[str, float] = {}
+
+    def start(self, key: str) -> None:
+        """The trial is on an actor from now on."""
+        self._begun.setdefault(key, time.monotonic())
+
+    def stop(self, key: str) -> None:
+        """It has lost its actor."""
+        begun = self._begun.pop(key, None)
+        if begun is not None:
+            self._before[key] = self._before.get(key, 0.0) + time.monotonic() - begun
+
+    def seconds(self, key: str) -> float:
+        """How long it has been on actors, the one it is on now included."""
+        now = time.monotonic()
+        return self._before.get(key, 0.0) + now - self._begun.get(key, now)
+
+
+def end_actor(trial: Any) -> None:
+    """Kill the actor of a Tune trial, which to Tune has failed for good then."""
+    trial.max_failures = 0
+    if trial.temporary_state.ray_actor is not None:
+        ray.kill(trial.temporary_state.ray_actor)

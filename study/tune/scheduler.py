@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from study.results import TrialHistory
-from study.tune.session import StudySession
-from study.tune.stopping import make_stopping
+from study.search.budget import Budget
+from study.search.early_stopping import make_stopping
+from study.session.session import StudySession
 
 
 class StudyScheduler(FIFOScheduler):
@@ -33,3 +35,22 @@ class StudyScheduler(FIFOScheduler):
             if self._stopping.stops(recorded, megabatches):
                 return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)
+
+
+class BudgetStopper(tune.Stopper):
+    """Ends Tune's loop, whatever runs, once the budget is used up: checkpoints hold the rest."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles it for a restore that a study never uses."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No single trial is stopped."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether all are to stop."""
+        return self._budget.end() is not None

@@ -11,11 +11,11 @@ from ray.tune.search.optuna import OptunaSearch
 from study.config.trial import TrialConfig
 from study.metrics import METRICS
 from study.results import Outcome
-from study.tune.deaths import NODE_DIED
-from study.tune.nodes import Nodes
-from study.tune.proposals import Proposals
-from study.tune.record import RecordedTrial
-from study.tune.session import StudySession
+from study.search.optuna_study import Proposals
+from study.session.session import StudySession
+from study.store.record import RecordedTrial
+from study.tune.cluster.nodes import Nodes
+from study.tune.worker_deaths import NODE_DIED
 
 # So many proposals in a row that have a result already: the space has been searched through.
 MAX_REPEATS_IN_A_ROW = 100

@@ -12,22 +12,22 @@ from typing import Any, TypeVar
 import ray
 from ray import tune
 
-from study.assembly import assemble
 from study.config.study_sections import LogModels
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
+from study.errors import StorageError
 from study.plugins import load_builtin_plugins, load_user_plugins
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
-from study.storage.copies import StudyCopy
-from study.storage.errors import StorageError
-from study.storage.remote import Remote
+from study.session.service_models import keep_model
+from study.store.atomic_write import write_private
+from study.store.remote.copies import StudyCopy
+from study.store.remote.remote import Remote
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
-from study.tune.deaths import is_out_of_memory
-from study.tune.models import keep_model
-from study.tune.nodes import node_keeper
-from study.tune.private_files import write_private
-from study.tune.resources import confine_process
+from study.trial.assembly import assemble
+from study.tune.cluster.nodes import node_keeper
+from study.tune.cluster.resources import confine_process
+from study.tune.worker_deaths import is_out_of_memory
 
 T = TypeVar("T")
 

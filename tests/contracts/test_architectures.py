@@ -10,7 +10,7 @@ from torch import nn
 
 from study.models import cifar_resnet, convnet, mlp  # noqa: F401  # register
 from study.models.architecture import ARCHITECTURES
-from tests.architectures import built, cases, smallest_side
+from tests.helpers.architectures import built, cases, smallest_side
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -19,8 +19,8 @@ from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import Control, PruningMethod, num_kept, prune
 from study.pruning.scoring import CRITERIA, Criterion
-from tests.pruning_networks import NETWORKS, build, context_of
-from tests.untouched import assert_untouched, snapshot
+from tests.helpers.pruning_networks import NETWORKS, build, context_of
+from tests.helpers.untouched import assert_untouched, snapshot
 
 
 def quick(name: str) -> Criterion:

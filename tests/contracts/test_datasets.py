@@ -11,7 +11,7 @@ from study.data.dataset import DATASETS, DataError
 from study.registry import hyperparameters
 
 for module in ("arrays", "digits", "image_folder", "synthetic", "torchvision_datasets"):
-    importlib.import_module(f"study.data.{module}")
+    importlib.import_module(f"study.data.sources.{module}")
 
 NAMES = list(DATASETS)
 WITHOUT_FILES = ["digits", "synthetic"]

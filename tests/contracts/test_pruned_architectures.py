@@ -15,8 +15,8 @@ from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod, num_kept, prune
 from study.pruning.scoring import Criterion, ScoringContext
-from tests.architectures import NUM_CLASSES, built, cases, smallest_side
-from tests.untouched import assert_untouched, snapshot
+from tests.helpers.architectures import NUM_CLASSES, built, cases, smallest_side
+from tests.helpers.untouched import assert_untouched, snapshot
 
 NUM_EXAMPLES = 4
 

@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 from plotly import graph_objects as go
 
-from analysis import drawing, render
 from analysis.errors import ReportError
-from analysis.report import REPORTS, Report, load_reports
-from analysis.runs import Runs
+from analysis.figures import drawing
+from analysis.presentation import render
+from analysis.presentation.report import REPORTS, Report
+from analysis.reports.discovery import load_reports
+from analysis.runs.study_runs import Runs
 from study.registry import hyperparameters
 from study.results import Outcome
-from tests.fake_study import FakeTrial, runs_of, usual, without_param
+from tests.helpers.fake_study import FakeTrial, runs_of, usual, without_param
 
 load_reports()
 

@@ -4,11 +4,11 @@ import pytest
 
 from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
-from study.tracking.address import absolute_uri, artifact_location
 from study.tracking.background import BackgroundTracker
-from study.tracking.mlflow_tracker import MlflowTracker
+from study.tracking.mlflow.address import absolute_uri, artifact_location
+from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import NullTracker, RecordingTracker
-from tests.tracking_records import before, history, study_info, trial_info
+from tests.helpers.tracking_records import before, history, study_info, trial_info
 
 
 def in_background():

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from study.datasets import dataset_key, load_dataset
-from tests.small_trials import trained, trial
+from study.trial.datasets import dataset_key, load_dataset
+from tests.helpers.small_trials import trained, trial
 
 GOLDEN = Path(__file__).with_name("golden_trial.json")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fuzzing import Desk, desk, write_yaml
-from tests.small_studies import FIXED
+from tests.helpers.fuzzing import Desk, desk, write_yaml
+from tests.helpers.small_studies import FIXED
 
 SCREEN = 24
 RED = (200, 30, 30)

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from study.results import Outcome
+from study.store.record import Record
 from study.tracking import names
-from study.tune.record import Record
-from tests.launched import SMALL, LaunchedStudy, descendants, numbers, undisturbed
+from tests.helpers.launched import SMALL, LaunchedStudy, descendants, numbers, undisturbed
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(1500)]
 

@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Metric
 
-from study.config.study import StudyConfig
-from study.datasets import dataset_key, load_dataset
+from study.config.study_config import StudyConfig
+from study.operations.check import check_study, mend_study
+from study.operations.sync import bring_up_to_date
 from study.results import Outcome
+from study.session.display import Nobody
+from study.session.session import StudySession
+from study.store.folder import StudyFolder
+from study.store.record import Record
 from study.tracking import names
-from study.tracking.mlflow_tracker import MlflowStore
+from study.tracking.mlflow.tracker import MlflowStore
 from study.tracking.run_tracker import RunTracker
 from study.training.checkpoint import CheckpointFolder
-from study.tune.consistency import check_study, mend_study
-from study.tune.describe import TrialDescriber
-from study.tune.record import Record
-from study.tune.session import StudySession
-from study.tune.store import StudyFolder
-from study.tune.sync import Nobody, bring_up_to_date
-from tests.small_studies import history, search
+from study.trial.datasets import dataset_key, load_dataset
+from study.trial.description import TrialDescriber
+from tests.helpers.small_studies import history, search
 
 pytestmark = pytest.mark.timeout(120)
 POINTS = [{"pruning.schedule": "dense", "stream.num_megabatches": [2, 4]}]

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from analysis.render import records
-from analysis.reports.confirmed import ConfirmedReport
-from analysis.runs import load
-from study.assembly import assemble
+from analysis.presentation.render import records
+from analysis.reports.confirmed.report import ConfirmedReport
+from analysis.runs.load import load
 from study.config.study import parse_study
-from study.datasets import dataset_key, load_dataset
 from study.plugins import load_builtin_plugins
 from study.results import Outcome
+from study.store.folder import StudyFolder
+from study.store.record import Record, RecordedTrial
 from study.tracking import names
-from study.tune.record import Record, RecordedTrial
-from study.tune.store import StudyFolder
-from tests.launched import LaunchedStudy
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key, load_dataset
+from tests.helpers.launched import LaunchedStudy
 
 load_builtin_plugins()
 

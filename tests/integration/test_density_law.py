@@ -9,14 +9,14 @@ import pytest
 import torch
 from sklearn.datasets import load_sample_images
 
-from study.assembly import assemble, target_density
 from study.config.trial import TrialConfig, parse_trial
 from study.data.dataset import ImageDataset
 from study.pruning.prunable import prunable_parameters
 from study.pruning.schedules import SCHEDULES, PruningEvent
 from study.results import MegabatchRecord
 from study.training.anytime import AnytimeLearner
-from tests.small_trials import learner, trial
+from study.trial.assembly import assemble, target_density
+from tests.helpers.small_trials import learner, trial
 
 LENGTHS = range(1, 13)
 SETTINGS: dict[str, Any] = {"dense": {}, "geometric": {"pruning__rate": 0.15}}

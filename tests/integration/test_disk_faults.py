@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from study.results import Outcome
-from tests.launched import LaunchedStudy, numbers, undisturbed
+from tests.helpers.launched import LaunchedStudy, numbers, undisturbed
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
 

@@ -17,7 +17,7 @@ import pytest
 
 from study.export.folder import load_model, read_card
 from study.tracking import names
-from tests.launched import ROOT, LaunchedStudy
+from tests.helpers.launched import ROOT, LaunchedStudy
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 

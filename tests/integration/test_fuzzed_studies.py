@@ -6,7 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzzing import Desk, desk, spoilt_texts, spoilt_values, valid_studies, write_yaml
+from tests.helpers.fuzzing import (
+    Desk,
+    desk,
+    spoilt_texts,
+    spoilt_values,
+    valid_studies,
+    write_yaml,
+)
 
 SCREEN = 24
 QUICK = settings(

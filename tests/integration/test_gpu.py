@@ -8,8 +8,8 @@ import torch
 from study.pruning.prune import num_kept
 from study.results import Outcome
 from study.training.anytime import AnytimeLearner
-from tests.launched import LaunchedStudy
-from tests.small_trials import learner, trained, trial
+from tests.helpers.launched import LaunchedStudy
+from tests.helpers.small_trials import learner, trained, trial
 
 GPU = {
     "training__device": "cuda",

@@ -10,13 +10,13 @@ from mlflow import MlflowClient
 
 from analysis import cli
 from analysis.errors import ReportError
-from analysis.runs import load
+from analysis.runs.load import load
 from study.results import Outcome
 from study.tracking import names
-from study.tracking.mlflow_tracker import MlflowTracker
+from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import TrackingError
-from tests.fake_study import FakeTrial, study_info
-from tests.fuzzing import NAMES, Desk, desk, valid_studies, write_yaml
+from tests.helpers.fake_study import FakeTrial, study_info
+from tests.helpers.fuzzing import NAMES, Desk, desk, valid_studies, write_yaml
 
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 SCREEN = 24 * 99

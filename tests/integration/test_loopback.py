@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, os, sys
-from study.tune.local_ray import local_ray
+from study.tune.cluster.connection import local_ray
 with local_ray():
     import ray
 
@@ -20,7 +20,7 @@ with local_ray():
         return os.getpid()
 
     ray.get(worker.remote())
-    from tests.sockets import listening
+    from tests.helpers.sockets import listening
     sys.stdout.write(json.dumps({
         "listening": sorted(listening(os.getpid())),
         "authentication": os.environ.get("RAY_AUTH_MODE"),

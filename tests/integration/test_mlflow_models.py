@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from study.results import ModelInfo, Outcome
-from study.tracking import mlflow_models
+from study.results import Outcome
 from study.tracking.background import BackgroundTracker
-from study.tracking.mlflow_registry import MlflowRegistry
-from study.tracking.mlflow_tracker import MlflowTracker
+from study.tracking.facts import ModelInfo
+from study.tracking.mlflow import logged_models
+from study.tracking.mlflow.registry import MlflowRegistry
+from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import RecordingTracker, TrackingError
-from tests.tracking_records import history, study_info, trial_info
+from tests.helpers.tracking_records import history, study_info, trial_info
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_a_half_written_model_is_taken_away_and_written_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_models, "_write_mlmodel", fails)
+        patch.setattr(logged_models, "_write_mlmodel", fails)
         with pytest.raises(KeyboardInterrupt):
             tracker.log_model("k", model)
     assert logged(uri, "half") == ["PENDING"]

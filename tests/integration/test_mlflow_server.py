@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from study.results import Outcome
+from study.store.record import RecordedTrial
 from study.tracking import names
-from study.tracking.points import metric_points
-from study.tune.record import RecordedTrial
-from tests.launched import LaunchedStudy
-from tests.servers import MlflowServer, Postgres, postgres
+from study.tracking.metric_points import metric_points
+from tests.helpers.launched import LaunchedStudy
+from tests.helpers.servers import MlflowServer, Postgres, postgres
 
 pytestmark = [pytest.mark.server, pytest.mark.ray, pytest.mark.timeout(500)]
 

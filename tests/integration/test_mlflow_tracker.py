@@ -14,13 +14,15 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from study.results import DatasetInfo, EpochRecord, MegabatchRecord, Outcome, TrialHistory
-from study.tracking import mlflow_tracker, names
-from study.tracking.mlflow_tracker import MlflowTracker
-from study.tracking.points import metric_points
+from study.results import EpochRecord, MegabatchRecord, Outcome, TrialHistory
+from study.tracking import names
+from study.tracking.facts import DatasetInfo
+from study.tracking.metric_points import metric_points
+from study.tracking.mlflow import tracker
+from study.tracking.mlflow.saved_view import VIEW_TAG_PREFIX, view_key
+from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import TrackingError
-from study.tracking.view import VIEW_TAG_PREFIX, view_key
-from tests.tracking_records import before, history, study_info, trial_info
+from tests.helpers.tracking_records import before, history, study_info, trial_info
 
 
 class Crash(BaseException):
@@ -75,7 +77,7 @@ def tracker_over(uri, monkeypatch, **faults):
         return made[0]
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_tracker, "MlflowClient", make)
+        patch.setattr(tracker, "MlflowClient", make)
         return MlflowTracker(uri), made[0]
 
 

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from analysis import render
-from analysis.page import page, sections
-from analysis.report import REPORTS, load_reports
-from analysis.runs import Runs
+from analysis.page.page import page, sections
+from analysis.presentation import render
+from analysis.presentation.report import REPORTS
+from analysis.reports.discovery import load_reports
+from analysis.runs.study_runs import Runs
 from study.results import Outcome
-from tests import recorded_studies
-from tests.fake_confirmation import confirmed_runs
-from tests.fake_study import FakeTrial, runs_of, usual
-from tests.page_reader import Page, agree
-from tests.recorded_studies import recorded
+from tests.helpers import recorded_studies
+from tests.helpers.fake_confirmation import confirmed_runs
+from tests.helpers.fake_study import FakeTrial, runs_of, usual
+from tests.helpers.page_reader import Page, agree
+from tests.helpers.recorded_studies import recorded
 
 pytestmark = pytest.mark.browser
 

@@ -17,17 +17,17 @@ from mlflow import MlflowClient
 
 import analysis
 from analysis import cli
-from analysis.answer import answer
 from analysis.errors import ReportError
-from analysis.page import sections, write_report
-from analysis.report import REPORTS
-from analysis.runs import is_known, load
-from analysis.store import RunRecord, Store
+from analysis.page.answer import answer
+from analysis.page.page import sections, write_report
+from analysis.presentation.report import REPORTS
+from analysis.runs.load import is_known, load
+from analysis.runs.mlflow_reader import RunRecord, Store
 from study.results import Outcome, TrialHistory
 from study.tracking import names
-from study.tracking.mlflow_tracker import MlflowTracker
-from tests.fake_study import SERVICE_AND_SIZE, FakeTrial, runs_of, study_info, usual
-from tests.page_reader import Page, agree
+from study.tracking.mlflow.tracker import MlflowTracker
+from tests.helpers.fake_study import SERVICE_AND_SIZE, FakeTrial, runs_of, study_info, usual
+from tests.helpers.page_reader import Page, agree
 
 
 def _write(tracker: MlflowTracker, name: str, trials: Sequence[FakeTrial], *, end: bool) -> None:
@@ -451,7 +451,7 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
         "import importlib, pkgutil, sys, analysis\n"
         "for module in pkgutil.walk_packages(analysis.__path__, 'analysis.'):\n"
         "    importlib.import_module(module.name)\n"
-        "from analysis.page import page, sections\n"
+        "from analysis.page.page import page, sections\n"
         f"runs = analysis.load('usual', tracking_uri={uri!r})\n"
         "page(runs, ('a',), sections(runs)); runs.layers\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'ray'}))\n"
@@ -459,16 +459,11 @@ def test_a_report_from_a_database_loads_neither_torch_nor_ray_nor_the_rest_of_st
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     allowed = [
-        "study.constraints",
-        "study.credentials",
-        "study.metrics",
-        "study.registry",
-        "study.tracking",
-        "study.tracking.names",
-        "study.tracking.runs_table",
-        "study.tracking.stored_run",
-        "study.wording",
-    ]
+        "study.constraints", "study.credentials", "study.metrics", "study.registry",
+        "study.results", "study.text", "study.tracking", "study.tracking.artifacts",
+        "study.tracking.artifacts.runs_table", "study.tracking.facts",
+        "study.tracking.metric_points", "study.tracking.names", "study.tracking.run_store",
+    ]  # fmt: skip
     assert done.stdout.splitlines() == ["[]", str(allowed)]
     assert done.stderr == ""
 

@@ -11,7 +11,7 @@ from torch import nn
 from study.results import TrialError
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
-from tests.small_trials import assert_same_trial, learner, numbers, trained, trial
+from tests.helpers.small_trials import assert_same_trial, learner, numbers, trained, trial
 
 
 def dropping_network() -> nn.Module:

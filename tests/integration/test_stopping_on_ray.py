@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from analysis.runs import load
+from analysis.runs.load import load
 from study.config.study import parse_study
 from study.config.yaml_io import read_yaml_file
 from study.results import Outcome
+from study.search.optuna_study import Proposals
 from study.tracking import names
-from study.tune.proposals import Proposals
-from tests.launched import LaunchedStudy, numbers, undisturbed
-from tests.small_studies import FIXED
+from tests.helpers.launched import LaunchedStudy, numbers, undisturbed
+from tests.helpers.small_studies import FIXED
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 

@@ -12,13 +12,13 @@ import pytest
 import s3fs
 
 from study.results import Outcome
-from study.storage.copies import StoreCopy
-from study.storage.remote import Remote
+from study.store.record import Record, RecordedTrial
+from study.store.remote.copies import StoreCopy
+from study.store.remote.remote import Remote
 from study.tracking import names
-from study.tune.record import Record, RecordedTrial
-from tests.launched import SMALL, LaunchedStudy, numbers, undisturbed
-from tests.ray_cluster import ray_cluster
-from tests.s3_server import BUCKET, s3_server
+from tests.helpers.launched import SMALL, LaunchedStudy, numbers, undisturbed
+from tests.helpers.ray_cluster import ray_cluster
+from tests.helpers.s3_server import BUCKET, s3_server
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from study.results import Outcome
 from study.tracking import names
-from tests.launched import LaunchedStudy, numbers, undisturbed
+from tests.helpers.launched import LaunchedStudy, numbers, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 

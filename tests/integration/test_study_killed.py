@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from study.results import Outcome, TrialHistory
+from study.store.record import Record
 from study.tracking import names
-from study.tune.record import Record
-from tests.launched import SMALL, LaunchedStudy, alive, descendants, numbers, undisturbed
+from tests.helpers.launched import SMALL, LaunchedStudy, alive, descendants, numbers, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
 

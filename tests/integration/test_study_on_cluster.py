@@ -9,8 +9,8 @@ import pytest
 
 from study.results import Outcome
 from study.tracking import names
-from tests.launched import SMALL, LaunchedStudy, numbers, undisturbed
-from tests.ray_cluster import RayCluster, ray_cluster
+from tests.helpers.launched import SMALL, LaunchedStudy, numbers, undisturbed
+from tests.helpers.ray_cluster import RayCluster, ray_cluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(900)]
 

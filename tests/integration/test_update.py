@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from study.config.errors import ConfigError
+from study.config.problems import ConfigError
 from study.data.dataset import DataError
+from study.errors import StudyError
+from study.operations.opened_study import OpenedStudy
+from study.operations.status import glance
+from study.operations.sync import sync_study
+from study.operations.update import learn, opened_to_write
+from study.operations.update_plan import plan_update
 from study.results import Outcome, TrialError
+from study.search.selection import choose
+from study.session.session import StudySession
+from study.store.folder import StudyStore
+from study.store.record import Record, RecordedTrial
+from study.store.store import StorePlace
 from study.tracking.tracker import RecordingTracker
 from study.training.checkpoint import CheckpointFolder
-from study.tune.choice import choose
-from study.tune.errors import StudyError
-from study.tune.finished import OpenedStudy
-from study.tune.glance import glance
-from study.tune.places import StorePlace
-from study.tune.record import Record, RecordedTrial
-from study.tune.session import StudySession
-from study.tune.store import StudyStore
-from study.tune.sync import sync_study
-from study.tune.update_plan import plan_update
-from study.tune.updating import learn, opened_to_write
-from tests.finished_study import NAME, digits_in_parts, finish_study
-from tests.small_trials import assert_same_bits, numbers, trained
+from tests.helpers.finished_study import NAME, digits_in_parts, finish_study
+from tests.helpers.small_trials import assert_same_bits, numbers, trained
 
 
 @pytest.fixture(scope="module", autouse=True)

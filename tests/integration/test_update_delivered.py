@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from analysis.runs import load
-from study.commands.delivery import export
-from study.commands.updating import update
-from study.export.errors import ExportError
+from analysis.runs.load import load
+from study.commands.export import export
+from study.commands.update import update
+from study.errors import ExportError
 from study.export.folder import read_card
 from study.tracking import names
-from tests.finished_study import NAME, digits_in_parts, finish_study
+from tests.helpers.finished_study import NAME, digits_in_parts, finish_study
 
 with warnings.catch_warnings():
     # MLflow's models use what SQLAlchemy deprecates, and are configured when a client is made.

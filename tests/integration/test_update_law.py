@@ -9,8 +9,8 @@ import pytest
 
 from study.config.trial import TrialConfig
 from study.training.anytime import AnytimeLearner
-from tests.finished_study import NUM_BASE, digits_in_parts
-from tests.small_trials import assert_same_trial, learner, trained, trial
+from tests.helpers.finished_study import NUM_BASE, digits_in_parts
+from tests.helpers.small_trials import assert_same_trial, learner, trained, trial
 
 OPEN_ENDED = {"pruning__schedule": "open_ended", "pruning__half_life": 200}
 CASES: dict[str, dict[str, Any]] = {

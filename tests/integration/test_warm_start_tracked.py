@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from study.config.study import StudyConfig, parse_study
-from study.datasets import dataset_key, load_dataset
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
+from study.errors import StudyError
 from study.results import Outcome, TrialHistory
+from study.search.optuna_study import Proposals
+from study.search.warm_start import read_earlier, warm_start
+from study.store.folder import StudyStore
+from study.store.record import Record, RecordedTrial
 from study.tracking import names
-from study.tracking.mlflow_tracker import MlflowTracker
-from study.tune.describe import TrialDescriber, study_info
-from study.tune.errors import StudyError
-from study.tune.proposals import Proposals
-from study.tune.record import Record, RecordedTrial
-from study.tune.store import StudyStore
-from study.tune.warm_start import read_earlier, warm_start
-from tests.small_studies import SPACE, history, raw_search
+from study.tracking.mlflow.tracker import MlflowTracker
+from study.trial.datasets import dataset_key, load_dataset
+from study.trial.description import TrialDescriber, study_info
+from tests.helpers.small_studies import SPACE, history, raw_search
 
 ENDS = (Outcome.COMPLETE, Outcome.COMPLETE, Outcome.EARLY_STOPPED, Outcome.ERROR)
 LATE = Outcome.COMPLETE  # of a trial that ends after the study's histories were put together

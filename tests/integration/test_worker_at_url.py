@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from study.config.trial import TrialConfig
-from study.datasets import dataset_key, load_dataset
-from study.storage.copies import StoreCopy, StudyCopy
-from study.storage.errors import StorageError
-from study.storage.remote import Remote
+from study.errors import StorageError
+from study.store.remote.copies import StoreCopy, StudyCopy
+from study.store.remote.remote import Remote
+from study.trial.datasets import dataset_key, load_dataset
 from study.tune import trainable
-from study.tune.nodes import NodeDemands, storage_problem
+from study.tune.cluster.nodes import NodeDemands, storage_problem
 from study.tune.trainable import StudyTrainable, WorkerContext
-from tests.small_trials import numbers, trained, trial
-from tests.stores import KINDS, Deliveries, store_of_kind
+from tests.helpers.small_trials import numbers, trained, trial
+from tests.helpers.stores import KINDS, Deliveries, store_of_kind
 
 
 class Nodes:

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from study.config.trial import TrialConfig
-from study.datasets import dataset_key, load_dataset
 from study.results import TrialHistory
 from study.training.checkpoint import CheckpointFolder
+from study.trial.datasets import dataset_key, load_dataset
 from study.tune import trainable
 from study.tune.trainable import StudyTrainable, WorkerContext
-from tests.small_trials import numbers, trained, trial
+from tests.helpers.small_trials import numbers, trained, trial
 
 
 def context(folder: Path) -> WorkerContext:

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.results import Outcome, TrialHistory
-from study.tracking import leaving
+from study.tracking.artifacts import run_files
 from study.tracking.background import BackgroundTracker
-from study.tracking.points import metric_points
+from study.tracking.metric_points import metric_points
+from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
-from study.tracking.stored_run import StoredRun
 from study.tracking.tracker import RecordingTracker, TrackingError
-from tests.tracking_records import before, history, study_info, trial_info
+from tests.helpers.tracking_records import before, history, study_info, trial_info
 
 WHOLE = history(3, of=3).recorded(1.5e9)
 
@@ -23,7 +23,7 @@ WHOLE = history(3, of=3).recorded(1.5e9)
 @pytest.fixture(autouse=True, scope="module")
 def _undrawn():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leaving, "trial_pictures", lambda *_: {})
+        patch.setattr(run_files, "trial_pictures", lambda *_: {})
         yield
 
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from study.config.addresses import NAME
 from study.config.domains import Choices, Range
-from study.config.errors import ConfigError
 from study.config.loading import study_from_raw
+from study.config.problems import ConfigError
 from study.config.sections import SECTIONS
-from study.config.study import NAME, StudyConfig
+from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
 from study.config.yaml_io import read_yaml, write_yaml
 

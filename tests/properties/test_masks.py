@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from study.pruning.allocation import ALLOCATIONS, AllocationContext
 from study.pruning.mask import Mask
 from study.pruning.prune import num_kept
-from study.pruning.selection import largest, largest_of_all, ranked_counts
+from study.pruning.top_k import largest, largest_of_all, ranked_counts
 
 DTYPES = [torch.float32, torch.float64]
 SHAPES = st.lists(

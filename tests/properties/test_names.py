@@ -12,17 +12,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis.page import page, sections
-from analysis.render import Format, show
-from study.config.errors import ConfigError, Problem, shown
-from study.config.study import NAME
+from analysis.page.page import page, sections
+from analysis.presentation.render import Format, show
+from study.config.addresses import NAME
+from study.config.problems import ConfigError, Problem, shown
 from study.credentials import without_credentials
+from study.errors import StudyError
 from study.registry import Registry
-from study.tune.errors import StudyError
-from study.tune.store import StudyStore
-from study.user_errors import MAX_LINE_LENGTH, printable
-from tests.fake_study import runs_of, usual
-from tests.fuzzing import NAMES
+from study.store.folder import StudyStore
+from study.text import MAX_LINE_LENGTH, printable
+from tests.helpers.fake_study import runs_of, usual
+from tests.helpers.fuzzing import NAMES
 
 names = st.one_of(
     st.sampled_from(NAMES),

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from study.config.errors import ConfigError
+from study.config.problems import ConfigError
 from study.config.study import parse_study
 from study.constraints import (
     allows_all,
@@ -12,7 +12,7 @@ from study.constraints import (
     parse_constraint,
     parse_constraints,
 )
-from tests.small_studies import FIXED, raw_search
+from tests.helpers.small_studies import FIXED, raw_search
 
 
 def problems_of(**changes: object) -> str:

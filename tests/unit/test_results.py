@@ -1,5 +1,5 @@
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
-from tests.small_trials import trained, trial
+from tests.helpers.small_trials import trained, trial
 
 LAYER = LayerDensity("conv.weight", 27, 9, 1 / 3, 9 / 27, 1.0, None)
 

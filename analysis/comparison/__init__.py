@@ -1,0 +1,1 @@
+"""Which trials may be compared with which, and what came of it."""

@@ -1,0 +1,183 @@
+"""Pruned trials against the dense one of equal T: which are as good as dense."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.runs.cache import once
+from analysis.runs.frames import KEY, T
+from analysis.statistics import summary
+from analysis.statistics.summary import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+# A trial's values by their columns' names: a Series of each would take most of the time.
+Row = Mapping[Hashable, Any]
+
+DENSE = "dense"
+
+_COMPARED_SECTIONS = ("data.", "model.", "stream.")
+EQUAL_SAMPLES = 0.01  # relative: a megabatch's last mini-batch may be short
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Which errors a study is judged by, and on how many examples they were measured.
+
+    Attributes:
+        service: Metric of the service error, on holdout or, where there is none, on test.
+        final: Metric of the last model's error.
+        curve: Metric of the error after each megabatch.
+        split: ``holdout`` or ``test``.
+        num_examples: Size of that split; None where it was not recorded.
+    """
+
+    service: str
+    final: str
+    curve: str
+    split: str
+    num_examples: int | None
+
+    def interval(self, rate: float) -> Interval | None:
+        """The binomial interval of an error rate on the split; None where its size is unknown."""
+        if self.num_examples is None or not 0 <= rate <= 1:
+            return None
+        return summary.wilson_interval(rate, self.num_examples)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The dense trial at one T and one model, with the intervals of its two errors."""
+
+    trial: Row
+    service: Interval
+    final: Interval
+
+
+def measure(runs: "Runs") -> Measure:
+    """Holdout errors; test errors only where no trial has a holdout error but some a test one."""
+    trials = runs.trials
+    has_holdout = trials[["service_error", "holdout_error_rate"]].notna().to_numpy().any()
+    has_test = trials[["test_service_error", "test_error_rate"]].notna().to_numpy().any()
+    split, prefix = ("test", "test_") if has_test and not has_holdout else ("holdout", "")
+    return Measure(
+        service=f"{prefix}service_error",
+        final=f"{prefix}final_error",
+        curve=f"{split}_error_rate",
+        split=split,
+        num_examples=_split_size(runs, f"data.{split}_size"),
+    )
+
+
+def _split_size(runs: "Runs", name: str) -> int | None:
+    import pandas as pd
+
+    recorded = [runs.study.params.get(name)]
+    if name in runs.trials:
+        recorded += runs.trials[name].dropna().tolist()
+    sizes = pd.to_numeric(pd.Series(recorded, dtype="object"), errors="coerce").dropna()
+    # The smallest, should they differ: its interval is the widest.
+    return int(sizes.min()) if len(sizes) and sizes.min() >= 1 else None
+
+
+class Baselines:
+    """The dense trials of a study, each found by the trials that it is to be compared with."""
+
+    def __init__(self, runs: "Runs", by: Measure) -> None:
+        self._by = by
+        self._settings = _settings(runs.trials)
+        dense = runs.complete[runs.complete["method"] == DENSE]
+        dense = dense[dense[by.service].notna() & dense[by.final].notna()]
+        # The hardest to match come first.
+        self._dense: dict[tuple[str, ...], list[Row]] = {}
+        for trial in dense.sort_values([by.service, "number"]).to_dict("records"):
+            self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
+        # Many trials have the same: each is looked for once.
+        self._found: dict[tuple[tuple[str, ...], float, str], Baseline | None] = {}
+
+    def of(self, trial: Row) -> Baseline | None:
+        """The dense trial that ``trial`` is to be compared with, or None.
+
+        Complete, with the same T, stream, data and model, and as many examples through SGD. Of
+        several it is the one with the trial's own seed, and of those the one with the lowest
+        service error.
+        """
+        wanted = self._settings[trial[KEY]], float(trial["samples_seen"]), str(trial["seed"])
+        if wanted not in self._found:
+            self._found[wanted] = self._find(*wanted)
+        return self._found[wanted]
+
+    def _find(self, settings: tuple[str, ...], seen: float, seed: str) -> Baseline | None:
+        same = [
+            dense
+            for dense in self._dense.get(settings, [])
+            if not abs(float(dense["samples_seen"]) - seen) > EQUAL_SAMPLES * seen
+        ]
+        if not same:
+            return None
+        chosen = next((dense for dense in same if str(dense["seed"]) == seed), same[0])
+        service = self._by.interval(chosen[self._by.service])
+        final = self._by.interval(chosen[self._by.final])
+        return None if service is None or final is None else Baseline(chosen, service, final)
+
+
+def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
+    """Trial key → all that must be equal for a fair comparison."""
+    names = [
+        name
+        for name in summary.params_of(trials)
+        if name.startswith(_COMPARED_SECTIONS) and name not in summary.UNCOMPARED
+    ]
+    columns = [trials[name].map(str) for name in ("architecture", "dataset", *names)]
+    return dict(zip(trials[KEY], zip(*columns, strict=True), strict=True))
+
+
+@dataclass(frozen=True)
+class Match:
+    """A pruned trial and the dense one that it was compared with."""
+
+    trial: Row
+    baseline: Baseline
+
+
+@once
+def matches(runs: "Runs", by: Measure) -> list[Match]:
+    """Every finished pruned trial that has a dense baseline, with it."""
+    pruned = runs.complete[
+        (runs.complete["method"] != DENSE)
+        & runs.complete[[by.service, by.final, "final_density"]].notna().all(axis=1)
+    ]
+    baselines = Baselines(runs, by)
+    found = []
+    for trial in pruned.to_dict("records"):
+        baseline = baselines.of(trial)
+        if baseline is not None:
+            found.append(Match(trial, baseline))
+    return found
+
+
+def as_good(match: Match, by: Measure) -> bool:
+    """Whether neither error is above the interval of dense's. Better than dense is as good."""
+    return bool(
+        match.trial[by.service] <= match.baseline.service.high
+        and match.trial[by.final] <= match.baseline.final.high
+    )
+
+
+def smallest_as_good(found: list[Match], by: Measure) -> Match | None:
+    """The match with the fewest weights that is as good as dense; of equals the better server."""
+    good = [match for match in found if as_good(match, by)]
+    return min(
+        good,
+        key=lambda match: (match.trial["final_density"], match.trial[by.service]),
+        default=None,
+    )
+
+
+def num_megabatches(trial: "Row | pd.Series") -> int:
+    """T of a trial; 0 where its record does not say."""
+    value = trial[T]
+    return int(value) if value == value and value is not None else 0

@@ -1,0 +1,212 @@
+"""Trials that a search had chosen, run again with fresh seeds beside their baselines."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from analysis.comparison.dense_baseline import (
+    DENSE,
+    EQUAL_SAMPLES,
+    measure,
+    num_megabatches,
+)
+from analysis.comparison.methods import Comparison, weights_kept
+from analysis.runs.cache import once
+from analysis.statistics import summary
+from analysis.statistics.paired import PairedDifference, paired_difference
+from analysis.statistics.resampling import interquartile_mean, stratified_interval
+from analysis.statistics.summary import Interval
+from analysis.wording import size
+from study.metrics import METRICS
+from study.tracking import names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One configuration over its fresh seeds.
+
+    Attributes:
+        trials: Those that finished and have the metric; at least one.
+        metric: What is compared.
+        number: Of the trial of the search that it runs again; None for a mere baseline.
+        baseline_of: Numbers of the trials that it is a baseline of.
+        searched: What the search had found for that trial; None where nobody knows.
+    """
+
+    trials: "pd.DataFrame"
+    metric: str
+    number: int | None
+    baseline_of: tuple[int, ...]
+    searched: float | None
+
+    @property
+    def first(self) -> "pd.Series":
+        """One of its trials, for what they have in common."""
+        return self.trials.iloc[0]
+
+    @property
+    def name(self) -> str:
+        """``app, T = 8, trial 12``; a mere baseline has no trial."""
+        made = f"{self.first['method']}, T = {num_megabatches(self.first)}"
+        return made if self.number is None else f"{made}, trial {self.number}"
+
+    @property
+    def values(self) -> list[float]:
+        """The metric with each seed."""
+        return [float(value) for value in self.trials[self.metric]]
+
+    @cached_property
+    def mean(self) -> float:
+        """Interquartile mean over the seeds."""
+        return interquartile_mean(self.values)
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Its bootstrap interval over the seeds; None for a single one."""
+        return stratified_interval([self.values])
+
+    @cached_property
+    def optimism(self) -> PairedDifference | None:
+        """How much worse it is than the search had found; None where that is unknown."""
+        worse = self._worse()
+        return paired_difference([worse]) if worse else None
+
+    def _worse(self) -> list[float]:
+        if self.searched is None:
+            return []
+        sign = -1.0 if METRICS[self.metric].direction == "maximize" else 1.0
+        return [sign * (value - self.searched) for value in self.values]
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmation:
+    """What a confirming study says of one metric.
+
+    Attributes:
+        runs: The study.
+        metric: What is compared.
+        arms: The trials of the search first, in the order that they were chosen in.
+        num_unequal: Pairs left out, since another number of weights was left or of examples seen.
+    """
+
+    runs: "Runs"
+    metric: str
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...]
+    num_unequal: int
+
+    @property
+    def chosen(self) -> list[Arm]:
+        """The trials of the search."""
+        return [arm for arm in self.arms if arm.number is not None]
+
+    @cached_property
+    def optimism(self) -> PairedDifference | None:
+        """That of all trials of the search together."""
+        strata = [arm.optimism.values for arm in self.chosen if arm.optimism is not None]
+        return paired_difference(strata) if strata else None
+
+    @property
+    def varies_data(self) -> bool:
+        """Whether the data was split afresh for each seed."""
+        trials = self.runs.complete
+        return "data.seed" in trials and trials["data.seed"].nunique() > 1
+
+
+def confirming(runs: "Runs") -> "list[Runs]":
+    """The studies that confirm ``runs``, or those that it is put together from, each once."""
+    found = [part.confirmation for part in runs.parts or (runs,)]
+    return list({part.study.name: part for part in found if part is not None}.values())
+
+
+@once
+def confirmation(runs: "Runs", metric: str = "") -> Confirmation:
+    """What a confirming study says.
+
+    Args:
+        runs: A study that confirms another.
+        metric: What is compared; else what the trials were chosen by.
+    """
+    metric = metric or runs.study.params.get(names.PARAM_CONFIRMED_METRIC, "")
+    if metric not in runs.trials:
+        metric = measure(runs).service
+    arms = _arms(runs, metric)
+    comparisons, num_unequal = [], 0
+    for arm in arms:
+        for baseline in arms:
+            if arm.number in baseline.baseline_of:
+                made, unequal = _against(arm, baseline)
+                comparisons += made
+                num_unequal += unequal
+    return Confirmation(runs, metric, arms, tuple(comparisons), num_unequal)
+
+
+def _arms(runs: "Runs", metric: str) -> tuple[Arm, ...]:
+    trials = runs.complete[runs.complete[metric].notna()]
+    made = []
+    for _, group in trials.groupby(summary.configurations(trials)):
+        first = group.iloc[0]
+        number = int(first["confirmed_trial"]) if first["confirmed_trial"] else None
+        baseline_of = tuple(int(n) for n in first["baseline_of"].split(",") if n)
+        made.append(Arm(group, metric, number, baseline_of, searched(runs, number, metric)))
+    # By their first trial: as they were chosen, baselines behind.
+    return tuple(arm for arm in made if arm.number is not None or arm.baseline_of)
+
+
+def searched(runs: "Runs", number: int | None, metric: str) -> float | None:
+    """What the search had found for its trial ``number``; None where nobody knows."""
+    told = runs.study.params.get(f"{names.PARAM_SEARCHED}{number}.{metric}")
+    return None if told is None else float(told)
+
+
+def _against(arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:
+    """The differences within pairs of one seed, if there are two; and how many are left out."""
+    a, b = _by_seed(arm), _by_seed(baseline)
+    both = a.merge(b, on="pair", suffixes=("", "_b")).sort_values("number", kind="stable")
+    is_equal = (both["samples_seen"] - both["samples_seen_b"]).abs() <= (
+        EQUAL_SAMPLES * both["samples_seen"]
+    )
+    if baseline.first["method"] != DENSE:
+        is_equal &= both["kept"] == both["kept_b"]
+    differences = (both["value"] - both["value_b"])[is_equal].tolist()
+    num_unequal = len(both) - len(differences)
+    if len(differences) < 2:
+        return [], num_unequal
+    comparison = Comparison(
+        a=arm.name,
+        b=str(baseline.first["method"]),
+        density=size(arm.trials["density"].mean()),
+        architecture=str(arm.first["architecture"]),
+        num_megabatches=num_megabatches(arm.first) or None,
+        result=paired_difference([differences]),
+    )
+    return [comparison], num_unequal
+
+
+def _by_seed(arm: Arm) -> "pd.DataFrame":
+    trials = arm.trials
+    seeds = [name for name in summary.SEEDS if name in trials]
+    frame = trials[["number", "samples_seen"]].assign(
+        value=trials[arm.metric].astype(float),
+        kept=weights_kept(trials),
+        pair=trials[seeds].map(str).agg("|".join, axis=1),
+    )
+    return frame.drop_duplicates("pair")
+
+
+def of_other_metric(arm: Arm, runs: "Runs", metric: str) -> Arm | None:
+    """The same arm by another metric; None where none of its trials has it."""
+    if metric not in arm.trials or arm.trials[metric].isna().all():
+        return None
+    return dataclasses.replace(
+        arm,
+        trials=arm.trials[arm.trials[metric].notna()],
+        metric=metric,
+        searched=searched(runs, arm.number, metric),
+    )

@@ -1,0 +1,1 @@
+"""One self-contained page, whose first words are the answer."""

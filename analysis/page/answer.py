@@ -1,0 +1,212 @@
+"""The study's answer, in plain sentences."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from analysis.comparison.dense_baseline import (
+    DENSE,
+    Match,
+    Measure,
+    matches,
+    measure,
+    num_megabatches,
+)
+from analysis.comparison.fresh_seeds import confirming
+from analysis.comparison.methods import listed, pairs
+from analysis.page.small_study import means
+from analysis.presentation.against_dense import SIZES, by_model, comparison, kept, who
+from analysis.presentation.method_differences import told
+from analysis.reports.confirmed.sentences import optimism_of_search, run_again
+from analysis.runs import frames
+from analysis.statistics import summary
+from analysis.wording import bounds, label, listing, percent, size
+from study.constraints import TOLERANCE
+from study.metrics import METRICS
+from study.text import count
+
+if TYPE_CHECKING:
+    from analysis.runs.study_runs import Runs
+
+_MAX_METHODS = 3
+_DENSITIES = frozenset({"final_density", "density", "model_density", "effective_density"})
+_FRACTIONS = ("error", "error_rate", "accuracy", "density", "gap", "sparsity")
+
+_OUTCOMES = (
+    (frames.COMPLETE, "finished"),
+    (frames.EARLY_STOPPED, "stopped early"),
+    (frames.ERROR, "failed"),
+    (frames.INTERRUPTED, "interrupted"),
+    (frames.RUNNING, "still running or cut off"),
+)
+
+
+def answer(runs: "Runs") -> tuple[str, ...]:
+    """What the study says, most useful first; always at least one sentence.
+
+    What was confirmed with fresh seeds, where that was done; the rest is of the search. The
+    smallest network as good as dense at equal T (both its service error and its final error
+    not above the binomial interval of dense's), the best at a third and a tenth of the size, the
+    winner of a search for one objective or the means of a small study without search, which
+    schedule is better where that can be told, and how many trials that rests on. The interval
+    takes the n holdout examples as all there is behind a service error; being a mean of error
+    rates of those same examples it is known a little better than that, so the interval is
+    conservative.
+    """
+    if runs.complete.empty:
+        return (_unfinished(runs), *_failures(runs))
+    by = measure(runs)
+    found = matches(runs, by)
+    confirmed = run_again(runs)
+    if runs.study.confirms:  # whose best seed nobody asks for
+        return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, by))
+    sentences = [*_winner(runs, by), *means(runs, by)]
+    for model, group in by_model(found).items():
+        sentences += [model + sentence for sentence in comparison(group, by)]
+    if not sentences:
+        sentences += _best_served(runs, by)
+    sentences += optimism_of_search(runs)
+    sentences += _methods(runs, by)
+    sentences += _without_baseline(runs, found, by)
+    last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, by))
+    return (*confirmed, *sentences, *last)
+
+
+def _unfinished(runs: "Runs") -> str:
+    if runs.trials.empty:
+        return f"The study has no trial yet, so there is no answer yet.{_so_far(runs)}"
+    return f"No trial has finished, so there is no answer yet: {_tally(runs)}.{_so_far(runs)}"
+
+
+def _tally(runs: "Runs") -> str:
+    tally = Counter(runs.trials["outcome"])
+    known = [f"{tally.pop(name)} {words}" for name, words in _OUTCOMES if name in tally]
+    return listing([*known, *(f"{number} {name}" for name, number in tally.items())])
+
+
+def _counts(runs: "Runs") -> str:
+    return f"{count(len(runs.trials), 'trial')}: {_tally(runs)}.{_so_far(runs)}"
+
+
+def _limits(runs: "Runs") -> str:
+    return listing([str(constraint) for constraint in runs.study.constraints])
+
+
+def _outside(runs: "Runs") -> list[str]:
+    broken = len(runs.trials) - len(runs.candidates)
+    if not broken:
+        return []
+    return [f"{count(broken, 'finished trial')} broke {_limits(runs)} and could not win."]
+
+
+def _so_far(runs: "Runs") -> str:
+    if runs.study.outcome == frames.COMPLETE:
+        return ""
+    return (
+        f" The study is not over; this is what there is so far (app-study resume "
+        f"{runs.study.name} continues it where it was cut off)."
+    )
+
+
+def _failures(runs: "Runs") -> list[str]:
+    failed = runs.trials[(runs.trials["outcome"] == frames.ERROR) & (runs.trials["reason"] != "")]
+    if failed.empty:
+        return []
+    reason, times = Counter(failed["reason"]).most_common(1)[0]
+    often = f" ({times} times)" if times > 1 else ""
+    return [f"Most common failure{often}: {reason.strip().splitlines()[0]}"]
+
+
+def _caution(runs: "Runs", by: Measure) -> list[str]:
+    said = []
+    if by.num_examples is not None:
+        said.append(
+            f"Errors are measured on {by.num_examples:,} {by.split} examples; intervals in "
+            f"brackets are 95 % binomial ones for that many{_over_seeds(runs)}."
+        )
+    else:
+        said.append(
+            f"The size of the {by.split} split was not recorded, so no interval can be given and "
+            f"nothing is called as good as dense."
+        )
+    if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
+        said.append(
+            "Warning: this study selected on the test set, so its test errors are no longer an "
+            "honest estimate of anything."
+        )
+    return said
+
+
+def _over_seeds(runs: "Runs") -> str:
+    return "; over seeds, bootstrap ones" if confirming(runs) else ""
+
+
+def _winner(runs: "Runs", by: Measure) -> list[str]:
+    """The best trial of a search for a single objective."""
+    if len(runs.study.objectives) != 1:
+        return []
+    name = runs.study.objectives[0]
+    if name not in METRICS or name not in runs.trials:
+        return [f"The objective {name} is no metric that this report knows."]
+    best = summary.best(runs.candidates, name, direction=METRICS[name].direction)
+    if best is None:
+        limits = _limits(runs)
+        return [
+            f"No finished trial has a {label(name)}{f' and keeps {limits}' if limits else ''}."
+        ]
+    extreme = "lowest" if METRICS[name].direction == "minimize" else "highest"
+    value = _quantity(name, best[name])
+    interval = by.interval(best[name]) if name in (by.service, by.final) else None
+    value += f" {bounds(interval)}" if interval else ""
+    return [f"The {extreme} {label(name)}: {value}, with {kept(best)} ({who(best)})."]
+
+
+def _methods(runs: "Runs", by: Measure) -> list[str]:
+    """Which pruned schedule is better, where two were run at equal density with paired seeds."""
+    pooled = pairs(runs, by.service).pooled()
+    return [
+        told(comparison, p, by.service, family=len(pooled))
+        for comparison, p in listed(pooled)
+        if comparison.b != DENSE
+    ][:_MAX_METHODS]
+
+
+def _without_baseline(runs: "Runs", found: list[Match], by: Measure) -> list[str]:
+    if by.num_examples is None:
+        return []
+    matched = {match.trial["trial_key"] for match in found}
+    pruned = runs.complete[runs.complete["method"] != DENSE]
+    alone = pruned[~pruned["trial_key"].isin(list(matched))]
+    if alone.empty:
+        return []
+    missing = sorted({num_megabatches(trial) for _, trial in alone.iterrows()})
+    return [
+        f"{count(len(alone), 'finished pruned trial')} could not be compared: no dense trial "
+        f"has finished with the same model, data and number of examples at "
+        f"T = {listing([str(t) for t in missing])}."
+    ]
+
+
+def _best_served(runs: "Runs", by: Measure) -> list[str]:
+    best = summary.best(runs.candidates, by.service)
+    if best is None:
+        return ["No finished trial has a service error."]
+    said = [
+        f"The lowest service error: {percent(best[by.service])}, with {kept(best)} ({who(best)})."
+    ]
+    for limit, words in SIZES:
+        limits = {"final_density": limit * (1 + TOLERANCE)}
+        small = summary.best(runs.candidates, by.service, at_most=limits)
+        if small is not None:
+            said.append(
+                f"The best with at most {words} of the weights: service error "
+                f"{percent(small[by.service])}, with {kept(small)} ({who(small)})."
+            )
+    return said
+
+
+def _quantity(name: str, value: float) -> str:
+    if name in _DENSITIES:
+        return size(value)
+    if name.endswith(_FRACTIONS):
+        return percent(value)
+    return f"{value:.3g}"

@@ -1,0 +1,120 @@
+"""The page: one self-contained HTML file with the answer and every report."""
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import ReportError
+from analysis.figures.thinning import thinned
+from analysis.presentation import render
+from analysis.presentation.report import REPORTS, ReportSection
+from analysis.reports.discovery import load_reports
+from analysis.wording import label
+from study.metrics import METRICS
+
+if TYPE_CHECKING:
+    from analysis.runs.study_runs import Runs
+
+_HERE = Path(__file__).parent
+_EXPLAINED = (
+    "service_error",
+    "final_error",
+    "anytime_error",
+    "final_density",
+    "generalization_gap",
+    "samples_seen",
+)
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report on disk, and what it says in short."""
+
+    page: Path
+    sentences: tuple[str, ...]
+
+
+def write_report(*studies: str, tracking_uri: str, out: Path) -> WrittenReport:
+    """Write the page of ``studies``, taken as one, to ``out``/index.html, creating the folder.
+
+    Raises:
+        ReportError: A study cannot be read, or the page not be written.
+    """
+    from analysis.page.answer import answer
+    from analysis.runs.several_studies import load_all
+
+    runs = load_all(studies, tracking_uri=tracking_uri)
+    sentences = answer(runs)
+    text = page(runs, sentences, sections(runs))
+    target = out / "index.html"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Whoever reads the old page while the new one is written sees a whole one.
+        part = target.with_suffix(f".{os.getpid()}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise ReportError(
+            f"the report cannot be written to {target}: {error.strerror}; choose another folder "
+            f"with --out"
+        ) from error
+    return WrittenReport(target, sentences)
+
+
+def sections(runs: "Runs") -> dict[str, ReportSection]:
+    """Every registered report with its defaults, in the page's order."""
+    load_reports()
+    ordered = sorted(REPORTS, key=lambda name: (REPORTS.get(name).position, name))
+    return {name: REPORTS.get(name)().build(runs) for name in ordered}
+
+
+def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection]) -> str:
+    """The whole page as HTML that asks nothing of the network."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = render.shown
+    environment.filters["file_of"] = _file_of
+    drawn = {f.name: thinned(f) for section in made.values() for f in section.figures}
+    return environment.get_template("page.html.j2").render(
+        study=runs.study,
+        num_trials=len(runs.trials),
+        objectives=[label(name) for name in runs.study.objectives],
+        sentences=sentences,
+        sections=made,
+        captions={name: figure.caption for name, figure in drawn.items()},
+        drawings={name: _drawings(figure) for name, figure in drawn.items()},
+        notes=runs.notes,
+        explained={label(name): METRICS[name].description for name in _EXPLAINED},
+        is_numeric=render.is_numeric,
+        figure_csv=render.figure_csv,
+        table_csv=render.table_csv,
+        style=(_HERE / "page.css").read_text(encoding="utf-8"),
+        script=(_HERE / "page.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs() if drawn else "",
+    )
+
+
+def _file_of(text: str) -> str:
+    """A text as an address that a link can save, without asking anybody for it."""
+    return "data:text/csv;base64," + base64.b64encode(text.encode()).decode()
+
+
+def _drawings(figure: Any) -> dict[str, Any]:
+    from analysis.figures.drawing import DARK, LIGHT, draw
+
+    return {
+        name: json.loads(draw(figure, theme).to_json())
+        for name, theme in (("light", LIGHT), ("dark", DARK))
+    }

@@ -1,0 +1,56 @@
+"""The answer of a small study without search: the means of what it was told to compare."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.comparison.dense_baseline import Measure
+from analysis.presentation.against_dense import kept, who
+from analysis.statistics import summary
+from analysis.wording import bounds, label, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+_MAX_GROUPS = 6
+
+
+def means(runs: "Runs", by: Measure) -> list[str]:
+    """A sentence on each configuration, the best first; none of a search, or of more than six."""
+    complete = runs.complete[runs.complete[by.service].notna()]
+    if runs.study.objectives or complete.empty:
+        return []
+    groups = [group for _, group in complete.groupby(summary.configurations(complete))]
+    if len(groups) > _MAX_GROUPS:
+        return []
+    groups.sort(key=lambda group: float(group[by.service].mean()))
+    said = []
+    for group, what in zip(groups, _told_apart(groups), strict=True):
+        interval = summary.mean_interval(group[by.service].tolist())
+        seeds = (
+            f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
+            if interval
+            else " (one seed)"
+        )
+        said.append(f"{what}: {label(by.service)} {percent(group[by.service].mean())}{seeds}.")
+    return said
+
+
+def _told_apart(groups: Sequence["pd.DataFrame"]) -> list[str]:
+    """A name of each configuration; of those that would be called the same with what differs."""
+    import pandas as pd
+
+    several = len({architecture for group in groups for architecture in group["architecture"]}) > 1
+    made = []
+    for group in groups:
+        first = group.iloc[0]
+        model = f"{first['architecture']}: " if several else ""
+        made.append(f"{model}{who(first, seed=False)}, {kept(first)}")
+    for name in {name for name in made if made.count(name) > 1}:
+        alike = [place for place, other in enumerate(made) if other == name]
+        differing = summary.varying(pd.concat([groups[place] for place in alike]))
+        for place in alike:
+            first = groups[place].iloc[0]
+            made[place] += "".join(f", {param} = {first[param]}" for param in differing)
+    return made

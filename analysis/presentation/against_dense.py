@@ -1,0 +1,108 @@
+"""Pruned networks against dense, in sentences."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from analysis.comparison.dense_baseline import (
+    Match,
+    Measure,
+    Row,
+    as_good,
+    num_megabatches,
+    smallest_as_good,
+)
+from analysis.runs.frames import COMPLETE
+from analysis.wording import bounds, listing, percent, size
+from study.constraints import TOLERANCE
+from study.text import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+SIZES = ((1 / 3, "a third"), (1 / 10, "a tenth"))
+
+
+def uncounted(runs: "Runs") -> list[str]:
+    """How many trials are not compared with others, since they did not finish."""
+    ended = Counter(runs.trials.loc[runs.trials["outcome"] != COMPLETE, "outcome"])
+    if not ended:
+        return []
+    words = listing([f"{number} {name.replace('_', ' ')}" for name, number in ended.items()])
+    return [f"{count(ended.total(), 'trial')} did not finish and count for nothing here: {words}."]
+
+
+def by_model(found: list[Match]) -> dict[str, list[Match]]:
+    """Matches by architecture and data set, under the words that open their sentences."""
+    groups: dict[tuple[str, str], list[Match]] = {}
+    for match in found:
+        groups.setdefault((match.trial["architecture"], match.trial["dataset"]), []).append(match)
+    if len(groups) == 1:
+        return {"": found}
+    return {f"{model} on {data}: ": group for (model, data), group in sorted(groups.items())}
+
+
+def comparison(group: list[Match], by: Measure) -> list[str]:
+    """The smallest as good as dense, and the best at each of :data:`SIZES`."""
+    smallest = smallest_as_good(group, by)
+    if smallest is None:
+        said = [
+            "No pruned network is as good as dense: none has both its service error and its final "
+            "error within the interval of dense at the same number of megabatches."
+        ]
+    else:
+        said = [f"The smallest network that is as good as dense: {_against_dense(smallest, by)}."]
+        served = min(group, key=lambda match: match.baseline.trial[by.service]).baseline.trial
+        best_t = num_megabatches(served)
+        if best_t != num_megabatches(smallest.trial):
+            there = [m for m in group if num_megabatches(m.trial) == best_t]
+            at_best = smallest_as_good(there, by)
+            said.append(
+                f"At T = {best_t}, where dense serves best, it is {_against_dense(at_best, by)}."
+                if at_best
+                else f"At T = {best_t}, where dense serves best, no pruned network is as good."
+            )
+    for limit, words in SIZES:
+        at_size = _at_size(group, by, limit, words)
+        said.append(at_size or f"No finished trial keeps {words} of the weights or fewer.")
+        if at_size is None:  # then none keeps fewer either
+            break
+    return said
+
+
+def _against_dense(match: Match, by: Measure) -> str:
+    trial, dense = match.trial, match.baseline
+    return (
+        f"{size(trial['final_density'])} of the weights ({who(trial)}), "
+        f"service error {percent(trial[by.service])} against dense "
+        f"{percent(dense.trial[by.service])} {bounds(dense.service)} at the same number of "
+        f"megabatches, final error {percent(trial[by.final])} against "
+        f"{percent(dense.trial[by.final])} {bounds(dense.final)}"
+    )
+
+
+def _at_size(group: list[Match], by: Measure, limit: float, words: str) -> str | None:
+    within = [m for m in group if m.trial["final_density"] <= limit * (1 + TOLERANCE)]
+    if not within:
+        return None
+    best = min(within, key=lambda match: (match.trial[by.service], match.trial["number"]))
+    verdict = "as good as dense" if as_good(best, by) else "not as good as dense"
+    return (
+        f"The best with at most {words} of the weights: {who(best.trial)}, "
+        f"{kept(best.trial)}, service error {percent(best.trial[by.service])} "
+        f"(dense {percent(best.baseline.trial[by.service])}), final error "
+        f"{percent(best.trial[by.final])} (dense {percent(best.baseline.trial[by.final])}): "
+        f"{verdict}."
+    )
+
+
+def kept(trial: "Row | pd.Series") -> str:
+    """``12 % of the weights``."""
+    return f"{size(trial['final_density'])} of the weights"
+
+
+def who(trial: "Row | pd.Series", *, seed: bool = True) -> str:
+    """``app, T = 8, trial 3``; without the trial where it stands for its seeds."""
+    named = f", trial {trial['number']}" if seed else ""
+    return f"{trial['method']}, T = {num_megabatches(trial)}{named}"

@@ -1,0 +1,88 @@
+"""Frames as report tables: which format a column has, and plain values for its cells."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.presentation.report import Column, Format, ReportTable, Value
+from analysis.statistics.summary import Interval
+from analysis.wording import label
+from study.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TOO_LONG = 10_000_000  # whole numbers beyond are shown by their first digits
+_PERCENT_PARAMS = ("pruning.final_density", "pruning.rate")
+
+
+def column(name: str, frame: "pd.DataFrame") -> Column:
+    """The column ``name`` of ``frame``, formatted by what it is."""
+    return Column(name, label(name), _format(name, frame))
+
+
+def _format(name: str, frame: "pd.DataFrame") -> Format:
+    from pandas.api import types
+
+    metric = METRICS.get(name)
+    if name in _PERCENT_PARAMS or (metric is not None and metric.high == 1):
+        return "percent"
+    if types.is_bool_dtype(frame[name]) or not types.is_numeric_dtype(frame[name]):
+        return "text"
+    values = frame[name].dropna()
+    if len(values) and values.abs().max() >= _TOO_LONG:
+        return "number"
+    return "integer" if (values == values.round()).all() else "number"
+
+
+def measured(name: str, title: str = "") -> tuple[Column, Column]:
+    """Columns of a metric's value and of its 95 % interval."""
+    is_fraction = fraction(name)
+    return (
+        Column(name, title or label(name), "percent" if is_fraction else "number"),
+        Column(f"{name}_interval", "95 % interval", "interval" if is_fraction else "range"),
+    )
+
+
+def fraction(name: str) -> bool:
+    """Whether a metric is one, shown in percent."""
+    return name in METRICS and METRICS[name].high == 1
+
+
+def ends(interval: Interval | None, metric: str = "") -> Value:
+    """An interval as a cell, within the bounds of its metric."""
+    if interval is None:
+        return None
+    if metric not in METRICS:
+        return interval.low, interval.high
+    bounds = METRICS[metric]
+    return max(bounds.low, interval.low), min(bounds.high, interval.high)
+
+
+def cell(value: object) -> Value:
+    """A plain Python value; None for anything missing."""
+    import pandas as pd
+
+    if value is None or value is pd.NA or value != value:
+        return None
+    plain = value.item() if hasattr(value, "item") else value
+    return plain if isinstance(plain, str | int | float | bool) else str(plain)
+
+
+def table(title: str, frame: "pd.DataFrame", names: Sequence[str]) -> ReportTable:
+    """The named columns of ``frame``, row by row."""
+    columns = tuple(column(name, frame) for name in names)
+    values = [[cell(value) for value in frame[name]] for name in names]
+    rows = tuple(zip(*values, strict=True))
+    # A whole number that pandas made a float because another is missing.
+    whole = [c.format == "integer" for c in columns]
+    return ReportTable(
+        title,
+        columns,
+        tuple(
+            tuple(
+                int(v) if is_whole and isinstance(v, float) else v
+                for v, is_whole in zip(row, whole, strict=True)
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The best trials again, with fresh seeds."""

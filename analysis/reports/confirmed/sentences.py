@@ -1,0 +1,136 @@
+"""What a confirming study says, in sentences."""
+
+from typing import TYPE_CHECKING
+
+from analysis.comparison.fresh_seeds import (
+    Arm,
+    Confirmation,
+    confirmation,
+    confirming,
+)
+from analysis.comparison.methods import listed
+from analysis.presentation.against_dense import kept
+from analysis.presentation.method_differences import signed, told
+from analysis.presentation.tables import ends, fraction
+from analysis.statistics.paired import PairedDifference
+from analysis.statistics.summary import Interval
+from analysis.wording import bounds, label, listing, percent
+from study.text import count
+
+if TYPE_CHECKING:
+    from analysis.runs.study_runs import Runs
+
+
+def arm_said(arm: Arm) -> str:
+    """A trial of the search: its figure over fresh seeds, and how optimistic the search was."""
+    said = baseline_said(arm)
+    if arm.searched is None or arm.optimism is None:
+        return f"{said}; what the search had found is not recorded."
+    found = _quantity(arm.searched, None, arm.metric)
+    return f"{said}, where the search had found {found}: optimism {_effect(arm.optimism, arm)}."
+
+
+def baseline_said(arm: Arm) -> str:
+    """An arm's figure over fresh seeds."""
+    value = _quantity(arm.mean, arm.interval, arm.metric)
+    return (
+        f"{arm.name}, {kept(arm.first)}: {label(arm.metric)} {value} over "
+        f"{count(len(arm.values), 'fresh seed')}"
+    )
+
+
+def run_again(runs: "Runs") -> list[str]:
+    """A sentence each trial that was run again, with what sets it apart from its baselines."""
+    return [line for study in confirming(runs) for line in _answered(confirmation(study))]
+
+
+def optimism_of_search(runs: "Runs") -> list[str]:
+    """That the figures of a search, unlike those of fresh seeds, are of winners."""
+    if not runs.study.objectives:
+        return []
+    if run_again(runs):
+        return [
+            "All figures but those of fresh seeds are of the search itself, and optimistic: the "
+            "best were chosen for them."
+        ]
+    begun = listing([study.study.name for study in confirming(runs)])
+    name = "STUDY" if runs.parts else runs.study.name
+    remedy = (
+        f"{begun} runs the best again with fresh seeds; none of it has finished yet."
+        if begun
+        else f"To confirm it with fresh seeds: app-study confirm {name}"
+    )
+    return [
+        f"The winner of a search is optimistic: it was chosen for its error on the same examples "
+        f"that the error is quoted on. {remedy}"
+    ]
+
+
+def _answered(found: Confirmation) -> list[str]:
+    said = []
+    for arm in found.chosen:
+        against = [
+            f"{signed(c.result.estimate, found.metric, c.result.interval)} against {c.b}"
+            f"{_zero(c.result.interval)}"
+            for c in found.comparisons
+            if c.a == arm.name
+        ]
+        more = f" In pairs of one seed: {'; '.join(against)}." if against else ""
+        said.append(f"Run again: {arm_said(arm)}{more}")
+    return said
+
+
+def section_said(found: Confirmation) -> list[str]:
+    """Each trial, the optimism of the search, and each trial against its baselines."""
+    if not found.chosen:
+        return [
+            f"The study {found.runs.study.name} runs trials of {found.runs.study.confirms} again "
+            f"with fresh seeds; none of those has finished yet."
+        ]
+    said = [arm_said(arm) for arm in found.chosen]
+    if found.optimism is not None and len(found.chosen) > 1:
+        said.append(
+            f"Optimism of the search over these {len(found.chosen)} trials: "
+            f"{_effect(found.optimism, found.chosen[0])}."
+        )
+    family = len(found.comparisons)
+    for comparison, p in listed(list(found.comparisons)):
+        zero = " The interval includes 0." if _includes_zero(comparison.result.interval) else ""
+        said.append(told(comparison, p, found.metric, family=family) + zero)
+    if found.num_unequal:
+        said.append(
+            f"{count(found.num_unequal, 'pair')} of trials ended at different densities or saw "
+            f"different numbers of examples and {'is' if found.num_unequal == 1 else 'are'} left "
+            f"out."
+        )
+    return [*said, _split_said(found)]
+
+
+def _split_said(found: Confirmation) -> str:
+    if found.varies_data:
+        return "The data was split afresh with each seed."
+    return (
+        "Only the seed of the training is fresh: the holdout is the one that these trials were "
+        "chosen on, so a part of the optimism may be left; the test split was not chosen on, and "
+        "app-study confirm --vary-data splits the data afresh."
+    )
+
+
+def _effect(result: PairedDifference, arm: Arm) -> str:
+    return signed(result.estimate, arm.metric, result.interval) + _zero(result.interval)
+
+
+def _zero(interval: Interval | None) -> str:
+    return ", an interval that includes 0" if _includes_zero(interval) else ""
+
+
+def _includes_zero(interval: Interval | None) -> bool:
+    return interval is not None and 0.0 in interval
+
+
+def _quantity(value: float, interval: Interval | None, metric: str) -> str:
+    if not fraction(metric):
+        return f"{value:.4g}" + (f" [{interval.low:.4g}, {interval.high:.4g}]" if interval else "")
+    clipped = ends(interval, metric)
+    inside = f" {bounds(Interval(*clipped))}" if isinstance(clipped, tuple) else ""
+    return percent(value) + inside

@@ -1,0 +1,1 @@
+"""Errors and densities along the stream."""

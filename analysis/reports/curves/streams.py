@@ -1,0 +1,140 @@
+"""Configurations along the stream: means and intervals over seeds after each megabatch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.comparison.dense_baseline import DENSE, Match, Measure
+from analysis.comparison.methods import arms
+from analysis.runs.frames import KEY, STEP, T
+from analysis.statistics import summary
+from analysis.wording import size
+from study.text import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+GAP = "generalization_gap"
+_MAX_LINES = 8
+
+
+@dataclass(frozen=True)
+class Point:
+    """A metric after one megabatch: its mean over seeds, with the 95 % interval if several."""
+
+    stream_fraction: float
+    num_seeds: int
+    mean: float
+    interval: summary.Interval | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """One configuration along the stream.
+
+    Attributes:
+        name: What it is, with its seeds.
+        arm: Its method, with the settings that the study varies.
+        method: Its pruning schedule.
+        trials: Its trials, one a seed.
+        served: Its mean service error.
+        points: ``error``, ``gap`` and ``density``, by megabatch index.
+    """
+
+    name: str
+    arm: str
+    method: str
+    trials: "pd.DataFrame"
+    served: float
+    points: Mapping[str, Mapping[int, Point]]
+
+    @property
+    def architecture(self) -> str:
+        """The network's name."""
+        return str(self.trials["architecture"].iloc[0])
+
+    @property
+    def num_megabatches(self) -> int:
+        """T."""
+        return int(self.trials[T].iloc[0])
+
+    @property
+    def highest(self) -> float:
+        """The largest mean error."""
+        return max(point.mean for point in self.points["error"].values())
+
+
+def streams(
+    runs: "Runs", by: Measure, group: "pd.DataFrame", good: Sequence[Match]
+) -> list[Stream]:
+    """One configuration of each method, dense first, then those that served best.
+
+    Of a method's configurations it is the one nearest in size to the smallest network as good as
+    dense, or where there is none to the pruned one that served best.
+
+    Args:
+        runs: The study.
+        by: What it is judged by.
+        group: Finished trials of one architecture and T.
+        good: The pruned trials of the study that are as good as dense.
+    """
+    named = arms(runs.complete)[group.index]
+    target = _target(by, group, good)
+    number = summary.configurations(group)
+    made = []
+    for arm, trials in group.groupby(named):
+        sizes = trials.groupby(number[trials.index]).agg(
+            density=("density", "mean"), served=(by.service, "mean")
+        )
+        away = (sizes["density"] - target).abs().round(6)
+        ranked = sizes.assign(away=away).sort_values(["away", "served"], kind="stable")
+        chosen = trials[number[trials.index] == ranked.index[0]]
+        made.append(_stream(runs, by, str(arm), chosen))
+    # A mean that is missing, NaN, sorts last.
+    made.sort(key=lambda s: (s.arm != DENSE, s.served != s.served, s.served))
+    return made[:_MAX_LINES]
+
+
+def _target(by: Measure, group: "pd.DataFrame", good: Sequence[Match]) -> float:
+    pruned = group[group["method"] != DENSE]
+    here = set(pruned[KEY])
+    sizes = [float(m.trial["density"]) for m in good if m.trial[KEY] in here]
+    if sizes:
+        return min(sizes)
+    best = summary.best(pruned, by.service)
+    return 1.0 if best is None else float(best["density"])
+
+
+def _stream(runs: "Runs", by: Measure, arm: str, trials: "pd.DataFrame") -> Stream:
+    rows = runs.megabatches[runs.megabatches[KEY].isin(list(trials[KEY]))]
+    first = trials.iloc[0]
+    kept = "" if arm == DENSE else f" {size(first['density'])}"
+    who = f"trial {first['number']}" if len(trials) == 1 else count(len(trials), "seed")
+    return Stream(
+        name=f"{arm}{kept} ({who})",
+        arm=arm,
+        method=str(first["method"]),
+        trials=trials,
+        served=float(trials[by.service].mean()),
+        points={
+            "error": _points(rows, by.curve),
+            "gap": _points(rows, GAP),
+            "density": _points(rows, "density"),
+        },
+    )
+
+
+def _points(rows: "pd.DataFrame", metric: str) -> dict[int, Point]:
+    known = rows[rows[metric].notna()]
+    made = {}
+    for _, group in known.groupby(STEP):
+        values = [float(value) for value in group[metric]]
+        made[int(group[STEP].iloc[0])] = Point(
+            stream_fraction=float(group["stream_fraction"].iloc[0]),
+            num_seeds=len(values),
+            mean=sum(values) / len(values),
+            interval=summary.mean_interval(values),
+        )
+    return made

@@ -1,0 +1,1 @@
+"""How many megabatches there should be."""

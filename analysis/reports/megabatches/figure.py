@@ -1,0 +1,70 @@
+"""What T buys, as a figure."""
+
+from collections.abc import Sequence
+
+from analysis.comparison.dense_baseline import Measure
+from analysis.comparison.stream_lengths import AtLength
+from analysis.figures.figure import Axis, Figure, Panel, Series
+from analysis.statistics.resampling import interquartile_mean, stratified_interval
+from analysis.wording import label, percent, size
+
+_GAP = "generalization_gap"
+_MAX_LINES = 8
+
+
+def length_figure(found: Sequence[AtLength], by: Measure) -> Figure:
+    """Errors and gap against T, a line a configuration, those that served best."""
+    served: dict[int, float] = {}
+    for at in found:
+        mean = float(at.trials[by.service].mean())
+        served[at.family] = min(served.get(at.family, float("inf")), mean)
+    chosen = sorted(served, key=lambda family: served[family])[:_MAX_LINES]
+    models = list(dict.fromkeys(at.trials["architecture"].iloc[0] for at in found))
+    prefix = "test_" if by.split == "test" else ""
+    panels = []
+    for name in (by.service, f"{prefix}anytime_error", by.final, _GAP):
+        lines = []
+        for family in chosen:
+            own = sorted((at for at in found if at.family == family), key=lambda at: at.t)
+            lines.append(_line(own, name, models))
+        shown = tuple(line for line in lines if line.x)
+        if shown:
+            panels.append(Panel(Axis(label(name), from_zero=name != _GAP), shown))
+    left = f" The {_MAX_LINES} that served best are drawn." if len(served) > _MAX_LINES else ""
+    return Figure(
+        name="megabatches",
+        title="What T buys",
+        caption=(
+            "Interquartile means over seeds with their 95 % intervals, a line for each "
+            f"configuration that ran at several T.{left}"
+        ),
+        x=Axis("number of megabatches T", percent=False),
+        panels=tuple(panels) or (Panel(Axis(label(by.service)), ()),),
+    )
+
+
+def _line(own: Sequence[AtLength], name: str, models: Sequence[str]) -> Series:
+    first = own[0].trials.iloc[0]
+    title = f"{own[0].arm}, {size(first['density'])}"
+    title += f", {first['architecture']}" if len(models) > 1 else ""
+    known = [
+        (at.t, [float(v) for v in at.trials[name].dropna()])
+        for at in own
+        if at.trials[name].notna().any()
+    ]
+    means = [interquartile_mean(values) for _, values in known]
+    spreads = [stratified_interval([values]) for _, values in known]
+    sure = [s for s in spreads if s is not None] if all(spreads) else []
+    return Series(
+        name=title,
+        x=tuple(float(t) for t, _ in known),
+        y=tuple(means),
+        hover=tuple(
+            f"{title}\nT = {t}: {percent(m)}" for (t, _), m in zip(known, means, strict=True)
+        ),
+        method=str(first["method"]),
+        mark="line",
+        dash=models.index(first["architecture"]),
+        low=tuple(s.low for s in sure),
+        high=tuple(s.high for s in sure),
+    )

@@ -1,0 +1,203 @@
+"""What the number of megabatches buys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from analysis.comparison.dense_baseline import Measure, measure
+from analysis.comparison.methods import arms
+from analysis.comparison.stream_lengths import (
+    AtLength,
+    Step,
+    families,
+    steps,
+    turns,
+)
+from analysis.presentation.against_dense import uncounted
+from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
+from analysis.presentation.tables import cell, ends, measured
+from analysis.reports.megabatches.figure import length_figure
+from analysis.reports.megabatches.gap_turns import turns_said, turns_table
+from analysis.runs.frames import KEY, T
+from analysis.statistics import summary
+from analysis.statistics.paired import SIGNIFICANCE
+from analysis.statistics.resampling import interquartile_mean, stratified_interval
+from analysis.wording import bounds, label, percent, points, probability
+from study.text import count
+
+if TYPE_CHECKING:
+    from analysis.runs.study_runs import Runs
+
+TITLE = "How many megabatches?"
+GAP = "generalization_gap"
+_COSTS = ("samples_seen", "train_flops")
+_MAX_LINES = 8
+_MAX_ROWS = 16
+
+
+@REPORTS.register("megabatches")
+@dataclass(frozen=True)
+class MegabatchesReport(Report):
+    """What T buys: anytime, final and mean error, cost and generalization gap, all else equal."""
+
+    position: ClassVar[int] = 30
+
+    limit: int = field(
+        default=100, metadata={"help": "How many rows at most in the table of configurations."}
+    )
+
+    def build(self, runs: "Runs") -> ReportSection:
+        """From one T to the next, each configuration at each T, and turns of the gap."""
+        by = measure(runs)
+        found = families(runs)
+        turned = turns(runs, GAP)
+        gap = ((*turns_said(turned),), (turns_table(runs, turned),) if turned else ())
+        if not found:
+            best, table = _best_at_each(runs, by)
+            said = (best, *gap[0], *uncounted(runs))
+            return ReportSection(TITLE, said, tables=(*table, *gap[1]))
+        made = steps(found, by.service, _COSTS[0])
+        return ReportSection(
+            TITLE,
+            (
+                _lowest(found, by),
+                *(_step_said(step, by.service, len(made)) for step in made),
+                *gap[0],
+                *uncounted(runs),
+            ),
+            figures=(length_figure(found, by),),
+            tables=(
+                _each(found, by, self.limit),
+                *((_steps_table(made),) if made else ()),
+                *gap[1],
+            ),
+        )
+
+
+def _lowest(found: Sequence[AtLength], by: Measure) -> str:
+    means = [(at.family, at.t, at.trials[by.service].mean()) for at in found]
+    known = sorted({family for family, _, mean in means if mean == mean})
+    if not known:
+        return "No finished trial has a service error."
+    winners = [min((m, t) for f, t, m in means if f == family and m == m)[1] for family in known]
+    most = max(sorted(set(winners)), key=winners.count)
+    whole = count(len(known), "configuration")
+    return (
+        f"The lowest {label(by.service)} is at T = {most} in {winners.count(most)} of {whole} "
+        f"that ran at several T, all else equal."
+    )
+
+
+def _step_said(step: Step, metric: str, family: int) -> str:
+    result = step.result
+    holm = f" by Holm over {family} comparisons" if family > 1 else ""
+    basis = (
+        f"{count(result.num_pairs, 'pair')} of one seed in "
+        f"{count(result.num_strata, 'configuration')}, {probability(step.p)}{holm}"
+    )
+    interval = f" {bounds(result.interval)}" if result.interval else ""
+    cost = f", at {step.cost:.2f} times the examples" if step.cost == step.cost else ""
+    way = f"From T = {step.start} to T = {step.end}"
+    if step.p >= SIGNIFICANCE:
+        sign = "−" if result.estimate < 0 else "+"
+        return (
+            f"{way} no change of the {label(metric)} is separable with these seeds: "
+            f"{sign}{points(result.estimate)}{interval}, {basis}{cost}."
+        )
+    verb = "falls" if result.estimate < 0 else "rises"
+    return (
+        f"{way} the {label(metric)} {verb} by {points(result.estimate)}, difference{interval}, "
+        f"{basis}{cost}."
+    )
+
+
+def _each(found: Sequence[AtLength], by: Measure, limit: int) -> ReportTable:
+    prefix = "test_" if by.split == "test" else ""
+    names = [by.service, f"{prefix}anytime_error", by.final, f"{prefix}mean_error", GAP]
+    columns = [Column("arm", "method"), Column("architecture", "architecture")]
+    columns += [Column("density", "weights kept", "percent"), Column(T, "T", "integer")]
+    columns.append(Column("seeds", "seeds", "integer"))
+    for name in names:
+        columns += measured(name)
+    columns += [Column(name, label(name), "number") for name in _COSTS]
+    rows = []
+    for at in found[:limit]:
+        first = at.trials.iloc[0]
+        row: list[Value] = [at.arm, cell(first["architecture"]), cell(first["density"])]
+        row += [at.t, len(at.trials)]
+        for name in names:
+            values = [float(value) for value in at.trials[name].dropna()]
+            row.append(interquartile_mean(values) if values else None)
+            row.append(ends(stratified_interval([values]), name) if values else None)
+        row += [cell(at.trials[name].mean()) for name in _COSTS]
+        rows.append(tuple(row))
+    title = "Each configuration at each T"
+    if len(found) > limit:
+        title += f", the first {limit} of {len(found):,}"
+    return ReportTable(title, tuple(columns), tuple(rows), folded=len(rows) > _MAX_ROWS)
+
+
+def _steps_table(made: Sequence[Step]) -> ReportTable:
+    columns = (
+        Column("from", "from T", "integer"),
+        Column("to", "to T", "integer"),
+        Column("pairs", "pairs", "integer"),
+        Column("configurations", "configurations", "integer"),
+        Column("difference", "service error (points)", "points"),
+        Column("interval", "95 % interval", "interval"),
+        Column("lower", "lower in", "percent"),
+        Column("p_holm", "Holm's p", "number"),
+        Column("cost", "times the examples", "number"),
+    )
+    rows = tuple(
+        (
+            step.start,
+            step.end,
+            step.result.num_pairs,
+            step.result.num_strata,
+            step.result.estimate,
+            ends(step.result.interval),
+            step.result.lower,
+            step.p,
+            cell(step.cost),
+        )
+        for step in made
+    )
+    return ReportTable("From one T to the next", columns, rows)
+
+
+def _best_at_each(runs: "Runs", by: Measure) -> tuple[str, tuple[ReportTable, ...]]:
+    """Where no two trials differ in T alone: the best of each T."""
+    trials = runs.complete[runs.complete[T].notna() & runs.complete[by.service].notna()]
+    if trials.empty:
+        return "No finished trial has a service error and a number of megabatches.", ()
+    columns = (
+        Column(T, "T", "integer"),
+        Column("trials", "finished trials", "integer"),
+        Column("number", "best trial", "integer"),
+        Column("arm", "method"),
+        Column("density", "weights kept", "percent"),
+        Column(by.service, label(by.service), "percent"),
+        Column(by.final, label(by.final), "percent"),
+    )
+    named = arms(trials)
+    rows = []
+    for _, group in trials.groupby(T):
+        best = summary.best(group, by.service)
+        assert best is not None, "all of them are finished and measured"
+        row: list[Value] = [
+            int(best[T]),
+            len(group),
+            cell(best["number"]),
+            str(named[group.index[group[KEY] == best[KEY]][0]]),
+        ]
+        rows.append((*row, *(cell(best[n]) for n in ("density", by.service, by.final))))
+    lead = min(rows, key=lambda row: float(str(row[5])))
+    words = (
+        f"No two trials differ in the number of megabatches alone, so what T itself buys cannot "
+        f"be told; the best of all is at T = {lead[0]}, with a service error of "
+        f"{percent(float(str(lead[5])))}."
+    )
+    if len(rows) == 1:
+        words = f"All finished trials have T = {lead[0]}: what another T buys was not tried."
+    return words, (ReportTable("The best at each T", columns, tuple(rows)),)

@@ -1,0 +1,133 @@
+"""Figures of the front: trials against each other, and how the front grew."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.comparison.dense_baseline import DENSE, Measure, num_megabatches
+from analysis.figures.figure import Axis, Band, Figure, Panel, Series
+from analysis.presentation.hover import hovers
+from analysis.presentation.tables import fraction
+from analysis.runs.frames import COMPLETE, T
+from analysis.statistics import summary
+from analysis.wording import bounds, label, listing, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+_NOT_FINISHED = 5  # the index of the cross among the symbols
+_SIZES = frozenset({"final_density", "density", "effective_density", "model_density"})
+
+
+def so_far(runs: "Runs", by: Measure, name: str) -> "pd.Series":
+    """A metric; of trials that did not finish, where they were heading for or have come to."""
+    values = runs.trials[name].astype(float)
+    if name == by.service:
+        projected = by.service.replace("service_error", "projected_service_error")
+        return values.fillna(runs.trials[projected])
+    return values.fillna(runs.trials["density"]) if name == "final_density" else values
+
+
+def front_figure(
+    runs: "Runs",
+    by: Measure,
+    axes: tuple[str, str],
+    on_front: "pd.Series",
+    metrics: Sequence[str],
+) -> Figure:
+    """All trials by two of the metrics: the front in colour, all others grey.
+
+    Args:
+        runs: The study.
+        by: What it is judged by.
+        axes: Metric upright, metric across.
+        on_front: Whether each trial is on the front.
+        metrics: Those that the front is of.
+    """
+    upright, across = axes
+    y, x = so_far(runs, by, upright), so_far(runs, by, across)
+    trials = runs.trials[x.notna() & y.notna()]
+    finished = trials["outcome"] == COMPLETE
+    params = summary.varying(runs.trials)
+    lengths = sorted(trials[T].dropna().unique())
+    shapes = {t: i if i < _NOT_FINISHED else i + 1 for i, t in enumerate(lengths)}
+
+    def series(part: "pd.DataFrame", name: str, method: str = "", symbol: int = 0) -> Series:
+        return Series(
+            name=name,
+            x=tuple(x[part.index]),
+            y=tuple(y[part.index]),
+            hover=hovers(part, by, params),
+            method=method,
+            symbol=symbol,
+            ringed=bool(method),
+        )
+
+    made = []
+    if not finished.all():
+        made.append(series(trials[~finished], "not finished", symbol=_NOT_FINISHED))
+    dominated = trials[finished & ~on_front[trials.index]]
+    for _, part in dominated.groupby(T, dropna=False):
+        made.append(series(part, "dominated", symbol=shapes.get(part[T].iloc[0], 0)))
+    front = trials[on_front[trials.index]]
+    if len(metrics) == 2 and len(front) > 1:
+        edge = front.loc[x[front.index].sort_values(kind="stable").index]
+        ends = tuple(x[edge.index]), tuple(y[edge.index])
+        made.append(Series("front", x=ends[0], y=ends[1], mark="line", dash=1))
+    for _, part in front.groupby(["method", T], dropna=False):
+        method, t = str(part["method"].iloc[0]), part[T].iloc[0]
+        name = f"{method}, T = {t:.0f}" if t == t else method
+        made.append(series(part, name, method, shapes.get(t, 0)))
+    stripe = _bands(runs, by) if upright == by.service else ()
+    return Figure(
+        name=f"pareto-{across.replace('_', '-')}",
+        title=f"{label(across)[0].upper()}{label(across)[1:]} against {label(upright)}",
+        caption=(
+            f"Each point is a trial. The ringed ones are the front of "
+            f"{listing([label(name) for name in metrics])}; colour is the pruning schedule, shape "
+            f"the number of megabatches T. Grey points are dominated, crosses did not finish: "
+            f"they stand where they were heading and win nothing."
+            + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
+        ),
+        x=Axis(label(across), percent=fraction(across), log=across in _SIZES),
+        panels=(Panel(_axis(upright, by), tuple(made), stripe),),
+    )
+
+
+def _axis(name: str, by: Measure) -> Axis:
+    title = f"{label(name)} ({by.split})" if name == by.service else label(name)
+    return Axis(title, percent=fraction(name))
+
+
+def _bands(runs: "Runs", by: Measure) -> tuple[Band, ...]:
+    dense = summary.best(runs.complete[runs.complete["method"] == DENSE], by.service)
+    interval = by.interval(dense[by.service]) if dense is not None else None
+    if dense is None or interval is None:
+        return ()
+    value = float(dense[by.service])
+    words = f"dense, T = {num_megabatches(dense)}: {percent(value)} {bounds(interval)}"
+    return (Band(value, interval.low, interval.high, words),)
+
+
+def volume_figure(finished: "pd.DataFrame", volumes: Sequence[float]) -> Figure:
+    """The front's hypervolume after each finished trial."""
+    numbers = tuple(float(number) for number in finished["number"])
+    line = Series(
+        "hypervolume",
+        x=numbers,
+        y=tuple(volumes),
+        hover=tuple(f"trial {n:.0f}\n{percent(v)}" for n, v in zip(numbers, volumes, strict=True)),
+        method=DENSE,
+        mark="steps",
+    )
+    return Figure(
+        name="pareto-hypervolume",
+        title="How the front grew",
+        caption=(
+            "Share of the box between the best conceivable and the worst that the finished trials "
+            "so far dominate. Where the line is flat, more trials brought nothing."
+        ),
+        x=Axis("trial", percent=False),
+        panels=(Panel(Axis("hypervolume"), (line,)),),
+    )

@@ -1,0 +1,142 @@
+"""How far one can prune: the front of error, weights kept and training cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from analysis.comparison.dense_baseline import (
+    EQUAL_SAMPLES,
+    Measure,
+    matches,
+    measure,
+)
+from analysis.errors import ReportError
+from analysis.presentation.against_dense import by_model, comparison, uncounted
+from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable
+from analysis.reports.pareto.figures import front_figure, volume_figure
+from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
+from analysis.runs import trial_filter
+from analysis.runs.frames import COMPLETE
+from analysis.statistics import summary
+from analysis.statistics.hypervolume import running_hypervolume
+from analysis.wording import label, listing, percent
+from study.metrics import METRICS
+from study.text import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.runs.study_runs import Runs
+
+TITLE = "How far can I prune?"
+_COST = "train_flops"
+
+
+@REPORTS.register("pareto")
+@dataclass(frozen=True)
+class ParetoReport(Report):
+    """Service error, weights kept and training cost against each other: the front, and dense."""
+
+    position: ClassVar[int] = 10
+
+    metrics: str = field(
+        default="",
+        metadata={
+            "help": "Two or three metrics, comma-separated; by default the study's objectives, or "
+            "service error, final density and training FLOPs."
+        },
+    )
+    limit: int = field(default=12, metadata={"help": "How many trials to list at most."})
+
+    def build(self, runs: "Runs") -> ReportSection:
+        """The smallest as good as dense, the front in figures, and how it grew."""
+        by = measure(runs)
+        names = self._names(runs, by)
+        finished = runs.candidates[runs.candidates["outcome"] == COMPLETE]
+        measured = finished[finished[names].notna().all(axis=1)]
+        if measured.empty:
+            words = listing([label(name) for name in names])
+            said = f"No finished trial has {words}, so there is no front."
+            return ReportSection(TITLE, (said, *uncounted(runs)))
+        found = matches(runs, by)
+        directions = {n: METRICS[n].direction for n in names}
+        among = summary.pareto_front(runs.candidates, directions)
+        on_front = among.reindex(runs.trials.index, fill_value=False)
+        front = runs.trials[on_front].sort_values([names[0], "number"])
+        volumes = running_hypervolume(_costs(measured, names))
+        listed = replace(with_dense(runs, front.head(self.limit), by, names), title="The front")
+        tables: list[ReportTable] = [listed]
+        if found:
+            tables.append(per_t(by, found))
+        tables.append(volumes_table(measured, volumes))
+        answers = [model + comparison(group, by)[0] for model, group in by_model(found).items()]
+        return ReportSection(
+            TITLE,
+            (
+                *answers,
+                *_front_said(front, len(measured), names, self.limit),
+                _volume_said(measured, volumes, names),
+                *uncounted(runs),
+            ),
+            figures=(
+                *(front_figure(runs, by, (names[0], name), on_front, names) for name in names[1:]),
+                volume_figure(measured, volumes),
+            ),
+            tables=tuple(tables),
+        )
+
+    def _names(self, runs: "Runs", by: Measure) -> list[str]:
+        if self.metrics:
+            names = trial_filter.metrics(runs.trials, self.metrics)
+            if len(names) not in (2, 3):
+                raise ReportError(
+                    f"--metrics takes two or three metrics, got {self.metrics!r}; for example "
+                    f"service_error,final_density,{_COST}"
+                )
+            return names
+        objectives = [n for n in runs.study.objectives if n in METRICS and n in runs.trials]
+        if len(objectives) in (2, 3):
+            return objectives
+        cost = runs.complete[_COST].dropna()
+        # What costs all trials the same, a last mini-batch apart, makes none of them better.
+        differs = len(cost) > 1 and cost.max() - cost.min() > EQUAL_SAMPLES * cost.max()
+        return [by.service, "final_density", *([_COST] if differs else [])]
+
+
+def _costs(measured: "pd.DataFrame", names: Sequence[str]) -> list[list[float]]:
+    """Each trial as a point in the unit box, 0 best: by a metric's bounds, or the largest."""
+    columns = []
+    for name in names:
+        metric, values = METRICS[name], measured[name].astype(float)
+        bounded = metric.high < float("inf")
+        low, high = (metric.low, metric.high) if bounded else (0.0, float(values.max()) or 1.0)
+        scaled = ((values - low) / (high - low)).clip(0.0, 1.0)
+        columns.append(scaled if metric.direction == "minimize" else 1 - scaled)
+    return [list(point) for point in zip(*columns, strict=True)]
+
+
+def _front_said(
+    front: "pd.DataFrame", num_finished: int, names: Sequence[str], limit: int
+) -> list[str]:
+    words = listing([label(name) for name in names])
+    verb = "is" if len(front) == 1 else "are"
+    said = (
+        f"{len(front):,} of {count(num_finished, 'finished trial')} {verb} on the front of "
+        f"{words}: no other is as good in all of them and better in one."
+    )
+    if len(front) > limit:
+        said += f" The first {limit} are listed; --limit lists more."
+    return [said]
+
+
+def _volume_said(measured: "pd.DataFrame", volumes: Sequence[float], names: Sequence[str]) -> str:
+    last = volumes[-1]
+    numbers = list(measured["number"])
+    enough = next(i for i, volume in enumerate(volumes) if volume >= 0.99 * last)
+    unbounded = [label(name) for name in names if METRICS[name].high == float("inf")]
+    largest = f" ({listing(unbounded)}: the largest of the study)" if unbounded else ""
+    return (
+        f"The front dominates {percent(last)} of the box from the best conceivable to the worst"
+        f"{largest}; 99 % of that was there with trial {numbers[enough]}, after {enough + 1} of "
+        f"{count(len(volumes), 'finished trial')}."
+    )

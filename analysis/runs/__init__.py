@@ -1,0 +1,1 @@
+"""MLflow → tidy frames, the only thing that reports are made of."""

@@ -1,0 +1,161 @@
+"""MLflow → two tidy frames, the only things that reports are made of."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.errors import unknown
+from analysis.runs import frames, histories
+from analysis.runs.cache import uncollected
+from analysis.runs.frames import T
+from analysis.runs.mlflow_reader import RunRecord, Store
+from analysis.runs.study_runs import Runs, StudyFacts
+from study.tracking import names
+
+if TYPE_CHECKING:
+    pass
+
+
+@uncollected()
+def load(study: str, *, tracking_uri: str) -> Runs:
+    """The study called ``study`` from MLflow.
+
+    Raises:
+        ReportError: MLflow cannot be read, or knows no such study (with those there are).
+    """
+    store = Store(tracking_uri)
+    parents = store.studies()
+    named = [run for run in parents if run.tags.get(names.TAG_STUDY) == study]
+    if not named:
+        known = sorted({run.tags.get(names.TAG_STUDY, run.run_id) for run in parents})
+        raise unknown("study", study, known, place=f" in {store.address}")
+    notes: list[str] = []
+    if len(named) > 1:
+        notes.append(f"{len(named)} records of this study were found; the newest is read.")
+    parent = max(named, key=lambda run: run.start_time)
+    confirming = _confirming(parents, study)
+    facts = _facts(parent)
+    if facts.schema_version != names.SCHEMA_VERSION:
+        notes.append(
+            f"The study was recorded under schema version {facts.schema_version}, this report "
+            f"reads version {names.SCHEMA_VERSION}: what was called otherwise is missing here."
+        )
+    if strangers := store.num_strangers(parent.experiment_id):
+        notes.append(
+            f"{strangers:,} run(s) in the same experiment are of no study and are left out."
+        )
+    # Of several studies of one name the runs are mixed, as they are in MLflow.
+    runs = _searched(_trial_runs(store, study, parent if len(named) == 1 else None), notes)
+    trials = frames.trials_frame(_closed(_one_per_key(runs, notes), facts, notes))
+    del runs  # the records take more room than the frame that is made of them
+    if trials[T].isna().any():
+        notes.append(f"{int(trials[T].isna().sum())} trial(s) have no {T} in their record.")
+    compat = trials["method"].astype(str).str.endswith(names.COMPAT_SUFFIX)
+    if compat.any():
+        notes.append(
+            f"{int(compat.sum())} trial(s) prune as the public reference code does "
+            f"(…{names.COMPAT_SUFFIX}): they end below the density that their settings state."
+        )
+    megabatches = histories.megabatches(store, parent, trials, notes)
+    return Runs(
+        study=facts,
+        trials=trials,
+        megabatches=megabatches,
+        notes=tuple(notes),
+        load_layers=lambda: histories.layers(store, parent, trials),
+        load_confirmation=lambda: (
+            load(confirming, tracking_uri=tracking_uri) if confirming else None
+        ),
+    )
+
+
+def is_known(study: str, *, tracking_uri: str) -> bool:
+    """Whether MLflow has a study of this name.
+
+    Raises:
+        ReportError: MLflow cannot be read.
+    """
+    return any(run.tags.get(names.TAG_STUDY) == study for run in Store(tracking_uri).studies())
+
+
+def _confirming(parents: Sequence[RunRecord], study: str) -> str:
+    """The study that confirms ``study``, of several the newest that ended; empty for none."""
+    found = [run for run in parents if run.tags.get(names.TAG_CONFIRMS) == study]
+    return max(found, key=_preference).tags[names.TAG_STUDY] if found else ""
+
+
+def _facts(parent: RunRecord) -> StudyFacts:
+    listed = parent.tags.get(names.TAG_OBJECTIVES, "").split(",")
+    return StudyFacts(
+        name=parent.tags[names.TAG_STUDY],
+        description=parent.tags.get(names.TAG_DESCRIPTION, "").strip(),
+        objectives=tuple(name.strip() for name in listed if name.strip()),
+        outcome=_outcome(parent),
+        schema_version=parent.tags.get(names.TAG_SCHEMA, "unknown"),
+        params=dict(parent.params),
+        confirms=parent.tags.get(names.TAG_CONFIRMS, ""),
+    )
+
+
+def _outcome(parent: RunRecord) -> str:
+    if parent.running:
+        return frames.RUNNING
+    outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
+    # Ended by somebody else, who did not say how.
+    return frames.INTERRUPTED if outcome == frames.RUNNING else outcome
+
+
+def _trial_runs(store: Store, study: str, closed: RunRecord | None) -> list[RunRecord]:
+    """From the table of the closed study, if there is one and it has left it, else one by one."""
+    found = store.closed_trials(closed) if closed else None
+    return store.trials(study) if found is None else found
+
+
+def _searched(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:
+    """The study's own trials, without those that went on with data of later."""
+    kept = [run for run in runs if names.TAG_UPDATED_FROM not in run.tags]
+    if len(kept) < len(runs):
+        notes.append(
+            f"{len(runs) - len(kept)} update(s) of finished trials with later data are left out: "
+            f"they have seen more than the trials that are compared here."
+        )
+    return kept
+
+
+def _one_per_key(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:
+    """One run a trial: the complete one where there are several, else the newest."""
+    chosen: dict[str, RunRecord] = {}
+    for run in sorted(runs, key=_preference):
+        chosen[run.tags.get(names.TAG_TRIAL_KEY, run.run_id)] = run
+    if len(chosen) < len(runs):
+        notes.append(
+            f"{len(runs) - len(chosen)} run(s) repeat the trial of another; each trial is "
+            f"counted once, by its complete run or else its newest."
+        )
+    keyless = sum(names.TAG_TRIAL_KEY not in run.tags for run in runs)
+    if keyless:
+        notes.append(f"{keyless} run(s) have no trial key and go by their MLflow run id.")
+    return list(chosen.values())
+
+
+def _preference(run: RunRecord) -> tuple[bool, int]:
+    return run.tags.get(names.TAG_OUTCOME) == frames.COMPLETE, run.start_time
+
+
+def _closed(runs: Sequence[RunRecord], facts: StudyFacts, notes: list[str]) -> Sequence[RunRecord]:
+    """Trials still marked as running in a study that has ended are interrupted ones."""
+    if facts.running:
+        return runs
+    closed = [
+        dataclasses.replace(run, tags={**run.tags, names.TAG_OUTCOME: frames.INTERRUPTED})
+        if run.tags.get(names.TAG_OUTCOME, frames.RUNNING) == frames.RUNNING
+        else run
+        for run in runs
+    ]
+    changed = sum(a is not b for a, b in zip(runs, closed, strict=True))
+    if changed:
+        notes.append(
+            f"{changed} trial(s) are recorded as running though the study has ended; they are "
+            f"counted as interrupted."
+        )
+    return closed

@@ -1,0 +1,95 @@
+"""A study as reports see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from analysis.runs import frames, histories
+from analysis.statistics import summary
+from study.constraints import Constraint, parse_constraints
+from study.tracking import names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What is known of the study itself.
+
+    Attributes:
+        name: The study's name.
+        description: The user's own words, may be empty.
+        objectives: Metrics that the search optimises; empty where nothing is searched.
+        outcome: ``running`` also where it was cut off; ``interrupted`` where it was stopped.
+        schema_version: Of the names under which it was written.
+        params: The parent run's params, as text.
+        confirms: The study whose best trials it runs again; empty for none.
+    """
+
+    name: str
+    description: str = ""
+    objectives: tuple[str, ...] = ()
+    outcome: str = frames.COMPLETE
+    schema_version: str = names.SCHEMA_VERSION
+    params: dict[str, str] = field(default_factory=dict)
+    confirms: str = ""
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The limits that a winner of the search keeps."""
+        return parse_constraints(self.params.get(names.PARAM_CONSTRAINTS, ""))
+
+    @property
+    def running(self) -> bool:
+        """Whether its record is still open."""
+        return self.outcome == frames.RUNNING
+
+
+def _no_confirmation() -> "Runs | None":
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """A study as reports see it.
+
+    Attributes:
+        study: The study's own facts.
+        trials: One row a trial, by number: :data:`frames.FACTS`, params by dotted name, and every
+            metric of :data:`frames.TRIAL_METRICS` with its last value.
+        megabatches: One row a trial and megabatch: ``trial_key``, ``megabatch_index`` (0-based),
+            ``stream_fraction`` in (0, 1], and every metric of a megabatch.
+        notes: What is missing or odd in the records, in sentences.
+        parts: The studies that it is put together from, see
+            :mod:`analysis.runs.several_studies`; else empty.
+    """
+
+    study: StudyFacts
+    trials: "pd.DataFrame"
+    megabatches: "pd.DataFrame"
+    notes: tuple[str, ...] = ()
+    load_layers: Callable[[], "pd.DataFrame"] = histories.no_layers
+    parts: "tuple[Runs, ...]" = ()
+    load_confirmation: "Callable[[], Runs | None]" = _no_confirmation
+
+    @cached_property
+    def layers(self) -> "pd.DataFrame":
+        """The sparsity ledger: one row a trial, megabatch and layer. Read when first asked for."""
+        return self.load_layers()
+
+    @cached_property
+    def confirmation(self) -> "Runs | None":
+        """Its best trials run again with fresh seeds; itself if it is that; None where none is."""
+        return self if self.study.confirms else self.load_confirmation()
+
+    @cached_property
+    def candidates(self) -> "pd.DataFrame":
+        """All trials but those that broke a constraint at their end: what may be a winner."""
+        return summary.within(self.trials, self.study.constraints)
+
+    @cached_property
+    def complete(self) -> "pd.DataFrame":
+        """The trials that reached the end of their stream."""
+        return self.trials[self.trials["outcome"] == frames.COMPLETE]

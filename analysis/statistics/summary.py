@@ -1,0 +1,154 @@
+"""Pure statistics over trials: intervals, Pareto front, best under a constraint, replicates."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.runs.frames import COMPLETE
+from study import metrics
+from study.constraints import Constraint
+from study.metrics import Direction
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# What tells replicates of one configuration apart.
+SEEDS = ("seed", "data.seed")
+
+# Where the data lies, and how many weights may be pruned, do not make a comparison unfair.
+UNCOMPARED = ("data.root", "data.download", "model.num_prunable", "model.num_parameters")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A closed interval of numbers."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def wilson_interval(rate: float, n: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval: see :func:`study.metrics.wilson_interval`."""
+    return Interval(*metrics.wilson_interval(rate, n, confidence=confidence))
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
+    """Student's t interval of the mean over seeds; None for fewer than two values."""
+    from scipy.stats import t
+
+    n = len(values)
+    if n < 2:
+        return None
+    mean = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(t.ppf(0.5 + confidence / 2, n - 1)) * deviation / math.sqrt(n)
+    return Interval(mean - half, mean + half)
+
+
+def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) -> "pd.Series":
+    """Whether each trial is on the front: complete, measured, and dominated by none that is.
+
+    A trial dominates another that it is no worse than in any metric and better in one; equal
+    trials are on the front together. Stopped and failed trials neither win nor dominate.
+
+    Args:
+        trials: One row a trial, with ``outcome`` and the metrics.
+        directions: Metric → which way is better.
+    """
+    import numpy as np
+    import pandas as pd
+
+    names = list(directions)
+    eligible = (trials["outcome"] == COMPLETE) & trials[names].notna().all(axis=1)
+    signs = np.array([1.0 if directions[name] == "minimize" else -1.0 for name in names])
+    costs = trials.loc[eligible, names].to_numpy(dtype=float) * signs
+    front = pd.Series(False, index=trials.index)
+    front[eligible] = _undominated(costs)
+    return front
+
+
+def _undominated(costs: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+    """Of costs ``[trials, metrics]`` the rows that no other dominates."""
+    import numpy as np
+
+    kept = np.zeros(len(costs), dtype=bool)
+    best = costs[:0]
+    # In this order none is dominated by a later one, so that those found so far are enough.
+    for place in np.lexsort(costs.T[::-1]):
+        cost = costs[place]
+        if not ((best <= cost).all(axis=1) & (best < cost).any(axis=1)).any():
+            kept[place] = True
+            best = np.vstack([best, cost])
+    return kept
+
+
+def within(trials: "pd.DataFrame", constraints: Sequence[Constraint]) -> "pd.DataFrame":
+    """The trials without those complete ones that break a constraint."""
+    kept = trials["outcome"] != COMPLETE
+    met = ~kept
+    for constraint in constraints:
+        met &= trials[constraint.metric].map(constraint.allows)
+    return trials[kept | met]
+
+
+def best(
+    trials: "pd.DataFrame",
+    metric: str,
+    *,
+    direction: Direction = "minimize",
+    at_most: Mapping[str, float] | None = None,
+) -> "pd.Series | None":
+    """The complete trial with the best ``metric`` that stays within every limit of ``at_most``.
+
+    The earliest of equals; None where no trial qualifies.
+    """
+    eligible = (trials["outcome"] == COMPLETE) & trials[metric].notna()
+    for name, limit in (at_most or {}).items():
+        eligible &= trials[name] <= limit
+    ranked = trials[eligible].sort_values(
+        [metric, "number"], ascending=[direction == "minimize", True], kind="stable"
+    )
+    return None if ranked.empty else ranked.iloc[0]
+
+
+def params_of(trials: "pd.DataFrame") -> list[str]:
+    """The columns that hold params, by their dotted names (and ``seed``)."""
+    return [name for name in trials.columns if "." in name or name == "seed"]
+
+
+def varying(trials: "pd.DataFrame") -> list[str]:
+    """The params in which the trials differ, seeds apart."""
+    return [
+        name
+        for name in params_of(trials)
+        if name not in SEEDS and trials[name].map(str).nunique() > 1
+    ]
+
+
+def configurations(trials: "pd.DataFrame", *, without: Sequence[str] = ()) -> "pd.Series":
+    """A number for each trial's configuration: replicates, which differ in seeds alone, share it.
+
+    Configurations are numbered from 0 by their first trial.
+
+    Args:
+        trials: One row a trial.
+        without: Params that may differ too, by their names or, ending in a dot, their section.
+    """
+    import pandas as pd
+
+    loose = tuple(name for name in without if name.endswith("."))
+    settings = [
+        name
+        for name in ("method", "architecture", "dataset", *params_of(trials))
+        if name not in (*SEEDS, *UNCOMPARED, *without) and not name.startswith(loose)
+    ]
+    if trials.empty or not settings:
+        return pd.Series(range(len(trials)), index=trials.index, dtype="int64")
+    text = trials[settings].map(str)
+    return text.groupby(settings, sort=False).ngroup()

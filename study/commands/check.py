@@ -1,0 +1,78 @@
+"""Commands for studies that have ended: compare what is left of one, and go on with it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from study.commands.options import (
+    DataRoot,
+    Store,
+    TrackingUri,
+    store_root,
+    tracking_address,
+    with_data_root,
+)
+from study.config.problems import in_file
+from study.text import count, printable
+
+if TYPE_CHECKING:
+    from study.operations.check import Finding
+
+FAULTY = 1
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="Name of a study that does not run.")],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make checkpoints and runs what the record says.")
+    ] = False,
+    data_root: DataRoot = None,
+    store: Store = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Compare a study's record with its checkpoints and with MLflow; exit code 1 on findings."""
+    from study.config.loading import load_study
+    from study.operations.check import check_study, mend_study
+    from study.store.folder import StudyStore
+    from study.store.record import Record
+    from study.tracking.mlflow.tracker import MlflowStore
+    from study.tracking.run_tracker import RunTracker
+
+    console = Console()
+    folder = StudyStore(store_root(None, store)).existing(name)
+    with in_file(folder.config_path):
+        study = load_study(folder.config_path, overrides=with_data_root([], data_root))
+    with folder.lock():
+        record = Record.read(folder.record_path)
+        runs = MlflowStore(tracking_address(study, tracking_uri), study.tracking.experiment)
+        found = check_study(folder, record, runs)
+        _say(found, console)
+        if found and repair:
+            mend_study(study, folder, record, runs, RunTracker(runs, {}))
+            left = check_study(folder, record, runs)
+            console.print(f"{len(found) - len(left)} of {len(found)} mended")
+            _say(left, console)
+            found = left
+    if not found:
+        num_trials = count(len(record.trials), "trial")
+        console.print(
+            f"The study {name} is as its record says: {num_trials}.", markup=False, highlight=False
+        )
+        return
+    if not repair:
+        console.print("mend it by: app-study check --repair", end=" ", highlight=False)
+        console.print(name, markup=False, highlight=False)
+    raise typer.Exit(FAULTY)
+
+
+def _say(findings: "list[Finding]", console: Console) -> None:
+    if not findings:
+        return
+    table = Table("where", "trial", "what is wrong", box=None)
+    for finding in findings:
+        row = (finding.place, finding.trial or "the study", finding.text)
+        table.add_row(*(escape(printable(text)) for text in row))
+    console.print(table)

@@ -1,0 +1,109 @@
+"""What is said when a process leaves a study: how far it came, the answer, and where to look."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from study.credentials import holds_credentials
+from study.text import count, printable
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
+    from study.session.end import StudyEnd
+    from study.store.folder import StudyStore
+
+
+def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
+    """How many trials ended how, and how to go on."""
+    from study.store.store import DEFAULT_STORE, StorePlace
+
+    complete = f"{count(end.num_complete, 'trial')} complete"
+    if end.num_failed:
+        complete += f", {end.num_failed} failed"
+    elsewhere = store.place != StorePlace.of(DEFAULT_STORE)
+    where = f" --store {shlex.quote(str(store.place))}" if elsewhere else ""
+    if end.num_cut:
+        complete += f", {end.num_cut} cut"
+    if end.is_finished:
+        done = f"The study {end.name} is finished: {complete}."
+    else:
+        done = (
+            f"The study {end.name} {'was ended' if end.why else 'was interrupted'}: {complete}.\n"
+            f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
+        )
+    console.print(done, markup=False, highlight=False, soft_wrap=True)
+    if end.savings.num_stopped:
+        saved = (
+            f"Stopped early: {count(end.savings.num_stopped, 'trial')}, which saved "
+            f"{end.savings.fraction:.0%} of the examples through SGD."
+        )
+        console.print(saved, markup=False, highlight=False, soft_wrap=True)
+    if end.why:
+        console.print(f"  {end.why}", markup=False, highlight=False, soft_wrap=True)
+    for reason, num_failed in end.failures:
+        said = printable(f"  failed ({count(num_failed, 'trial')}): {reason}")
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+    _say_unsent(end, where, console)
+
+
+def _say_unsent(end: "StudyEnd", where: str, console: Console) -> None:
+    """What has not reached the study's store and the tracking store, and how to send it."""
+    if end.unsent:
+        said = (
+            f"The study's store has not got all of its record: {end.unsent}\n"
+            f"The local copy on this machine has; once the store answers, send it by: "
+            f"app-study sync {end.name}{where}"
+        )
+        console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
+    if end.undelivered:
+        unsent = end.undelivered
+        said = (
+            f"The tracking store has not got all of it ({count(unsent.num_trials, 'trial')} and "
+            f"the study's own run are behind): {unsent.reason}\n"
+            f"The study's record has; once the store answers, send it by: "
+            f"app-study sync {end.name}{where}"
+        )
+        console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
+
+
+def reported(study: "StudyConfig", name: str, uri: str) -> str:
+    """The study to report on: of one that confirms another the other, where MLflow knows it."""
+    from analysis.runs.load import is_known
+
+    if study.confirms is None or not is_known(study.confirms.study, tracking_uri=uri):
+        return name
+    return study.confirms.study
+
+
+def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
+    """Write the report and print its sentences."""
+    from analysis.page.page import write_report
+
+    report = write_report(name, tracking_uri=uri, out=reports / name)
+    console.print()
+    for sentence in report.sentences:
+        # Wrapped for a person; whole lines for a program that reads them.
+        console.print(
+            f"• {printable(sentence)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=not console.is_terminal,
+        )
+    console.print()
+    console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
+    console.print(f"[bold]MLflow UI[/bold]  {escape(_interface(name, uri))}", soft_wrap=True)
+
+
+def _interface(name: str, uri: str) -> str:
+    """Where MLflow shows the study, or the command that shows it."""
+    if uri.startswith(("http://", "https://")):
+        return printable(uri)
+    if holds_credentials(uri):  # they are no argument of a command
+        return f"app-study ui {name}"
+    mlflow = Path(sys.executable).with_name("mlflow")
+    program = mlflow if mlflow.exists() else "mlflow"
+    return f"{program} ui --backend-store-uri {printable(uri)}"

@@ -1,0 +1,131 @@
+"""Commands that take a model out of a study."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
+from study.config.problems import in_file
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
+    from study.export.card import ModelCard
+
+Study = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)
+]
+Format = Annotated[
+    str, typer.Option("--format", help="safetensors, state_dict, torch_export or onnx.")
+]
+Licence = Annotated[
+    str | None, typer.Option(help="Licence of the model, for its card.", show_default=False)
+]
+Register = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Make it the newest version of NAME in MLflow's registry."),
+]
+Alias = Annotated[str | None, typer.Option(help="Alias to move to that version, e.g. champion.")]
+
+
+def export(
+    name: Study,
+    trial: Annotated[
+        str, typer.Option(help="best (in the first objective), pareto, a number or a key.")
+    ] = "best",
+    format_name: Format = "safetensors",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the model; else exports/STUDY/trial-NUMBER.")
+    ] = None,
+    max_density: Annotated[
+        float | None, typer.Option(help="Choose among networks that are no denser.")
+    ] = None,
+    licence: Licence = None,
+    register: Register = None,
+    alias: Alias = None,
+    data_root: DataRoot = None,
+    store: Store = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write the network of a trial, checked, as files that others can use."""
+    from study.errors import ExportError
+    from study.export.trial_model import export_model
+    from study.operations.opened_study import OpenedStudy
+    from study.search.selection import choose
+
+    check_wish(format_name, register, alias)
+    opened = OpenedStudy.open(name, store, data_root)
+    with in_file(opened.folder.config_path):
+        chosen = choose(opened.record, trial, opened.study.objective, max_density=max_density)
+        if register is not None and len(chosen) > 1:
+            raise ExportError(
+                f"--register takes one model, and {trial} are {len(chosen)}; name one by --trial"
+            )
+        root = out or Path("exports") / name
+        for recorded in chosen:
+            is_only = out is not None and trial != "pareto"
+            folder = root if is_only else root / f"trial-{recorded.number}"
+            model = opened.final_model(recorded)
+            card = export_model(model, folder, format_name=format_name, licence=licence)
+            say_exported(card, folder)
+            if register is not None:
+                register_model(opened.study, card, folder, (register, alias), tracking_uri)
+
+
+def check_wish(format_name: str, register: str | None, alias: str | None) -> None:
+    """Make sure of what is asked for before anything is done.
+
+    Raises:
+        ExportError: There is no such format, or nothing that the alias could name.
+    """
+    from study.errors import ExportError
+    from study.export.formats import format_called
+
+    format_called(format_name)
+    if alias is not None and register is None:
+        raise ExportError("--alias names a version of a registered model; add --register NAME")
+
+
+def say_exported(card: "ModelCard", folder: Path) -> None:
+    """Where a model lies and what it is."""
+    Console().print(
+        f"Trial {card.trial_number}, {card.title}: {folder} ({card.format}, read again and "
+        f"compared with the network)",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def register_model(
+    study: "StudyConfig",
+    card: "ModelCard",
+    folder: Path,
+    register: tuple[str, str | None],
+    tracking_uri: str | None,
+) -> None:
+    """Make an exported model a version of a registered one, and say how it is served."""
+    from study.export.registration import model_info, run_tags, version_tags
+    from study.tracking.mlflow.registry import MlflowRegistry
+
+    registered_name, alias = register
+    uri = tracking_address(study, tracking_uri)
+    registry = MlflowRegistry(uri, study.tracking.experiment)
+    version = registry.register(
+        model_info(card, folder),
+        run_tags=run_tags(card),
+        name=registered_name,
+        tags=version_tags(card),
+        alias=alias,
+    )
+    address = f"models:/{registered_name}" + (f"@{alias}" if alias else f"/{version.version}")
+    Console().print(
+        f"Registered as version {version.version} of {registered_name}; to serve it: "
+        f"MLFLOW_TRACKING_URI={shlex.quote(registry.address)} mlflow models serve "
+        f"--env-manager local --host 127.0.0.1 --port 5001 --model-uri {shlex.quote(address)}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

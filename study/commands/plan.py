@@ -1,0 +1,34 @@
+"""Commands that start nothing: what a study file says, what it will take, what there is."""
+
+import os
+
+from rich.console import Console
+
+from study.commands.options import Config, DataRoot, Set, with_data_root
+from study.config.problems import in_file
+
+
+def plan(
+    config: Config,
+    overrides: Set = [],  # noqa: B006  # Typer copies it
+    data_root: DataRoot = None,
+) -> None:
+    """Say what a study will take, from a few steps of each network timed on this machine."""
+    from study.config.loading import load_study
+    from study.operations.plan import plan_study, plan_table
+
+    cpus = os.cpu_count() or 1
+    with in_file(config):
+        study = load_study(config, overrides=with_data_root(overrides, data_root))
+        room = max(1, cpus // study.resources.cpus_per_trial)
+        made = plan_study(study, max_concurrent=min(study.resources.max_concurrent or room, room))
+    console = Console()
+    console.print(plan_table(made))
+    console.print(
+        f"\n{made.num_known} trials known beforehand, {made.num_proposals} proposed by the sampler"
+        f"\nexamples through SGD  {made.total('samples'):,.0f}"
+        f"\ntraining FLOPs        {made.total('flops'):.3g} (counted dense)"
+        f"\nestimated time        {made.hours:.2g} hours, {made.max_concurrent} trials at once on "
+        f"this machine",
+        highlight=False,
+    )

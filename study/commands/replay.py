@@ -1,0 +1,80 @@
+"""Searches tried on the record of a finished study, without training."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from study.commands.options import Set, Store, store_root
+
+if TYPE_CHECKING:
+    from study.simulation.table import Table
+
+
+def replay(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY",
+            help="Name of a study, or a table of one (.parquet).",
+            show_default=False,
+        ),
+    ],
+    sampler: Annotated[str, typer.Option(help="search.sampler to try.")] = "tpe",
+    stopping: Annotated[str, typer.Option(help="search.stopping.name to try.")] = "asha",
+    seeds: Annotated[int, typer.Option(min=1, help="Searches, each with its own seed.")] = 20,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials of a search at most; else all recorded.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 1,
+    overrides: Set = [],  # noqa: B006  # Typer copies it
+    store: Store = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the recorded trials to this table, and stop.")
+    ] = None,
+) -> None:
+    """Try a sampler and a way of stopping on recorded trials: examples to the best 1 %."""
+    from study.simulation.comparison import CONTROL, find_target, search_to_target
+    from study.simulation.rendering import comparison_table, curve_lines
+    from study.simulation.table import write_table
+
+    table = _table(source, overrides, store)
+    console = Console()
+    if export is not None:
+        write_table(table, export)
+        console.print(f"{len(table.rows)} trials written to {export}", markup=False)
+        return
+    target = find_target(table, table.study)
+    tried = {"sampler": sampler, "stopping": {"name": stopping}}
+    ways = [CONTROL, {**CONTROL, "stopping": tried["stopping"]}, {**CONTROL, "sampler": sampler}]
+    distinct = [way for i, way in enumerate([*ways, tried]) if way not in [*ways, tried][:i]]
+    limit = trials or len(table.rows)
+    found = []
+    with console.status("replaying"):
+        for way in distinct:
+            found.append(
+                search_to_target(
+                    table, target, way, num_seeds=seeds, max_trials=limit, num_workers=workers
+                )
+            )
+    console.print(comparison_table(found, target, num_rows=len(table.rows)))
+    for line in curve_lines(table, target.study, distinct[-1], max_trials=limit):
+        console.print(line, highlight=False)
+
+
+def _table(source: str, overrides: list[str], store: str | None) -> "Table":
+    from study.config.loading import load_study, study_from_raw
+    from study.plugins import load_builtin_plugins
+    from study.simulation.table import Table, read_table, table_of
+    from study.store.folder import StudyStore
+    from study.store.record import Record
+
+    load_builtin_plugins()
+    if source.endswith(".parquet"):
+        table = read_table(Path(source))
+    else:
+        folder = StudyStore(store_root(None, store)).existing(source)
+        study = load_study(folder.config_path)
+        table = table_of(study, Record.read(folder.record_path).trials.values())
+    return Table(study_from_raw(table.study.to_dict(), overrides=overrides), table.rows)

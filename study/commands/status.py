@@ -1,0 +1,142 @@
+"""Commands that look: which studies there are, how one stands, and MLflow's interface on it."""
+
+import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from study.commands.options import (
+    Store,
+    store_root,
+)
+from study.text import printable
+
+if TYPE_CHECKING:
+    from study.operations.status import StudyGlance, TrialGlance
+    from study.store.store import StorePlace
+
+NUM_BEST = 5
+
+
+def list_studies(store: Store = None) -> None:
+    """List the studies of a store: state, trials, best so far."""
+    from study.results import Outcome
+    from study.store.store import StorePlace
+
+    place = StorePlace.of(store_root(None, store))
+    names = place.names()
+    if not names:
+        print(f"No study in {place}.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("study", "state"):
+        table.add_column(title, no_wrap=True)
+    for title in ("ended", "failed"):
+        table.add_column(title, justify="right")
+    table.add_column("last recorded", no_wrap=True)
+    table.add_column("best so far")
+    for name in names:
+        study = _glance(place, name)
+        ended = len(study.trials) - study.count(None)
+        table.add_row(
+            escape(name),
+            study.state,
+            f"{ended}/{study.num_trials or '?'}",
+            str(study.count(Outcome.ERROR)),
+            _when(study.last_at),
+            escape(_best(study)),
+        )
+    _console().print(table)
+
+
+def status(
+    name: Annotated[str, typer.Argument(help="Name of a study.")], store: Store = None
+) -> None:
+    """Say how a study stands: progress, what runs, the best, what failed and why."""
+    from study.results import Outcome
+    from study.session.failure_causes import by_cause
+    from study.store.store import StorePlace
+
+    study = _glance(StorePlace.of(store_root(None, store)), name)
+    console = _console()
+    ended = len(study.trials) - study.count(None)
+    counts = ", ".join(
+        f"{study.count(outcome)} {outcome.replace('_', ' ')}"
+        for outcome in Outcome
+        if study.count(outcome)
+    )
+    left = study.seconds_left
+    about = f"; about {_duration(left)} left" if left is not None else ""
+    said = [
+        f"{name} is {study.state}: {ended} of {study.num_trials or '?'} trials ended"
+        f"{f' ({counts})' if counts else ''}{about}",
+        f"last recorded {_when(study.last_at)}, worked on for {_duration(study.active_s)}",
+    ]
+    if study.tracking:
+        said.append(f"tracked at {study.tracking}, experiment {study.experiment}")
+    said += _trials(study)
+    said += [_update(trial) for trial in study.updates.values()]
+    failed = [trial for trial in study.trials.values() if trial.outcome is Outcome.ERROR]
+    said += [f"failed ({count}): {why}" for why, count in by_cause(t.reason for t in failed)]
+    for line in said:
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _glance(place: "StorePlace", name: str) -> "StudyGlance":
+    from study.operations.status import glance
+
+    is_held = place.look(name)
+    return glance(place.root, name, is_held=is_held)
+
+
+def _trials(study: "StudyGlance") -> list[str]:
+    said = [
+        f"{'now' if study.state == 'running' else 'cut off'}: {trial.title}, "
+        f"{trial.stream_fraction:.0%} of its stream"
+        for trial in study.trials.values()
+        if trial.outcome is None
+    ]
+    best = study.best_first()[:NUM_BEST]
+    for place, trial in enumerate(best, start=1):
+        values = ", ".join(
+            f"{name.replace('_', ' ')} {trial.metrics[name]:.4g}"
+            for name in study.shown
+            if name in trial.metrics
+        )
+        said.append(f"best {place}: {trial.title} (trial {trial.number}): {values}")
+    return said
+
+
+def _update(trial: "TrialGlance") -> str:
+    how = trial.outcome or "cut off, the same command goes on with it"
+    error = trial.metrics.get("holdout_error_rate")
+    told = f", holdout error rate {error:.4g}" if error is not None else ""
+    return f"update: {trial.title} (trial {trial.number}): {how}{told}"
+
+
+def _best(study: "StudyGlance") -> str:
+    best = study.best_first()
+    if not best:
+        return ""
+    name = study.shown[0]
+    return f"{name.replace('_', ' ')} {best[0].metrics[name]:.4g}: {best[0].title}"
+
+
+def _when(at: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _console() -> Console:
+    console = Console()
+    # Whole lines for a program that reads them.
+    return console if console.is_terminal else Console(width=1000)

@@ -1,0 +1,45 @@
+"""``app-study ui``."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.commands.options import (
+    DEFAULT_TRACKING_URI,
+    Store,
+    store_root,
+    without_credentials_in_it,
+)
+
+if TYPE_CHECKING:
+    pass
+from study.commands.status import _glance
+
+
+def ui(
+    name: Annotated[str | None, typer.Argument(help="Name of a study; else any.")] = None,
+    store: Store = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            help="MLflow store; else the study's own, else MLFLOW_TRACKING_URI.",
+            callback=without_credentials_in_it,
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, help="Port on loopback; 0 for any.")] = 5000,
+) -> None:
+    """Open MLflow's interface on loopback, on a study's own store, until Ctrl-C."""
+    from study.signals import terminated_as_interrupted
+    from study.store.store import StorePlace
+    from study.tracking.mlflow.ui import Interface
+
+    study = _glance(StorePlace.of(store_root(None, store)), name) if name else None
+    known = study.tracking_uri if study else None
+    uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    with terminated_as_interrupted(), Interface.on(uri, port=port) as interface:
+        address = interface.link(study.experiment, study.name) if study else interface.address
+        print(f"MLflow: {address}", flush=True)
+        if interface.is_ours:
+            print("Ctrl-C ends it.", flush=True)
+            interface.wait()

@@ -1,0 +1,138 @@
+"""The command that goes on with a finished trial once more data is there."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from study.commands.export import (
+    Alias,
+    Format,
+    Licence,
+    Register,
+    Study,
+    check_wish,
+    register_model,
+    say_exported,
+)
+from study.commands.launch import INTERRUPTED, open_tracker
+from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
+from study.config.problems import in_file
+from study.text import printable
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
+    from study.export.card import ModelCard
+
+
+def update(
+    name: Study,
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="NEW",
+            help="An .npz or a folder of images; each one further megabatch, in this order.",
+            show_default=False,
+        ),
+    ],
+    trial: Annotated[
+        str,
+        typer.Option(
+            help="best (of the search, as its newest update left it), a number or a key."
+        ),
+    ] = "best",
+    format_name: Format = "safetensors",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the model; else exports/STUDY/trial-NUMBER.")
+    ] = None,
+    licence: Licence = None,
+    register: Register = None,
+    alias: Alias = None,
+    replace_better: Annotated[
+        bool,
+        typer.Option(
+            "--replace-better", help="Move the alias from a model that is better on the holdout."
+        ),
+    ] = False,
+    data_root: DataRoot = None,
+    store: Store = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Go on with a finished trial on data that has arrived since, and export it again."""
+    from study.export.trial_model import export_model
+    from study.operations.opened_study import OpenedStudy
+    from study.operations.update import changes, learn, opened_to_write
+    from study.operations.update_plan import plan_update
+
+    check_wish(format_name, register, alias)
+    console = Console()
+
+    def say(text: str) -> None:
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    held = opened_to_write(OpenedStudy.open(name, store, data_root))
+    with held as opened, in_file(opened.folder.config_path):
+        uri = tracking_address(opened.study, tracking_uri)
+        planned = plan_update(opened, trial, data)
+        if planned.outlook:
+            say(planned.outlook)
+        try:
+            after, undelivered = learn(
+                opened, planned, lambda: open_tracker(opened.study, uri), say
+            )
+        except KeyboardInterrupt:
+            say("Interrupted; nothing is lost: the same command goes on from here.")
+            raise typer.Exit(INTERRUPTED) from None
+        if after.updated_from:
+            say(changes(opened.record.find(after.updated_from), after))
+        if undelivered is not None:
+            say(
+                f"The tracking store has not got all of it: {undelivered.reason}\nOnce it "
+                f"answers, send it by: app-study sync {name}"
+            )
+        folder = out or Path("exports") / name / f"trial-{after.number}"
+        card = export_model(
+            opened.final_model(after), folder, format_name=format_name, licence=licence
+        )
+        say_exported(card, folder)
+        if register is not None and _may_replace(
+            opened.study, card, (register, alias), tracking_uri, replace_better=replace_better
+        ):
+            register_model(opened.study, card, folder, (register, alias), tracking_uri)
+
+
+def _may_replace(
+    study: "StudyConfig",
+    card: "ModelCard",
+    register: tuple[str, str | None],
+    tracking_uri: str | None,
+    *,
+    replace_better: bool,
+) -> bool:
+    """Whether the model is to be registered; False where it is already.
+
+    Raises:
+        ExportError: The alias stays with a model that is better.
+    """
+    from study.errors import ExportError
+    from study.export.registration import is_same_model, refusal
+    from study.tracking.mlflow.registry import MlflowRegistry
+
+    name, alias = register
+    if alias is None:
+        return True
+    registry = MlflowRegistry(tracking_address(study, tracking_uri), study.tracking.experiment)
+    current = registry.with_alias(name, alias)
+    if current is None:
+        return True
+    if is_same_model(card, current.tags):
+        print(f"Version {current.version} of {name}, the {alias}, is this model already.")
+        return False
+    reason = refusal(card, current.tags)
+    if reason and not replace_better:
+        raise ExportError(
+            f"version {current.version} of {name} stays the {alias}: {reason}; to replace it all "
+            f"the same, add --replace-better"
+        )
+    return True

@@ -1,0 +1,105 @@
+"""What a sampler, a way of stopping and a warm start ask of a study."""
+
+from typing import TYPE_CHECKING
+
+from study.config.domains import Choices, Range
+from study.config.points import MAX_CELLS
+from study.config.problems import Problem, shown
+from study.config.study_sections import ObjectiveSection, SearchSection, StoppingName
+from study.metrics import RUNNING_FORMS
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
+
+# Objectives that are known, but for a rounding, before a trial starts.
+_KNOWN_BEFOREHAND = {"final_density", "density", "sparsity", "model_density"}
+
+
+def stopping_name(search: SearchSection, objective: ObjectiveSection) -> StoppingName:
+    """How trials are stopped early: what the study says, ``auto`` being decided."""
+    name = search.stopping.name
+    if name != "auto":
+        return name
+    single = len(objective.metrics) == 1 and judged_metric(objective) is not None
+    return "asha" if single else "none"
+
+
+def judged_metric(objective: ObjectiveSection) -> str | None:
+    """The running metric by which trials are compared; None where no objective has one."""
+    forms = [RUNNING_FORMS[name] for name in objective.metrics if name in RUNNING_FORMS]
+    return forms[0] if len(forms) == 1 else None
+
+
+def search_problems(study: "StudyConfig") -> list[Problem]:
+    """What is wrong with the settings of a search among themselves."""
+    if study.search is None:
+        return []
+    problems = _stopping_problems(study.search, study.objective)
+    if study.search.sampler == "grid":
+        problems += _grid_problems(study)
+    elif study.search.sampler == "gp":
+        problems += _gp_problems(study)
+    if study.name in study.search.warm_start:
+        problems.append(Problem("search.warm_start", "names this study itself; leave it out"))
+    return problems
+
+
+def _stopping_problems(search: SearchSection, objective: ObjectiveSection) -> list[Problem]:
+    name = search.stopping.name
+    if name in ("auto", "none"):
+        return []
+    if judged_metric(objective) is None:
+        known = ", ".join(n for n in RUNNING_FORMS if not n.startswith("test_"))
+        message = (
+            f"{name} compares running trials by one error, and the objectives "
+            f"{shown(objective.metrics)} have none or several; use one of {known}, or none"
+        )
+        return [Problem("search.stopping.name", message)]
+    others = [n for n in objective.metrics if n not in RUNNING_FORMS]
+    unknown = [n for n in others if n not in _KNOWN_BEFOREHAND]
+    if unknown:
+        message = (
+            f"with several objectives {name} compares within bands of density alone, and says "
+            f"nothing of {', '.join(unknown)}: the cheapest trial is never dominated, whatever "
+            f"its error; use none"
+        )
+        return [Problem("search.stopping.name", message)]
+    return []
+
+
+def _grid_problems(study: "StudyConfig") -> list[Problem]:
+    problems = []
+    for dimension in study.space.dimensions:
+        if not is_countable(dimension.domain):
+            problems.append(
+                Problem(
+                    f"search.space.{dimension.path}",
+                    "is a range without a step, which a grid cannot run through; give a step "
+                    "or a list of choices, or another search.sampler",
+                )
+            )
+    if not problems and len(study.space.cells(study.fixed, limit=MAX_CELLS + 1)) > MAX_CELLS:
+        message = f"stands for more than {MAX_CELLS:,} trials as a grid; give fewer values"
+        problems.append(Problem("search.space", message))
+    return problems
+
+
+def _gp_problems(study: "StudyConfig") -> list[Problem]:
+    forms = {frozenset(chosen) for chosen in study.space.ends(study.fixed)}
+    if len(forms) <= 1:
+        return []
+    loose = sorted(frozenset.union(*forms) - frozenset.intersection(*forms))
+    return [
+        Problem(
+            "search.sampler",
+            f"gp needs every searched path in every trial, and {', '.join(loose)} exist only in "
+            f"some: there it would draw at random; use tpe",
+        )
+    ]
+
+
+def is_countable(domain: Range | Choices) -> bool:
+    """Whether a grid can run through it."""
+    if isinstance(domain, Choices):
+        return True
+    return domain.step is not None or (domain.is_integer and not domain.log)

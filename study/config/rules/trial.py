@@ -1,0 +1,69 @@
+"""What must hold between the values of a trial, without looking at its data."""
+
+from study.config.problems import Problem, shown
+from study.config.sections import TARGETS, PruningSection, StreamSection, TrainingSection
+
+
+def target_problems(pruning: PruningSection) -> list[Problem]:
+    """One target density for the schedules that end on one, none for the others."""
+    given = [name for name in TARGETS if getattr(pruning, name) is not None]
+    if not pruning.plugin_points["schedule"].get(pruning.schedule).takes_target:
+        return [
+            Problem(
+                f"pruning.{name}",
+                f"has no meaning under the pruning schedule {pruning.schedule!r}; leave it out",
+            )
+            for name in given
+        ]
+    if len(given) == 1:
+        return []
+    both = "not both" if given else "none is given"
+    return [
+        Problem(
+            "pruning.final_density",
+            f"the pruning schedule {pruning.schedule!r} needs pruning.final_density or "
+            f"pruning.tau, exactly one of them ({both})",
+        )
+    ]
+
+
+def training_problems(training: TrainingSection) -> list[Problem]:
+    """One length of the training; milestones that rise; momentum where Nesterov's needs it."""
+    problems = []
+    given = [n for n in ("epochs", "total_samples") if getattr(training, n) is not None]
+    if len(given) != 1:
+        both = "not both" if given else "none is given"
+        problems.append(
+            Problem(
+                "training.epochs",
+                f"give training.epochs (per megabatch) or training.total_samples (examples "
+                f"through SGD per trial), exactly one of them ({both})",
+            )
+        )
+    if list(training.lr_milestones) != sorted(set(training.lr_milestones)):
+        problems.append(
+            Problem(
+                "training.lr_milestones",
+                f"must rise, got {shown(training.lr_milestones)}; they are fractions of a "
+                f"megabatch's steps",
+            )
+        )
+    if training.nesterov and training.momentum == 0:
+        problems.append(
+            Problem("training.nesterov", "needs momentum; set training.momentum above 0")
+        )
+    return problems
+
+
+def schedule_problems(pruning: PruningSection, stream: StreamSection) -> list[Problem]:
+    """A density for each megabatch where a schedule lists them."""
+    densities = getattr(pruning, "densities", None)
+    if densities is None or len(densities) == stream.num_megabatches:
+        return []
+    return [
+        Problem(
+            "pruning.densities",
+            f"{len(densities)} densities for stream.num_megabatches = {stream.num_megabatches}; "
+            f"give one for each megabatch",
+        )
+    ]

@@ -1,0 +1,123 @@
+"""A study as it is checked: the value that everything else is given."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.config.points import MAX_CELLS, Axes, cells_of_axes
+from study.config.space import Space, compose
+from study.config.study_sections import (
+    BudgetSection,
+    ConfirmedArm,
+    ConfirmsSection,
+    ObjectiveSection,
+    ResourcesSection,
+    SearchSection,
+    TrackingSection,
+)
+from study.config.trial import TrialConfig
+
+TOP_LEVEL = (
+    "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
+    "tracking", "confirms", "plugins",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A checked study.
+
+    Attributes:
+        fixed: Dotted path → value, the same for every trial.
+        space: The searched paths; empty where nothing is searched.
+        points: Chosen values of the trials that come first: points of a search, cells of axes.
+        axes: Groups of path → values; the trials are every combination within each group.
+        confirms: The study whose best trials this one runs again, if it does.
+    """
+
+    name: str
+    description: str
+    fixed: Mapping[str, Any]
+    space: Space
+    points: tuple[Mapping[str, Any], ...]
+    search: SearchSection | None
+    axes: tuple[Axes, ...]
+    objective: ObjectiveSection
+    budget: BudgetSection
+    resources: ResourcesSection
+    tracking: TrackingSection
+    plugins: tuple[str, ...]
+    confirms: ConfirmsSection | None = None
+
+    @property
+    def num_proposals(self) -> int:
+        """How many trials the sampler proposes; the points come on top."""
+        if self.search is None:
+            return 0
+        if self.search.sampler == "grid":
+            trials = MAX_CELLS if self.budget.trials is None else self.budget.trials
+            return len(self.space.cells(self.fixed, limit=trials))
+        return self.budget.trials or 0
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials the study has in all."""
+        return len(self.points) + self.num_proposals
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """What is shown of a trial: the objectives, or service and size; the first ranks."""
+        if self.search:
+            return self.objective.metrics
+        has_holdout = self.fixed.get("data.holdout_fraction") != 0
+        return ("service_error" if has_holdout else "test_service_error", "final_density")
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Every path that differs between trials."""
+        on_axes = [path for group in self.axes for path in group]
+        return tuple(dict.fromkeys([*self.space.paths, *on_axes]))
+
+    def compose(self, chosen: Mapping[str, Any]) -> TrialConfig:
+        """The trial with these values for what varies."""
+        return compose(self.fixed, chosen, varied=self.varied)
+
+    def corners(self) -> Iterator[TrialConfig]:
+        """Every point, and the extremes of the space."""
+        for chosen in self.points:
+            yield self.compose(chosen)
+        if self.search:
+            for chosen in self.space.ends(self.fixed):
+                yield self.compose(chosen)
+
+    def arms(self) -> dict[str, ConfirmedArm]:
+        """Trial key → what the trial is to the study that is confirmed; empty if none is."""
+        if self.confirms is None:
+            return {}
+        return {
+            self.compose(chosen).key(): arm
+            for group, arm in zip(self.axes, self.confirms.arms, strict=True)
+            for chosen in cells_of_axes((group,), self.fixed)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that ``parse_study`` reads back to an equal study."""
+        made: dict[str, Any] = {"name": self.name, "description": self.description}
+        made["fixed"] = dict(self.fixed)
+        if self.search:
+            made["search"] = self.search.model_dump()
+        if self.axes:
+            made["axes"] = [dict(group) for group in self.axes]
+        for name in ("objective", "budget", "resources", "tracking"):
+            made[name] = getattr(self, name).model_dump()
+        if self.confirms:
+            made["confirms"] = self.confirms.model_dump(exclude_defaults=True)
+        made["plugins"] = self.plugins
+        return made
+
+    def fingerprint(self) -> str:
+        """Hash over the whole configuration."""
+        text = json.dumps(self.to_dict(), sort_keys=True, default=list)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

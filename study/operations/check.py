@@ -1,0 +1,98 @@
+"""Whether a study's checkpoints and its runs are what its record says, and mending them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from study.config.study_config import StudyConfig
+from study.operations.sync import bring_up_to_date, told_of
+from study.results import Outcome
+from study.session.display import Nobody
+from study.session.service_models import ModelShelf
+from study.session.session import StudySession
+from study.store.folder import StudyFolder
+from study.store.record import Record
+from study.tracking.audit import AuditedStore, Expected, RunFindings, audit_runs, mend_runs
+from study.tracking.tracker import Tracker
+from study.training.checkpoint import CheckpointFolder
+from study.trial.checks import load_and_check
+from study.trial.description import TrialDescriber
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as the record says; ``trial`` is empty where it is the study's."""
+
+    place: Literal["MLflow", "checkpoints"]
+    trial: str
+    text: str
+
+
+def check_study(folder: StudyFolder, record: Record, store: AuditedStore) -> list[Finding]:
+    """Everything that is not as the record says.
+
+    Raises:
+        StorageError: The trials' folders cannot be read from the study's URL.
+    """
+    lost = folder.pull_trials()
+    runs = _audit(folder, record, store)
+    found = [Finding("MLflow", key, text) for key, text in runs.texts]
+    found += [
+        Finding("checkpoints", key, f"{name} is damaged") for key, names in lost for name in names
+    ]
+    return found + [finding for finding, _ in _checkpoint_faults(folder, record)]
+
+
+def mend_study(
+    study: StudyConfig, folder: StudyFolder, record: Record, store: AuditedStore, tracker: Tracker
+) -> None:
+    """Make checkpoints and runs what the record says; what cannot be is found again by a check.
+
+    Raises:
+        StorageError: The study's URL refuses what is mended.
+        ConfigError: The data, whose sizes are part of what runs hold, cannot be read.
+    """
+    for _, mend in list(_checkpoint_faults(folder, record)):
+        mend()
+    folder.push_trials()
+    findings = _audit(folder, record, store)
+    if findings.texts:
+        datasets = load_and_check(told_of(study, record))
+        mend_runs(store, findings)
+        shelf = ModelShelf(study, folder.path / "trials", datasets, folder.fetch_models)
+        describer = TrialDescriber(study, datasets)
+        bring_up_to_date(StudySession(study, record, tracker, describer, Nobody(), shelf.news))
+
+
+def _audit(folder: StudyFolder, record: Record, store: AuditedStore) -> RunFindings:
+    expected = {
+        key: Expected(trial.history, trial.outcome or Outcome.INTERRUPTED)
+        for key, trial in record.all.items()
+    }
+    return audit_runs(store, folder.name, expected, outcome=_outcome(record))
+
+
+def _outcome(record: Record) -> Outcome:
+    return Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED
+
+
+def _checkpoint_faults(
+    folder: StudyFolder, record: Record
+) -> Iterator[tuple[Finding, Callable[[], None]]]:
+    """What is wrong with the trials' folders, each with what puts it right."""
+    for path in sorted((folder.path / "trials").glob("*")):
+        key = path.name
+        if key not in record.all:
+            finding = Finding("checkpoints", key, "the record knows no such trial")
+            yield finding, partial(shutil.rmtree, path)
+            continue
+        checkpoints = CheckpointFolder(path / "checkpoints")
+        for what, files in (
+            ("is damaged", checkpoints.torn()),
+            ("was left by a killed process", checkpoints.leftovers()),
+        ):
+            for file in files:
+                finding = Finding("checkpoints", key, f"{file.name} {what}")
+                yield finding, partial(file.unlink, missing_ok=True)

@@ -1,0 +1,156 @@
+"""Begins a study, or goes on with it: checks first, then everything it needs is opened."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from study import __version__
+from study.config.addresses import LOCAL
+from study.config.study import renamed
+from study.config.study_config import StudyConfig
+from study.constraints import constraints_text
+from study.data.dataset import ImageDataset
+from study.errors import StudyError
+from study.search.warm_start import read_earlier, warm_start
+from study.session.end import StudyEnd
+from study.store.folder import StudyFolder, StudyStore
+from study.store.record import Record
+from study.store.remote.hold import Hold
+from study.tracking.tracker import Tracker
+from study.trial.checks import load_and_check
+from study.trial.datasets import DatasetKey
+from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
+from study.tune.cluster.resources import trial_resources
+from study.tune.run import StudyRun, labels_of
+
+if TYPE_CHECKING:
+    from study.tune.cluster.nodes import Nodes
+
+
+def run_study(
+    study: StudyConfig,
+    store: StudyStore,
+    open_tracker: Callable[[], Tracker],
+    console: Console,
+    *,
+    fresh: bool,
+) -> StudyEnd:
+    """Begin a study, or go on with it.
+
+    Args:
+        study: Checked, its plug-ins imported.
+        store: Where studies live.
+        open_tracker: Opens the tracker; called in another thread while Ray starts.
+        console: Where progress is shown.
+        fresh: Begin it: under ``NAME-2`` and so on where NAME is finished. Otherwise go on.
+
+    Raises:
+        ConfigError: A trial does not fit the data.
+        StudyError: It is unfinished and to begin, runs in another process, or no node can run a
+            trial.
+        StorageError: The store fails before training begins, or another process took the study.
+    """
+    with contextlib.ExitStack() as stack:
+        if fresh:
+            free_name(store, study.name)
+        else:
+            hold = stack.enter_context(store.folder(study.name).lock())
+        status = stack.enter_context(console.status("reading the data, starting Ray"))
+        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        opening = pool.submit(open_tracker)
+        address = chosen_address(study.resources.address)
+        stack.enter_context(ray_session(address, study.plugins))
+        is_cluster = address != LOCAL
+        resources = trial_resources(study.resources, alive_nodes(), elastic=is_cluster)
+        tracker = opening.result()
+        if fresh:
+            earlier = read_earlier(study, store, tracker)
+            study = named_anew(study, store, tracker, console)
+            hold = stack.enter_context(newly_locked(store.folder(study.name)))
+        folder = store.folder(study.name)
+        if fresh:
+            folder.write_config(study)
+        nodes = _checked_nodes(study, folder, datasets) if is_cluster else None
+        record = stack.enter_context(Record.open(folder.record_path))
+        record.begin_session(
+            version=__version__,
+            num_trials=study.num_trials,
+            shown=study.shown_metrics,
+            constraints=constraints_text(study.objective.limits),
+            tracking=tracker.address,
+            experiment=study.tracking.experiment,
+        )
+        if fresh:
+            for sentence in warm_start(study, earlier, record):
+                console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        status.stop()
+        run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)
+        return run.to_its_end()
+
+
+def _checked_nodes(
+    study: StudyConfig, folder: StudyFolder, datasets: Mapping[DatasetKey, ImageDataset]
+) -> "Nodes":
+    """The cluster's nodes, each of which has what trials need."""
+    from study.tune.cluster.nodes import NodeDemands, Nodes
+
+    on_node = datasets if study.resources.data == "on_node" else {}
+    place = folder.copy.remote if folder.copy else folder.path
+    found = {label: (key, on_node[key]) for key, label in labels_of(on_node).items()}
+    nodes = Nodes(NodeDemands.of(place, study.plugins, found), study.resources)
+    nodes.check()
+    return nodes
+
+
+@contextlib.contextmanager
+def newly_locked(folder: StudyFolder) -> Iterator[Hold | None]:
+    """Hold the folder of a study that is to begin; yields as its lock does.
+
+    Raises:
+        StudyError: Another process was quicker.
+    """
+    with folder.lock() as hold:
+        if folder.exists:
+            raise StudyError(f"the study {folder.name!r} was launched by another process just now")
+        yield hold
+
+
+def named_anew(
+    study: StudyConfig, store: StudyStore, tracker: Tracker, console: Console
+) -> StudyConfig:
+    """The study under the first free name; says so where that is another than its own."""
+    name = free_name(store, study.name, tracker)
+    if name == study.name:
+        return study
+    console.print(
+        f"The study {study.name} is finished; this one is called {name}.",
+        markup=False,
+        highlight=False,
+    )
+    return renamed(study, name)
+
+
+def free_name(store: StudyStore, name: str, tracker: Tracker | None = None) -> str:
+    """The first of ``name``, ``name-2``, ``name-3`` … that no study has.
+
+    Raises:
+        StudyError: A study of one of these names is not finished.
+    """
+    for number in itertools.count(1):
+        candidate = name if number == 1 else f"{name}-{number}"
+        folder = store.folder(candidate)
+        if folder.exists and not folder.is_finished():
+            remedy = (
+                "runs in another process; wait for it, or stop it"
+                if folder.is_running()
+                else f"is not finished; go on with it by: app-study resume {candidate}"
+            )
+            raise StudyError(f"the study {candidate!r} {remedy}")
+        if not folder.exists and not (tracker and tracker.has_study(candidate)):
+            return candidate
+    raise AssertionError("unreachable")

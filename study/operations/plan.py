@@ -1,0 +1,235 @@
+"""What a study will cost, told before it starts: trials, examples, FLOPs, and hours."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from rich.table import Table
+from torch import nn
+
+from study.config.study_config import StudyConfig
+from study.config.trial import TrialConfig
+from study.data.dataset import ImageDataset
+from study.models.flops import layer_flops, training_flops
+from study.pruning.prunable import prunable_parameters
+from study.training.epochs import EVALUATION_BATCH_SIZE
+from study.training.precision import (
+    autocast,
+    memory_format,
+    resolve_device,
+    resolve_precision,
+)
+from study.trial.assembly import build_model, split, stream
+from study.trial.checks import load_and_check
+from study.trial.datasets import DatasetKey, dataset_key
+
+_WARM_UP_STEPS = 2
+_TIMED_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images a second of one trial on this machine."""
+
+    training: float
+    evaluation: float
+
+
+@dataclass(frozen=True)
+class TrialCost:
+    """What one trial takes.
+
+    ``seconds`` is estimated: examples through SGD and through evaluation over the speeds measured
+    here, so it leaves out scoring, and supposes the machine the study runs on is like this one.
+    """
+
+    architecture: str
+    num_megabatches: int
+    num_parameters: int
+    num_prunable: int
+    samples: int
+    evaluated: int
+    flops: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study takes.
+
+    Attributes:
+        costs: One a trial that is known beforehand; of a search, also one for each extreme of its
+            space, from which the proposals are estimated.
+        num_known: How many of the trials are known beforehand: they come first in ``costs``.
+        num_proposals: How many a sampler will propose.
+        max_concurrent: Trials at once.
+    """
+
+    costs: tuple[TrialCost, ...]
+    num_known: int
+    num_proposals: int
+    max_concurrent: int
+
+    def total(self, field: str) -> float:
+        """Sum of a field of the costs over all trials; proposals count as the mean extreme."""
+        values = [float(getattr(cost, field)) for cost in self.costs]
+        known, extremes = values[: self.num_known], values[self.num_known :]
+        mean = sum(extremes) / len(extremes) if extremes else 0.0
+        return sum(known) + mean * self.num_proposals
+
+    @property
+    def hours(self) -> float:
+        """Estimated wall time with ``max_concurrent`` trials at once."""
+        return self.total("seconds") / self.max_concurrent / 3600.0
+
+
+def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
+    """Count what a study takes, and time a few steps of each of its networks here.
+
+    Raises:
+        ConfigError: A trial does not fit its data.
+    """
+    trials = list(study.corners())
+    datasets = load_and_check({trial.key(): trial for trial in trials})
+    torch.set_num_threads(study.resources.cpus_per_trial)
+    speeds: dict[object, Speed] = {}
+    costs = tuple(_cost(trial, datasets, speeds) for trial in trials)
+    return StudyPlan(
+        costs=costs,
+        num_known=len(study.points),
+        num_proposals=study.num_proposals,
+        max_concurrent=max_concurrent,
+    )
+
+
+def training_sizes(trial: TrialConfig, dataset: ImageDataset) -> tuple[list[int], list[int]]:
+    """How many examples each megabatch trains on and validates with, replay included."""
+    megabatches = stream(trial, split(trial, dataset))
+    replay = trial.stream.plugin("replay")
+
+    def sizes(parts: Sequence[object]) -> list[int]:
+        return [len(replay.select(parts[: k + 1], seed=0)) for k in range(len(parts))]
+
+    return sizes([m.train for m in megabatches]), sizes([m.validation for m in megabatches])
+
+
+def _cost(
+    trial: TrialConfig,
+    datasets: Mapping[DatasetKey, ImageDataset],
+    speeds: dict[object, Speed],
+) -> TrialCost:
+    dataset = datasets[dataset_key(trial.data)]
+    train, validation = training_sizes(trial, dataset)
+    if trial.training.total_samples is not None:
+        each = trial.training.total_samples / sum(train[: trial.stream.num_megabatches])
+        passes = [each] * len(train)
+        samples = round(each * sum(train))
+    else:
+        assert trial.training.epochs is not None
+        passes = [float(trial.training.epochs)] * len(train)
+        samples = trial.training.epochs * sum(train)
+    splits = split(trial, dataset)
+    served = (len(splits.holdout) + len(splits.test)) * len(train)
+    checked = sum(p * n for p, n in zip(passes, validation, strict=True))
+    evaluated = round(checked) + sum(train) + served
+    model = build_model(trial, dataset)
+    speed = _speed(trial, dataset, model, speeds)
+    prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
+    return TrialCost(
+        architecture=trial.model.architecture,
+        num_megabatches=trial.stream.num_megabatches,
+        num_parameters=sum(p.numel() for p in model.parameters()),
+        num_prunable=sum(p.numel() for p in prunable.values()),
+        samples=samples,
+        evaluated=evaluated,
+        flops=training_flops(layer_flops(model, dataset.image_shape), samples),
+        seconds=samples / speed.training + evaluated / speed.evaluation,
+    )
+
+
+def _speed(
+    trial: TrialConfig, dataset: ImageDataset, model: nn.Module, speeds: dict[object, Speed]
+) -> Speed:
+    training = trial.training
+    mark = (
+        trial.model.model_dump_json(),
+        dataset.image_shape,
+        dataset.num_classes,
+        training.batch_size,
+        training.precision,
+        training.device,
+    )
+    if mark not in speeds:
+        speeds[mark] = measure_speed(trial, dataset, model)
+    return speeds[mark]
+
+
+def measure_speed(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) -> Speed:
+    """Time a few steps of training and evaluation on made-up images."""
+    device = resolve_device(trial.training.device)
+    precision = resolve_precision(trial.training.precision, device)
+    model = model.to(device).to(memory_format=memory_format(precision, device))
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
+    generator = torch.Generator().manual_seed(0)
+
+    def images(count: int) -> torch.Tensor:
+        return torch.rand(count, *dataset.image_shape, generator=generator).to(device)
+
+    inputs = images(trial.training.batch_size)
+    labels = torch.zeros(len(inputs), dtype=torch.int64, device=device)
+    served = images(EVALUATION_BATCH_SIZE)
+
+    def train() -> None:
+        with autocast(precision, device):
+            loss = nn.functional.cross_entropy(model(inputs), labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's
+        optimiser.step()
+
+    def evaluate() -> None:
+        with torch.inference_mode(), autocast(precision, device):
+            model(served)
+
+    model.train()
+    training = len(inputs) / _seconds(train, device)
+    model.eval()
+    return Speed(training=training, evaluation=len(served) / _seconds(evaluate, device))
+
+
+def _seconds(step: object, device: torch.device) -> float:
+    """Median seconds of a step."""
+    assert callable(step)
+    times = []
+    for _ in range(_WARM_UP_STEPS + _TIMED_STEPS):
+        started = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - started)
+    return sorted(times[_WARM_UP_STEPS:])[_TIMED_STEPS // 2]
+
+
+def plan_table(plan: StudyPlan) -> Table:
+    """A line for each architecture and stream length, for people."""
+    table = Table(box=None)
+    for title in ("architecture", "megabatches"):
+        table.add_column(title)
+    for title in ("trials", "parameters", "prunable", "examples", "train FLOPs", "minutes"):
+        table.add_column(title, justify="right")
+    groups: dict[tuple[str, int], list[TrialCost]] = {}
+    for cost in plan.costs[: plan.num_known] or plan.costs:
+        groups.setdefault((cost.architecture, cost.num_megabatches), []).append(cost)
+    for (architecture, num_megabatches), costs in groups.items():
+        count = len(costs)
+        table.add_row(
+            architecture,
+            str(num_megabatches),
+            str(count),
+            f"{costs[0].num_parameters:,}",
+            f"{costs[0].num_prunable:,}",
+            f"{sum(c.samples for c in costs) / count:,.0f}",
+            f"{sum(c.flops for c in costs) / count:.3g}",
+            f"{sum(c.seconds for c in costs) / count / 60:.1f}",
+        )
+    return table

@@ -1,0 +1,112 @@
+"""One trial in the foreground, without Ray and MLflow."""
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from study.config.problems import ConfigError, Problem
+from study.config.study_config import StudyConfig
+from study.config.trial import TrialConfig
+from study.results import MegabatchRecord, TrialHistory
+from study.training.checkpoint import CheckpointFolder
+from study.trial.assembly import assemble
+from study.trial.checks import load_and_check
+from study.trial.datasets import dataset_key
+
+_COLUMNS = (
+    ("density", "density"),
+    ("train accuracy", "train_accuracy"),
+    ("validation accuracy", "validation_accuracy"),
+    ("holdout error", "holdout_error_rate"),
+    ("test error", "test_error_rate"),
+    ("seconds", "seconds"),
+)
+
+
+def single_trial(study: StudyConfig) -> TrialConfig:
+    """The one trial of a study that varies nothing.
+
+    Raises:
+        ConfigError: It varies something; says which values to give.
+    """
+    if not study.varied and (study.search is None or len(study.points) <= 1):
+        return study.compose({})
+    sets = " ".join(f"--set {path}=…" for path in study.varied)
+    raise ConfigError(
+        [
+            Problem(
+                "",
+                f"the study {study.name!r} has many trials; for one of them give a value to what "
+                f"it varies: {sets}",
+            )
+        ]
+    )
+
+
+def run_trial(
+    study: StudyConfig, trial: TrialConfig, *, out: Path | None, console: Console
+) -> TrialHistory:
+    """Train a trial to its end and show each megabatch.
+
+    Args:
+        study: It belongs to.
+        trial: What to train.
+        out: Folder for checkpoints, from which an earlier call is continued, and the history.
+        console: Where the numbers go.
+
+    Raises:
+        ConfigError: The trial does not fit its data or this machine, or ``out`` is another's.
+        TrialError: Training failed.
+    """
+    datasets = load_and_check({trial.key(): trial})
+    torch.set_num_threads(study.resources.cpus_per_trial)
+    checkpoints = CheckpointFolder(out / "checkpoints") if out else None
+    state = checkpoints.load_latest() if checkpoints else None
+    try:
+        learner = assemble(
+            trial, datasets[dataset_key(trial.data)], service_after=study.objective.service_after
+        )
+        if state is not None:
+            learner.load_state_dict(state)
+    except ValueError as error:
+        raise ConfigError([Problem("", str(error))]) from error
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("megabatches"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
+        task = progress.add_task(
+            "training",
+            total=learner.num_megabatches,
+            completed=len(learner.history.megabatches),
+        )
+        for record in learner.run():
+            if checkpoints:
+                checkpoints.save_learner(learner, record)
+            if isinstance(record, MegabatchRecord):
+                progress.advance(task)
+    console.print(_megabatch_table(learner.history))
+    for name, value in learner.history.megabatches[-1].summary.items():
+        console.print(f"{name:<22} {value:.6g}", highlight=False)
+    if out:
+        (out / "history.json").write_text(learner.history.to_json() + "\n", encoding="utf-8")
+    return learner.history
+
+
+def _megabatch_table(history: TrialHistory) -> Table:
+    table = Table("megabatch", box=None)
+    for title, _ in _COLUMNS:
+        table.add_column(title, justify="right")
+    for record in history.megabatches:
+        values = (record.metrics.get(name) for _, name in _COLUMNS)
+        table.add_row(
+            str(record.megabatch_index), *("" if v is None else f"{v:.4g}" for v in values)
+        )
+    return table

@@ -1,0 +1,192 @@
+"""A look at studies from their records alone: quick, and while they run."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from study.constraints import Constraint, parse_constraints
+from study.credentials import is_redacted
+from study.errors import StudyError
+from study.results import Outcome
+from study.search.ranking import best_first
+from study.store.store import LOCK_FILE, RECORD_FILE, no_such_study, study_names
+from study.trial.titles import title_of
+
+# Most of a record are histories, of which the last of a trial says it all: only that is parsed.
+_HISTORY = re.compile(rb'\{"event":"history","key":"([^"]+)".*,"time":([\d.]+)\}\n', re.DOTALL)
+
+
+@dataclass
+class TrialGlance:
+    """A trial as the record has it.
+
+    Attributes:
+        outcome: None while it runs, or where it was cut off.
+        stream_fraction: How much of its stream it has learned.
+        metrics: Of its last model.
+    """
+
+    key: str
+    number: int
+    title: str
+    outcome: Outcome | None = None
+    reason: str = ""
+    stream_fraction: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class StudyGlance:
+    """A study as its record has it.
+
+    Attributes:
+        state: ``running``, ``finished`` or ``interrupted``.
+        num_trials: In all, as far as known before they are proposed.
+        shown: The metrics that it is told by; the best are so by the first.
+        constraints: What a trial must keep to be among the best.
+        updates: Trials that went on with data of later, which are none of the search.
+        tracking: Where MLflow is, without credentials.
+        last_at: When something was last recorded, in seconds since 1970.
+        active_s: How long processes have worked on it.
+    """
+
+    name: str
+    state: str = "interrupted"
+    num_trials: int = 0
+    shown: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    tracking: str = ""
+    experiment: str = ""
+    trials: dict[str, TrialGlance] = field(default_factory=dict)
+    updates: dict[str, TrialGlance] = field(default_factory=dict)
+    last_at: float = 0.0
+    active_s: float = 0.0
+
+    def find(self, key: str) -> TrialGlance:
+        """A trial or an update."""
+        return self.trials[key] if key in self.trials else self.updates[key]
+
+    def count(self, outcome: Outcome | None) -> int:
+        """How many trials ended so; None for those that have not."""
+        return sum(trial.outcome is outcome for trial in self.trials.values())
+
+    def best_first(self) -> list[TrialGlance]:
+        """The complete trials that may win, the best by the first shown metric first."""
+        if not self.shown:
+            return []
+        complete = [t for t in self.trials.values() if t.outcome is Outcome.COMPLETE]
+        return best_first(complete, lambda t: t.metrics, self.shown[0], self.constraints)
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """Where MLflow is, to be opened again; None where credentials were left out of it."""
+        return None if is_redacted(self.tracking) else self.tracking or None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None where nothing can be said."""
+        part = sum(t.stream_fraction for t in self.trials.values() if t.outcome is None)
+        done = len(self.trials) - self.count(None) + part
+        if self.state != "running" or done <= 0:
+            return None
+        return max(0.0, self.num_trials - done) * self.active_s / done
+
+
+def glance(root: Path, name: str, *, is_held: bool = False) -> StudyGlance:
+    """Look at a study.
+
+    Args:
+        root: The folder of all studies.
+        name: The study's.
+        is_held: Whether a process has it elsewhere, of which its folder's lock does not tell.
+
+    Raises:
+        StudyError: There is none of that name (with those there are), or its record is damaged.
+    """
+    if name not in study_names(root):
+        raise no_such_study(root, name)
+    path = root / name / RECORD_FILE
+    study, histories = StudyGlance(name), dict[str, bytes]()
+    is_finished = False
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            is_finished = _take(study, histories, line, is_finished)
+        except (ValueError, KeyError, TypeError):
+            raise StudyError(
+                f"{path}, line {number}: cannot be read; the record is damaged"
+            ) from None
+    for key, line in histories.items():
+        _add_history(study.find(key), json.loads(line)["history"])
+    is_running = is_held or _is_locked(root / name / LOCK_FILE)
+    if is_running:
+        study.active_s += time.time() - study.last_at
+    study.state = "running" if is_running else "finished" if is_finished else "interrupted"
+    return study
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from (line for line in file if line.endswith(b"\n"))
+
+
+def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finished: bool) -> bool:
+    """Whether the study is finished after this line."""
+    match = _HISTORY.fullmatch(line)
+    if match is not None:
+        key, at = match[1].decode(), float(match[2])
+        # An interval may end in a report without a megabatch; the last one with one counts.
+        if b'"stream_fraction"' in line:
+            histories[key] = line
+        _pass_time(study, at, is_work=key in study.trials)
+        return is_finished
+    event: dict[str, Any] = json.loads(line)
+    kind = event["event"]
+    if kind == "session":
+        study.num_trials = event.get("num_trials", 0)
+        study.shown = tuple(event.get("shown", ()))
+        study.constraints = parse_constraints(event.get("constraints", ""))
+        study.tracking, study.experiment = event.get("tracking", ""), event.get("experiment", "")
+        study.last_at = event["time"]  # what was before it nobody worked
+    elif kind == "trial":
+        key = event["key"]
+        study.trials[key] = TrialGlance(key, event["number"], title_of(event["config"]))
+    elif kind == "update":
+        key, title = event["key"], title_of(event["config"])
+        study.updates.setdefault(key, TrialGlance(key, event["number"], title))
+    elif kind == "outcome":
+        trial = study.find(event["key"])
+        trial.outcome, trial.reason = Outcome(event["outcome"]), event["reason"]
+    is_work = kind != "update" and event.get("key") not in study.updates
+    _pass_time(study, event["time"], is_work=is_work)
+    return kind == "finished" if kind in ("finished", "reopened") else is_finished
+
+
+def _pass_time(study: StudyGlance, at: float, *, is_work: bool) -> None:
+    """Until ``at``; whether the study's own trials were worked on."""
+    if is_work and study.last_at:
+        study.active_s += max(0.0, at - study.last_at)
+    study.last_at = at
+
+
+def _add_history(trial: TrialGlance, history: Mapping[str, Any]) -> None:
+    last = history["megabatches"][-1]
+    trial.stream_fraction = last["stream_fraction"]
+    trial.metrics = {**last["metrics"], **last["summary"]}
+
+
+def _is_locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except PermissionError:  # another user's study: nobody can tell
+        return False

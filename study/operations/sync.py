@@ -1,0 +1,65 @@
+"""Bring a tracking store up to a study's record, whatever it has missed, or a new one."""
+
+from collections.abc import Callable
+
+from study.config.study_config import StudyConfig
+from study.config.trial import TrialConfig, parse_trial
+from study.results import Outcome, TrialHistory
+from study.session.display import Nobody
+from study.session.service_models import ModelShelf
+from study.session.session import StudySession
+from study.store.folder import StudyFolder
+from study.store.record import Record
+from study.tracking.tracker import Tracker
+from study.trial.checks import load_and_check
+from study.trial.description import TrialDescriber, study_info
+
+
+def sync_study(
+    study: StudyConfig, folder: StudyFolder, open_tracker: Callable[[], Tracker]
+) -> int:
+    """Send what the store has not got, and nothing twice.
+
+    Args:
+        study: As it was launched, its plug-ins imported.
+        folder: Its folder.
+        open_tracker: Opens the store.
+
+    Returns:
+        How many trials the study has.
+
+    Raises:
+        ConfigError: The data, whose sizes are part of what is sent, cannot be read.
+        StorageError: The study's own store fails.
+        StudyError: Another process runs the study, or its record is damaged.
+        TrackingError: The store fails; what had arrived is not sent again.
+    """
+    with folder.lock():
+        record = Record.read(folder.record_path)
+        datasets = load_and_check(told_of(study, record))
+        tracker = open_tracker()
+        shelf = ModelShelf(study, folder.path / "trials", datasets, folder.fetch_models)
+        describer = TrialDescriber(study, datasets)
+        session = StudySession(study, record, tracker, describer, Nobody(), shelf.news)
+        bring_up_to_date(session)
+        return len(record.all)
+
+
+def told_of(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
+    """By key, trials that use all the data of which a store is told."""
+    trials = {trial.key(): trial for trial in study.corners()}
+    return trials | {key: parse_trial(u.config) for key, u in record.updates.items()}
+
+
+def bring_up_to_date(session: StudySession) -> None:
+    """Tell the tracker all that the record holds of a study that is not running."""
+    record, tracker = session.record, session.tracker
+    tracker.start_study(study_info(session.study, num_trials=session.study.num_trials))
+    session.repair()
+    for key in record.updates:
+        session.tell_again(key)
+    for trial in (t for t in record.all.values() if t.outcome is None):
+        if trial.history != TrialHistory():
+            tracker.start_trial(session.info(trial.key))
+            tracker.log_history(trial.key, trial.history)
+    session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)

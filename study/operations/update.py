@@ -1,0 +1,185 @@
+"""A finished trial meets data that has arrived since: the anytime promise, in production."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+from study.data.sources.arrivals import write_arrival
+from study.errors import StudyError
+from study.operations.opened_study import OpenedStudy
+from study.operations.update_plan import Update
+from study.results import MegabatchRecord, Outcome, TrialError
+from study.session.display import Nobody
+from study.session.service_models import ModelShelf, keep_model
+from study.session.session import StudySession
+from study.store.record import Record, RecordedTrial
+from study.text import count
+from study.tracking.background import BackgroundTracker, Undelivered
+from study.tracking.tracker import Tracker
+from study.training.anytime import AnytimeLearner
+from study.training.checkpoint import CheckpointFolder
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key
+from study.trial.description import TrialDescriber, study_info
+from study.tune.cluster.resources import confine_process
+
+
+class _Display(Nobody):
+    """Tells notices alone."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def notice(self, *texts: object) -> None:
+        """Say it."""
+        for text in texts:
+            self._say(str(text))
+
+
+@contextlib.contextmanager
+def opened_to_write(opened: OpenedStudy) -> Iterator[OpenedStudy]:
+    """The study held by this process, its record as it is now.
+
+    Raises:
+        StudyError: Another process runs the study.
+        StorageError: The store fails.
+    """
+    with opened.folder.lock(), Record.open(opened.folder.record_path) as record:
+        yield dataclasses.replace(opened, record=record)
+
+
+def learn(
+    opened: OpenedStudy,
+    update: Update,
+    open_tracker: Callable[[], Tracker],
+    say: Callable[[str], None],
+) -> tuple[RecordedTrial, Undelivered | None]:
+    """Train the trial on what has arrived; cut off and called again, it ends the same.
+
+    Args:
+        opened: The study, held by this process.
+        update: What to learn.
+        open_tracker: Opens the store that the study is tracked in.
+        say: Tells a person what happens meanwhile.
+
+    Returns:
+        The trial that it has become, and what the store has not got of it.
+
+    Raises:
+        StudyError: It has failed before, or the checkpoint that it would go on from is gone.
+        TrialError: Training fails.
+        StorageError: The study's URL fails; called again, it goes on.
+    """
+    record, key = opened.record, update.trial.key()
+    known = record.all.get(key)
+    if known is not None and known.outcome not in (None, Outcome.COMPLETE):
+        raise StudyError(f"this update failed before, as trial {known.number}: {known.reason}")
+    is_known = known is not None and known.outcome is not None
+    learner = None if is_known else _at_its_checkpoint(opened, update)
+    tracker = BackgroundTracker(open_tracker(), notice=say)
+    if learner is not None:
+        _begin(record, update)
+    # With its data where it lies now.
+    record.find(key).config = update.trial.to_dict()
+    session = _session(opened, update, tracker, say)
+    try:
+        if learner is not None:
+            _train(opened, learner, session)
+        session.tell_again(key)
+    finally:
+        session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
+    return record.find(key), tracker.undelivered
+
+
+def _begin(record: Record, update: Update) -> None:
+    for path, arrival in update.arrivals:
+        if not path.exists():
+            write_arrival(arrival, path)
+    config = update.trial.to_dict()
+    record.begin_update(update.trial.key(), updated_from=update.before.key, config=config)
+
+
+def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
+    """The learner where an earlier call left it, or where the trial before ended."""
+    resources = opened.study.resources  # as every trial of the study
+    confine_process(resources.cpus_per_trial, sees_gpus=resources.gpus_per_trial > 0)
+    folder, before = opened.folder, update.before
+    mirror = folder.mirror(update.trial.key())
+    if mirror is not None:
+        mirror.pull()
+    state = CheckpointFolder(folder.trial_path(update.trial.key()) / "checkpoints").load_latest()
+    if state is None:
+        folder.fetch_trial(before.key, "checkpoints")
+        state = CheckpointFolder(folder.trial_path(before.key) / "checkpoints").load_latest()
+        done = before.history.megabatches[-1].megabatch_index + 1
+        if state is None or state["epoch_index"] or state["megabatch_index"] != done:
+            raise StudyError(
+                f"the last checkpoint of trial {before.number} is gone from "
+                f"{folder.trial_path(before.key)}: nothing can go on from it"
+            )
+    learner = assemble(
+        update.trial,
+        opened.dataset(update.trial),
+        service_after=opened.study.objective.service_after,
+    )
+    learner.load_state_dict(state)
+    return learner
+
+
+def _session(
+    opened: OpenedStudy, update: Update, tracker: BackgroundTracker, say: Callable[[str], None]
+) -> StudySession:
+    study = opened.study
+    datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
+    tracker.start_study(study_info(study, num_trials=study.num_trials))
+    shelf = ModelShelf(study, opened.folder.path / "trials", datasets, opened.folder.fetch_models)
+    describer = TrialDescriber(study, datasets)
+    return StudySession(study, opened.record, tracker, describer, _Display(say), shelf.news)
+
+
+def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) -> None:
+    key = learner.spec.identity
+    session.start(key)
+    session.report(key, learner.history)
+    try:
+        for _ in _saved(opened, learner):
+            session.report(key, learner.history)
+    except TrialError as error:
+        session.settle(key, Outcome.ERROR, str(error))
+        raise
+    session.settle(key, Outcome.COMPLETE)
+
+
+def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:
+    """Train, and come back whenever a checkpoint has been written."""
+    folder = opened.folder.trial_path(learner.spec.identity)
+    checkpoints = CheckpointFolder(folder / "checkpoints")
+    mirror = opened.folder.mirror(learner.spec.identity)
+    saved_at = time.monotonic()
+    for record in learner.run():
+        is_megabatch = isinstance(record, MegabatchRecord)
+        if is_megabatch:
+            keep_model(learner, folder, opened.study.tracking.log_models)
+        is_due = time.monotonic() - saved_at >= opened.study.resources.checkpoint_every_s
+        if is_megabatch or is_due:
+            checkpoints.save_learner(learner, record)
+            if mirror is not None:
+                mirror.push()
+            saved_at = time.monotonic()
+            yield
+
+
+def changes(before: RecordedTrial, after: RecordedTrial) -> str:
+    """What the new data has brought, in a sentence."""
+    old, new = before.history.megabatches[-1], after.history.megabatches[-1]
+    told = [
+        f"{words} {old.metrics[name]:.4g} → {new.metrics[name]:.4g}"
+        for name, words in (("holdout_error_rate", "holdout error"), ("density", "density"))
+        if name in old.metrics and name in new.metrics
+    ]
+    num_new = new.megabatch_index - old.megabatch_index
+    return (
+        f"Trial {after.number} is trial {before.number} after {count(num_new, 'arrival')}: "
+        f"{', '.join(told)}"
+    )

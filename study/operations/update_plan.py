@@ -1,0 +1,110 @@
+"""What an update takes: the trial that it goes on from, and data checked against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.config.problems import ConfigError
+from study.config.study_sections import ObjectiveSection
+from study.config.trial import TrialConfig
+from study.data.dataset import Arrival
+from study.data.sources.arrivals import read_arrival
+from study.errors import StudyError
+from study.operations.opened_study import OpenedStudy
+from study.results import Outcome
+from study.search.selection import BEST, PARETO, choose
+from study.store.record import Record, RecordedTrial
+from study.trial.assembly import known_density
+from study.trial.checks import check_trial
+from study.trial.datasets import dataset_key
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a trial is going to learn, or has learned already.
+
+    Attributes:
+        before: The trial that it goes on from.
+        trial: The one that it becomes.
+        arrivals: The new data, by where it is kept.
+    """
+
+    before: RecordedTrial
+    trial: TrialConfig
+    arrivals: tuple[tuple[Path, Arrival], ...]
+
+    @property
+    def outlook(self) -> str:
+        """What becomes of its density, where that is not to be expected."""
+        pruning = self.trial.pruning
+        is_dense = known_density(self.trial) == 1.0
+        if is_dense or pruning.reference_compat or pruning.plugin("schedule").goes_on:
+            return ""
+        return (
+            f"Its pruning schedule {pruning.schedule} has reached its end at T = "
+            f"{self.trial.stream.num_megabatches}: it trains on without pruning further."
+        )
+
+
+def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Update:
+    """Read the new data and check it against the trial that is to meet it; nothing is written.
+
+    Args:
+        opened: The study.
+        which: ``best``, a trial's number or its key. The best of the search is taken as its newest
+            update left it.
+        paths: What has arrived, in order: one further megabatch each.
+
+    Raises:
+        StudyError: There is no such trial, or it is not complete.
+        StudyError: Some of the data was learned before.
+        ConfigError: The trial cannot learn this data.
+        DataError: The data is missing, broken, or not of the study's kind.
+    """
+    before = _chosen(opened.record, which, opened.study.objective)
+    old = opened.trial(before)
+    key, dataset = dataset_key(old.data), opened.dataset(old)
+    arrivals = [read_arrival(path, key.source, dataset) for path in paths]
+    names = [f"{arrival.digest()}.npz" for arrival in arrivals]
+    if names == list(old.data.arrival_names[-len(names) :]):  # the same command, once more
+        return Update(before, old, ())
+    _check_new(names, old.data.arrival_names, paths, before)
+    files = [opened.folder.arrivals_path / name for name in names]
+    trial = old.with_arrivals([str(path) for path in (*key.arrival_paths, *files)])
+    whole = dataset.with_arrivals(arrivals)
+    problems = check_trial(trial, whole)
+    if problems:
+        raise ConfigError(problems)
+    opened.keep(trial, whole)
+    return Update(before, trial, tuple(zip(files, arrivals, strict=True)))
+
+
+def _chosen(record: Record, which: str, objective: ObjectiveSection) -> RecordedTrial:
+    if which == PARETO:
+        raise StudyError(
+            "an update goes on from one trial; name it by its number, or take --trial best"
+        )
+    (trial,) = choose(record, which, objective)
+    while which == BEST:
+        later = [
+            update
+            for update in record.updates.values()
+            if update.updated_from == trial.key and update.outcome is Outcome.COMPLETE
+        ]
+        if not later:
+            break
+        trial = later[-1]
+    return trial
+
+
+def _check_new(
+    names: Sequence[str], known: Sequence[str], paths: Sequence[Path], before: RecordedTrial
+) -> None:
+    for index, (name, path) in enumerate(zip(names, paths, strict=True)):
+        if name in known:
+            raise StudyError(
+                f"{path}: trial {before.number} has learned this data already, as arrival "
+                f"{known.index(name) + 1} of {len(known)}; leave it out"
+            )
+        if name in names[:index]:
+            raise StudyError(f"{path}: is given twice, or holds what another does; leave it out")

@@ -1,0 +1,185 @@
+"""What a search hears of earlier studies: their trials of its own space, equal in all else."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.config.domains import Choices
+from study.config.problems import ConfigError
+from study.config.space import Dimension
+from study.config.study_config import StudyConfig
+from study.config.trial import flatten, parse_trial
+from study.config.yaml_io import read_yaml, read_yaml_file
+from study.errors import StudyError
+from study.results import ENDED_BY_THEMSELVES, Outcome, TrialHistory
+from study.store.folder import StudyFolder, StudyStore
+from study.store.record import Record, RecordedTrial
+from study.tracking import names
+from study.tracking.facts import TrackedStudy, TrackedTrial
+from study.tracking.tracker import Tracker
+from study.trial.description import as_param
+
+
+@dataclass(frozen=True)
+class EarlierTrial:
+    """A trial of an earlier study, wherever that is known from.
+
+    Attributes:
+        key: Its identity, over everything but where the data lies.
+        value_of: Its value of a searched path; None where it has none.
+        outcome: None where it is running or was cut off.
+    """
+
+    key: str
+    value_of: Callable[[Dimension], Any]
+    outcome: Outcome | None
+    history: TrialHistory
+
+
+@dataclass(frozen=True)
+class EarlierStudy:
+    """A study that is heard of; its ``title`` says where it was found, if not in the store."""
+
+    title: str
+    service_after: float
+    trials: tuple[EarlierTrial, ...]
+
+
+def read_earlier(
+    study: StudyConfig, store: StudyStore, tracker: Tracker
+) -> tuple[EarlierStudy, ...]:
+    """The studies that ``study`` is to hear of: from the store, or else from where it is tracked.
+
+    To be called before anything of the study is written, so that what is wrong with them
+    leaves nothing behind.
+
+    Raises:
+        StudyError: One is in neither, or its record or its file is damaged.
+    """
+    names_asked = study.search.warm_start if study.search else ()
+    return tuple(_find(name, study, store, tracker) for name in names_asked)
+
+
+def _find(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) -> EarlierStudy:
+    folder = store.folder(name)
+    if folder.exists:
+        return _recorded(folder)
+    tracked = tracker.read_study(name)
+    if tracked is None:
+        raise StudyError(
+            f"search.warm_start: {store.place.no_such_study(name)}, and none under the experiment "
+            f"{study.tracking.experiment!r} in {tracker.address}"
+        )
+    if not tracked.config_yaml:
+        raise StudyError(
+            f"search.warm_start: the study {name!r} has lost its {names.CONFIG_ARTIFACT} in "
+            f"{tracker.address}, without which its errors cannot be compared; leave it out"
+        )
+    return _tracked(tracked, title=f"{name} in {tracker.address}")
+
+
+def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Record) -> list[str]:
+    """Put what earlier studies found into the record, for the sampler alone; says how much."""
+    said = []
+    heard: set[str] = set()
+    for other in earlier:
+        told, left_out = earlier_trials(study, other)
+        new = [prior for prior in told if prior.key not in heard]
+        heard |= {prior.key for prior in new}
+        for prior in new:
+            record.add_prior(prior)
+        reasons = "".join(f"; {count} left out: {why}" for why, count in left_out.items())
+        said.append(f"The sampler hears of {len(new)} trials of the study {other.title}{reasons}.")
+    return said
+
+
+def _recorded(folder: StudyFolder) -> EarlierStudy:
+    return EarlierStudy(
+        folder.name,
+        _service_after(read_yaml_file(folder.config_path)),
+        tuple(_recorded_trial(t) for t in Record.read(folder.record_path).trials.values()),
+    )
+
+
+def _recorded_trial(trial: RecordedTrial) -> EarlierTrial:
+    own = parse_trial(trial.config)
+    flat = flatten(own.to_dict())
+    return EarlierTrial(own.key(), lambda d: flat.get(d.path), trial.outcome, trial.history)
+
+
+def _tracked(study: TrackedStudy, *, title: str) -> EarlierStudy:
+    service_after = _service_after(read_yaml(study.config_yaml))
+    return EarlierStudy(title, service_after, tuple(map(_tracked_trial, study.trials)))
+
+
+def _tracked_trial(trial: TrackedTrial) -> EarlierTrial:
+    return EarlierTrial(
+        trial.key, lambda d: _from_param(d, trial.params), trial.outcome, trial.history
+    )
+
+
+def _from_param(dimension: Dimension, params: Mapping[str, str]) -> Any:
+    """A param's value as the domain has it; whether it is that to the last bit says the key."""
+    text, domain = params.get(dimension.path, ""), dimension.domain
+    if isinstance(domain, Choices):
+        return next((v for v in domain.values if str(as_param(v)) == text), None)
+    try:
+        return int(text) if domain.is_integer else float(text)
+    except ValueError:
+        return None
+
+
+def _service_after(raw: Mapping[str, Any]) -> float:
+    return float(raw.get("objective", {}).get("service_after", 1.0))
+
+
+def earlier_trials(
+    study: StudyConfig, earlier: EarlierStudy
+) -> tuple[list[RecordedTrial], Counter[str]]:
+    """The trials of an earlier study that could be this study's, and why others could not.
+
+    A trial is one of this study's if the values of the searched paths lie in the space and the
+    configuration that they make is the trial's to the last value: data, model, budget, seed.
+    Errors under another ``objective.service_after`` are other quantities.
+    """
+    told: list[RecordedTrial] = []
+    left_out: Counter[str] = Counter()
+    for trial in earlier.trials:
+        if trial.outcome not in ENDED_BY_THEMSELVES:
+            left_out["they failed or did not end"] += 1
+        elif not trial.history.megabatches:
+            left_out["their history is not to be found"] += 1
+        elif earlier.service_after != study.objective.service_after:
+            left_out["another objective.service_after"] += 1
+        elif (prior := _as_prior(study, trial)) is None:
+            left_out["outside the space, or another fixed configuration"] += 1
+        else:
+            told.append(prior)
+    return told, left_out
+
+
+def _as_prior(study: StudyConfig, trial: EarlierTrial) -> RecordedTrial | None:
+    """The trial as one of this study's; None where it could not be."""
+    chosen: dict[str, Any] = {}
+    for dimension in study.space.dimensions:
+        if dimension.is_active({**study.fixed, **chosen}):
+            value = trial.value_of(dimension)
+            if value not in dimension.domain:
+                return None
+            chosen[dimension.path] = value
+    try:
+        own = study.compose(chosen)
+    except ConfigError:
+        return None
+    if own.key() != trial.key:
+        return None
+    return RecordedTrial(
+        key=trial.key,
+        number=-1,
+        source="prior",
+        chosen=chosen,
+        config=own.to_dict(),
+        history=trial.history,
+        outcome=trial.outcome,
+    )

@@ -1,0 +1,128 @@
+"""Models of a running study: workers leave them in their folders, the driver tells of them."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from study.config.study_config import StudyConfig
+from study.config.study_sections import LogModels
+from study.config.trial import parse_trial
+from study.data.dataset import ImageDataset
+from study.export.card import ModelCard, ModelSource
+from study.export.folder import write_card, write_weights
+from study.export.registration import model_info
+from study.export.trial_model import model_source
+from study.results import MegabatchRecord
+from study.store.record import RecordedTrial
+from study.tracking.facts import ModelInfo
+from study.training.anytime import AnytimeLearner
+from study.trial.datasets import dataset_key
+
+MODELS_FOLDER = "models"
+
+
+def keep_model(learner: AnytimeLearner, trial_folder: Path, mode: LogModels) -> None:
+    """Leave the model that has just gone into service, if it is one of those to be logged.
+
+    Args:
+        learner: At the end of a megabatch.
+        trial_folder: Where the trial leaves what is its own.
+        mode: ``best`` is the lowest error rate on the holdout (on validation where there is
+            none) so far, the latest of equals; an earlier best one is taken away.
+    """
+    record = learner.history.megabatches[-1]
+    if mode == "none" or (mode == "final" and not record.is_last):
+        return
+    if mode == "best" and record.megabatch_index != best_megabatch(learner.history.megabatches):
+        return
+    folder = trial_folder / MODELS_FOLDER
+    name = _name(record.megabatch_index)
+    write_weights(learner.model, learner.mask, folder / name)
+    if mode == "best":
+        for earlier in folder.iterdir():
+            if earlier.name != name:
+                shutil.rmtree(earlier)
+
+
+def _name(megabatch_index: int) -> str:
+    return f"{megabatch_index:04d}"
+
+
+def best_megabatch(megabatches: Sequence[MegabatchRecord]) -> int:
+    """Index of the megabatch with the lowest error rate, the latest of equals."""
+
+    def error(record: MegabatchRecord) -> float:
+        known = record.metrics
+        return known.get("holdout_error_rate", known.get("validation_error_rate", 0.0))
+
+    return min(reversed(megabatches), key=error).megabatch_index
+
+
+def _wanted(mode: LogModels, megabatches: Sequence[MegabatchRecord]) -> list[MegabatchRecord]:
+    """The megabatches after which a model is left."""
+    if mode == "final":
+        return [record for record in megabatches if record.is_last]
+    if mode == "best":
+        best = best_megabatch(megabatches)
+        return [record for record in megabatches if record.megabatch_index == best]
+    return list(megabatches)
+
+
+def _it_is_here(key: str) -> None:
+    """For studies in a folder that all share."""
+
+
+@dataclass
+class ModelShelf:
+    """What the driver finds in the trials' folders.
+
+    Attributes:
+        path: Folder of the trials' folders.
+        fetch: Has a trial's folder, by its key, brought here if it lies elsewhere.
+        told: (trial key, megabatch) of what was given out already.
+    """
+
+    study: StudyConfig
+    path: Path
+    datasets: Mapping[Any, ImageDataset]
+    fetch: Callable[[str], None] = _it_is_here
+    told: set[tuple[str, int]] = field(default_factory=set)
+    _sources: dict[str, ModelSource] = field(default_factory=dict)
+
+    def news(self, trial: RecordedTrial) -> list[ModelInfo]:
+        """Models of megabatches that were reported, each once, with their cards written.
+
+        While a trial runs its ``best`` model may be replaced, and is waited with.
+        """
+        mode, megabatches = self.study.tracking.log_models, trial.history.megabatches
+        if mode == "none" or not megabatches or (mode == "best" and trial.outcome is None):
+            return []
+        wanted = [
+            (record, self.path / trial.key / MODELS_FOLDER / _name(record.megabatch_index))
+            for record in _wanted(mode, megabatches)
+            if (trial.key, record.megabatch_index) not in self.told
+        ]
+        if not all(folder.is_dir() for _, folder in wanted):
+            self.fetch(trial.key)
+        found = []
+        for record, folder in wanted:
+            if folder.is_dir():
+                card = ModelCard.of(self._source(trial), record, format_name="safetensors")
+                write_card(card, folder)
+                self.told.add((trial.key, record.megabatch_index))
+                found.append(model_info(card, folder))
+        return found
+
+    def _source(self, trial: RecordedTrial) -> ModelSource:
+        if trial.key not in self._sources:
+            config = parse_trial(trial.config)
+            self._sources[trial.key] = model_source(
+                config,
+                self.datasets[dataset_key(config.data)],
+                study=self.study.name,
+                number=trial.number,
+                plugins=self.study.plugins,
+            )
+        return self._sources[trial.key]

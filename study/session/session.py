@@ -1,0 +1,175 @@
+"""One process's part in a study: what is recorded, tracked and shown, in this order."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from study.config.study_config import StudyConfig
+from study.config.trial import TrialConfig, parse_trial
+from study.results import Outcome, TrialHistory
+from study.session.display import Display
+from study.session.markdown_summary import standing
+from study.store.record import Record, RecordedTrial, Source
+from study.tracking.facts import ModelInfo, TrialInfo
+from study.tracking.tracker import Tracker
+from study.trial.description import TrialDescriber
+from study.tune.worker_deaths import Deaths
+
+_DESCRIBED_EVERY_S = 10.0
+
+
+def no_models(trial: RecordedTrial) -> list[ModelInfo]:  # noqa: ARG001  # one of several
+    """For studies that leave no models."""
+    return []
+
+
+@dataclass(frozen=True)
+class StudySession:
+    """Takes what trials report to the record, the tracker and the display.
+
+    ``new_models`` are those that a trial has left and nobody was told of.
+    """
+
+    study: StudyConfig
+    record: Record
+    tracker: Tracker
+    describer: TrialDescriber
+    display: Display
+    new_models: Callable[[RecordedTrial], list[ModelInfo]] = no_models
+    errors: list[Exception] = field(default_factory=list)
+    deaths: Deaths = field(default_factory=Deaths)
+    _infos: dict[str, TrialInfo] = field(default_factory=dict)
+    _described_at: list[float] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Keep what goes wrong in ``errors``: Tune wraps or swallows it."""
+        try:
+            yield
+        except Exception as error:
+            self.errors.append(error)
+            raise
+
+    def propose(
+        self, trial: TrialConfig, *, source: Source, chosen: Mapping[str, Any]
+    ) -> RecordedTrial:
+        """Record a configuration that is going to be tried."""
+        return self.record.add_trial(
+            trial.key(), source=source, chosen=chosen, config=trial.to_dict()
+        )
+
+    def info(self, key: str) -> TrialInfo:
+        """What trackers and people are told of a recorded trial."""
+        if key not in self._infos:
+            recorded = self.record.find(key)
+            trial = parse_trial(recorded.config)
+            self._infos[key] = self.describer.describe(
+                trial,
+                number=recorded.number,
+                started_at=recorded.proposed_at,
+                updated_from=recorded.updated_from,
+            )
+        return self._infos[key]
+
+    def start(self, key: str) -> None:
+        """A trial runs on an actor, for the first time or again."""
+        info = self.info(key)
+        self.tracker.start_trial(info)
+        self.display.started(info)
+
+    def report(self, key: str, reported: TrialHistory) -> bool:
+        """A trial has reported records, some of which may be known already.
+
+        Returns:
+            Whether any was new.
+        """
+        if self.record.find(key).outcome is not None:
+            return False
+        if not self.record.add_history(key, reported):
+            return False
+        history = self.record.find(key).history
+        self.tracker.log_history(key, history)
+        self._log_models(key)
+        self.display.progressed(self.info(key), history)
+        return True
+
+    def note(self, key: str, text: str) -> None:
+        """A trial ran into something and goes on: said once, kept in the record and its run."""
+        recorded = self.record.find(key)
+        if recorded.outcome is not None or text in recorded.notices:
+            return
+        self.record.add_notice(key, text)
+        self.tracker.note_trial(key, recorded.notices)
+        self.display.notice(f"{self.info(key).title}: {text}")
+
+    def lost(self, key: str, cause: str) -> None:
+        """A trial's worker died, and the trial goes on with another."""
+        done = self.record.trials[key].history
+        self.note(
+            key,
+            f"{cause}: goes on with a fresh worker ({len(done.megabatches)} megabatches and "
+            f"{len(done.epochs)} epochs were reported)",
+        )
+
+    def settle(self, key: str, outcome: Outcome, reason: str = "") -> None:
+        """A trial has ended; only the first word on it counts."""
+        recorded = self.record.find(key)
+        if recorded.outcome is not None:
+            return
+        self.record.add_outcome(key, outcome, reason)
+        self._log_models(key)
+        self.tracker.finish_trial(key, recorded.history, outcome, reason)
+        if (
+            not self._described_at
+            or time.monotonic() - self._described_at[-1] > _DESCRIBED_EVERY_S
+        ):
+            self._described_at[:] = [time.monotonic()]
+            self._describe()
+        self.display.ended(self.info(key), recorded)
+
+    def _describe(self) -> None:
+        trials = self.record.trials.values()
+        text = standing(self.study, trials)
+        self.tracker.describe_study(text)
+
+    def repair(self) -> None:
+        """Bring the tracker up to the record, after a process that died in between.
+
+        Every ended trial is started again for the tracker, which leaves finished runs as they
+        are: so a tracking store that was lost, or is a new one, is filled again as well.
+        """
+        for key in self.record.trials:
+            self.tell_again(key)
+
+    def tell_again(self, key: str) -> None:
+        """Tell the tracker all of a trial that has ended."""
+        recorded = self.record.find(key)
+        if recorded.outcome is None:
+            return
+        self.tracker.start_trial(self.info(key))
+        if recorded.notices:
+            self.tracker.note_trial(key, recorded.notices)
+        self._log_models(key)
+        self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
+
+    def _log_models(self, key: str) -> None:
+        recorded = self.record.find(key)
+        models = self.new_models(recorded)
+        if models:  # their metrics are the run's, which must have them first
+            self.tracker.log_history(key, recorded.history)
+        for model in models:
+            self.tracker.log_model(key, model)
+
+    def end(self, *, is_finished: bool) -> None:
+        """The process's part is over; the study's too if ``is_finished``."""
+        if is_finished:
+            self.record.finish()
+        self.close(Outcome.COMPLETE if is_finished else Outcome.INTERRUPTED)
+
+    def close(self, outcome: Outcome) -> None:
+        """The tracker's last word on the study, as the record has it."""
+        self._describe()
+        histories = {key: trial.history for key, trial in self.record.all.items()}
+        self.tracker.finish_study(histories, outcome)

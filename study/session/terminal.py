@@ -1,0 +1,145 @@
+"""What the person at the terminal sees of a running study."""
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from study.constraints import Constraint
+from study.results import Outcome, TrialHistory
+from study.session.markdown_summary import best_first
+from study.store.record import RecordedTrial
+from study.text import printable
+from study.tracking.facts import TrialInfo
+
+NUM_BEST = 5
+_SHOWN_TWICE_AT_MOST = 4  # refreshes a second
+
+
+class TerminalDisplay:
+    """One progress bar and the best trials so far; on a pipe or in a file, a line per trial.
+
+    Use as a context manager.
+
+    Args:
+        console: Where to.
+        metrics: What is told of a trial; the best are by the first.
+        num_trials: How many trials the study has in all.
+        constraints: Limits that the best keep.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        study: str,
+        metrics: tuple[str, ...],
+        num_trials: int,
+        constraints: tuple[Constraint, ...] = (),
+    ) -> None:
+        self._console = console
+        self._metrics = metrics
+        self._num_trials = num_trials
+        self._constraints = constraints
+        self._ended: list[tuple[TrialInfo, RecordedTrial]] = []
+        self._running: dict[str, tuple[TrialInfo, float]] = {}
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("trials"),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+        )
+        self._task = self._progress.add_task(escape(study), total=num_trials)
+        self._live = Live(
+            get_renderable=self._render,
+            console=console,
+            refresh_per_second=_SHOWN_TWICE_AT_MOST,
+            transient=False,
+        )
+
+    def __enter__(self) -> "TerminalDisplay":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._console.is_terminal:
+            self._running.clear()
+            self._live.stop()
+
+    def recorded(self, trials: list[tuple[TrialInfo, RecordedTrial]]) -> None:
+        """Trials that had ended before this process began."""
+        self._ended += trials
+        self._progress.update(self._task, completed=len(self._ended))
+
+    def started(self, info: TrialInfo) -> None:
+        """A trial has started, or goes on."""
+        self._running[info.key] = (info, 0.0)
+
+    def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
+        """A trial has reported."""
+        if history.megabatches:
+            self._running[info.key] = (info, history.megabatches[-1].stream_fraction)
+            self._update()
+
+    def ended(self, info: TrialInfo, trial: RecordedTrial) -> None:
+        """A trial has an outcome."""
+        self._running.pop(info.key, None)
+        self._ended.append((info, trial))
+        self._update()
+        if not self._console.is_terminal:
+            done = f"[{len(self._ended)}/{self._num_trials}]"
+            self.notice(f"{done} {info.title}: {self._told(trial)}")
+
+    def notice(self, text: str) -> None:
+        """Something the person should know."""
+        # In a file a line is a line, however wide.
+        soft_wrap = not self._console.is_terminal
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=soft_wrap)
+
+    def _update(self) -> None:
+        # A running trial counts by the fraction of its stream, so that the bar never stands still.
+        part = sum(fraction for _, fraction in self._running.values())
+        self._progress.update(self._task, completed=round(len(self._ended) + part, 2))
+
+    def _told(self, trial: RecordedTrial) -> str:
+        values = trial.values(self._metrics)
+        if values is None:
+            return f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
+        return ", ".join(
+            f"{name.replace('_', ' ')} {value:.4g}"
+            for name, value in zip(self._metrics, values, strict=True)
+        )
+
+    def _best(self) -> list[tuple[TrialInfo, tuple[float, ...]]]:
+        infos = {info.key: info for info, _ in self._ended}
+        trials = (trial for _, trial in self._ended)
+        best = best_first(trials, self._metrics, self._constraints)[:NUM_BEST]
+        return [(infos[trial.key], values) for trial, values in best]
+
+    def _render(self) -> Group:
+        table = Table(box=None, pad_edge=False, title_justify="left")
+        table.add_column("best so far", no_wrap=True, style="bold")
+        for name in self._metrics:
+            table.add_column(name.replace("_", " "), justify="right")
+        for info, values in self._best():
+            table.add_row(escape(info.title), *(f"{value:.4g}" for value in values))
+        failed = sum(trial.outcome is Outcome.ERROR for _, trial in self._ended)
+        now = [
+            f"  now: {escape(info.title)}  {fraction:.0%} of its stream"
+            for info, fraction in self._running.values()
+        ]
+        tail = [f"  [red]{failed} failed[/red]"] if failed else []
+        return Group(*([table] if table.row_count else []), *now, *tail, self._progress)

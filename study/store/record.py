@@ -1,0 +1,280 @@
+"""The study's own record: append-only, one JSON object a line, the only truth about it.
+
+Everything else (Optuna's knowledge, what MLflow shows, which trials are to be continued) is made
+from it. A line is on disk before anybody else hears of it.
+"""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Mapping
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+
+from study.credentials import without_credentials
+from study.errors import StudyError
+from study.results import Outcome, TrialHistory
+from study.store.recorded_trial import (
+    RecordedTrial,
+    Source,
+    prior_trial,
+    proposed_trial,
+    updated_trial,
+    with_tuples,
+)
+
+__all__ = ["ARRIVALS_FOLDER", "Record", "RecordedTrial", "Source"]
+
+ARRIVALS_FOLDER = "arrivals"
+
+
+class Record:
+    """The record of one study, in memory and on disk.
+
+    Use :meth:`open` to go on writing and :meth:`read` to look.
+
+    Attributes:
+        trials: By key, what the study has tried: these are searched, compared and counted.
+        updates: By key, trials that went on with data of later: these are not.
+        repeats: Proposals that were answered from here.
+        priors: Trials of earlier studies.
+    """
+
+    def __init__(self) -> None:
+        self.trials: dict[str, RecordedTrial] = {}
+        self.updates: dict[str, RecordedTrial] = {}
+        self.repeats: list[tuple[str, Mapping[str, Any]]] = []
+        self.priors: list[RecordedTrial] = []
+        self.is_finished = False
+        self._seconds = 0.0
+        self._session: tuple[float, float] | None = None  # first and last event's time
+        self._file: RawIOBase | None = None
+        self._path = Path()
+        self._size = 0
+
+    @classmethod
+    def read(cls, path: Path) -> "Record":
+        """The record at ``path`` as it is now; an unfinished last line is left out.
+
+        Raises:
+            StudyError: A line before the last is damaged.
+        """
+        record = cls()
+        record._path = path
+        for number, line in enumerate(_whole_lines(path), start=1):
+            try:
+                record._take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                raise StudyError(
+                    f"{path}, line {number}: cannot be read; the study's record is damaged, put "
+                    f"back a copy of it or begin the study under another name"
+                ) from None
+            record._size += len(line)
+        return record
+
+    @classmethod
+    def open(cls, path: Path) -> "Record":
+        """The record at ``path``, made if need be, to go on with.
+
+        A last line torn by a crash is cut off.
+
+        Raises:
+            StudyError: A line before the last is damaged.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record = cls.read(path)
+        # Unbuffered: a line that could not be written must not be written later.
+        record._file = path.open("ab", buffering=0)
+        record._file.truncate(record._size)
+        return record
+
+    def close(self) -> None:
+        """Close the file; the record can still be looked at."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> "Record":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def begin_session(self, **facts: Any) -> None:
+        """A process begins, or goes on with, the study; ``facts`` are for people."""
+        self._append({"event": "session", **facts})
+
+    def add_trial(
+        self, key: str, *, source: Source, chosen: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> RecordedTrial:
+        """A new configuration is going to be tried."""
+        self._append(
+            {
+                "event": "trial",
+                "key": key,
+                "number": self._next_number,
+                "source": source,
+                "chosen": dict(chosen),
+                "config": config,
+            }
+        )
+        return self.trials[key]
+
+    def begin_update(
+        self, key: str, *, updated_from: str, config: Mapping[str, Any]
+    ) -> RecordedTrial:
+        """A trial is going to meet data that has arrived since, or goes on doing so.
+
+        Args:
+            key: Of the trial with the new data.
+            updated_from: Key of the trial before.
+            config: Of the new one, nested, its arrivals as absolute paths. Of those in the study's
+                folder the record holds the names alone, so that the folder may be moved.
+        """
+        data, folder = config["data"], self._path.parent / ARRIVALS_FOLDER
+        paths = [Path(path) for path in data["arrivals"]]
+        names = [path.name if path.parent == folder else str(path) for path in paths]
+        self._append(
+            {
+                "event": "update",
+                "key": key,
+                "number": self._next_number,
+                "updated_from": updated_from,
+                "config": {**config, "data": {**data, "arrivals": names}},
+            }
+        )
+        return self.updates[key]
+
+    def add_repeat(self, key: str, chosen: Mapping[str, Any]) -> None:
+        """The sampler proposed once more what has a result; it is answered from here."""
+        self._append({"event": "repeat", "key": key, "chosen": dict(chosen)})
+
+    def add_prior(self, prior: RecordedTrial) -> None:
+        """A trial of an earlier study that the sampler hears of; it is none of this study's."""
+        self._append(
+            {
+                "event": "prior",
+                "key": prior.key,
+                "chosen": dict(prior.chosen),
+                "config": prior.config,
+                "history": dataclasses.asdict(prior.history),
+                "outcome": prior.outcome,
+            }
+        )
+
+    def add_history(self, key: str, reported: TrialHistory) -> bool:
+        """What a trial reports; records that are known already are left out.
+
+        Returns:
+            Whether anything was new.
+        """
+        known = self.find(key).history
+        new = TrialHistory(
+            tuple(e for e in reported.epochs if e.step >= len(known.epochs)),
+            tuple(m for m in reported.megabatches if m.megabatch_index >= len(known.megabatches)),
+        )
+        if not new.epochs and not new.megabatches:
+            return False
+        self._append({"event": "history", "key": key, "history": dataclasses.asdict(new)})
+        return True
+
+    def add_outcome(self, key: str, outcome: Outcome, reason: str = "") -> None:
+        """How a trial ended."""
+        said = without_credentials(reason)
+        self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": said})
+
+    def add_notice(self, key: str, text: str) -> None:
+        """Something that a trial ran into and got over."""
+        self._append({"event": "notice", "key": key, "text": without_credentials(text)})
+
+    def finish(self) -> None:
+        """The study has come to its end."""
+        self._append({"event": "finished"})
+
+    def reopen(self) -> None:
+        """A finished study is to go on."""
+        self._append({"event": "reopened"})
+
+    def find(self, key: str) -> RecordedTrial:
+        """A trial or an update."""
+        return self.trials[key] if key in self.trials else self.updates[key]
+
+    @property
+    def all(self) -> dict[str, RecordedTrial]:
+        """Trials and updates by key."""
+        return {**self.trials, **self.updates}
+
+    @property
+    def _next_number(self) -> int:
+        return len(self.trials) + len(self.updates)
+
+    @property
+    def name(self) -> str:
+        """The study's, which is its folder's."""
+        return self._path.parent.name
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all sessions, each from its beginning to the last that it wrote."""
+        begun, last = self._session or (0.0, 0.0)
+        return self._seconds + last - begun
+
+    def _append(self, event: dict[str, Any]) -> None:
+        assert self._file is not None, "the record was opened to be looked at"
+        text = json.dumps({**event, "time": round(time.time(), 3)}, separators=(",", ":"))
+        line = text.encode() + b"\n"
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # What comes next must not be appended to half a line.
+            self._file.truncate(self._size)
+            raise StudyError(
+                f"{self._path}: cannot be written ({error.strerror}); once it can, go on with the "
+                f"study by: app-study resume {self.name}"
+            ) from error
+        self._size += len(line)
+        self._take(json.loads(text))
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        self._count_time(event["time"], kind)
+        if kind == "trial":
+            self.trials[event["key"]] = proposed_trial(event)
+        elif kind == "update":
+            folder = self._path.parent / ARRIVALS_FOLDER
+            self.updates.setdefault(event["key"], updated_trial(event, folder))
+        elif kind == "repeat":
+            self.repeats.append((event["key"], with_tuples(event["chosen"])))
+        elif kind == "prior":
+            self.priors.append(prior_trial(event, number=len(self.priors)))
+        elif kind in ("finished", "reopened"):
+            self.is_finished = kind == "finished"
+        elif kind in ("history", "outcome", "notice"):
+            self.find(event["key"]).take(event)
+
+    def _count_time(self, now: float, kind: str) -> None:
+        if kind == "session":
+            self._seconds, self._session = self.seconds, (now, now)
+        elif kind == "update":
+            # It is no part of the search, whose budget it does not use up.
+            self._seconds, self._session = self.seconds, None
+        elif self._session is not None:
+            # A clock that was set back takes nothing away.
+            self._session = (self._session[0], max(self._session[1], now))
+
+    def unfinished(self) -> list[RecordedTrial]:
+        """Trials that were cut off, in order of proposal."""
+        return [t for t in self.trials.values() if t.outcome is None]
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]

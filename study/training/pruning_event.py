@@ -1,0 +1,87 @@
+"""The pruning event that opens a megabatch."""
+
+from collections.abc import Sequence
+
+from study.data.dataset import IndexArray
+from study.data.stream import Megabatch
+from study.pruning.effective import effective_counts
+from study.pruning.ledger import check_mask, layer_densities
+from study.pruning.mask import Mask
+from study.pruning.prune import prune
+from study.pruning.regrow import regrow
+from study.pruning.schedules import PruningEvent
+from study.pruning.scoring import ScoringContext
+from study.results import LayerDensity, TrialHistory
+from study.training.generators import numpy_generator
+from study.training.specs import PruningSpec
+
+
+def saliency_order(
+    spec: PruningSpec, train: IndexArray, newest: IndexArray, *, seed: int, megabatch_index: int
+) -> IndexArray:
+    """The examples that scores are computed on, drawn at random from what has arrived.
+
+    ``saliency_fraction`` of them, and at least one mini-batch where there are so many.
+    """
+    source = train if spec.saliency_source == "replayed" else newest
+    asked = max(round(spec.saliency_fraction * len(source)), spec.saliency_batch_size)
+    rng = numpy_generator(seed, "saliency", megabatch_index)
+    return source[rng.permutation(len(source))[: min(asked, len(source))]]
+
+
+def opening(
+    megabatches: Sequence[Megabatch],
+    megabatch_index: int,
+    *,
+    num_scheduled: int,
+    target_density: float | None,
+    mask: Mask,
+    history: TrialHistory,
+) -> PruningEvent:
+    """The opening of a megabatch of the stream, as a schedule sees it.
+
+    Args:
+        megabatches: The whole stream, and what arrives after it.
+        megabatch_index: 0-based; the one that opens.
+        num_scheduled: T.
+        target_density: Density at the end, for schedules that take one.
+        mask: The weights that are still there.
+        history: Of the megabatches before.
+    """
+    arrived = megabatches[: megabatch_index + 1]
+    return PruningEvent(
+        k=megabatch_index + 1,
+        num_megabatches=num_scheduled,
+        target_density=target_density,
+        previous_density=mask.density,
+        samples_arrived=sum(len(m.train) + len(m.validation) for m in arrived),
+        validation_errors=tuple(
+            m.metrics["validation_error_rate"]
+            for m in history.megabatches
+            if "validation_error_rate" in m.metrics
+        ),
+    )
+
+
+def pruning_event(
+    spec: PruningSpec, event: PruningEvent, context: ScoringContext
+) -> tuple[Mask, tuple[LayerDensity, ...]]:
+    """The mask after the event and its ledger; the network is not touched.
+
+    Raises:
+        TrialError: A count or the nesting is broken.
+        ValueError: The criterion does not apply to the network.
+    """
+    previous = context.mask
+    density = spec.schedule.density_at(event)
+    decision = prune(context, method=spec.method, density=density)
+    mask = decision.mask
+    if spec.regrow > 0:
+        mask = regrow(context, mask, fraction=spec.regrow)
+    if not spec.method.reference_compat:  # which is wrong on purpose
+        check_mask(mask, previous=previous, density=density, nested=spec.regrow == 0)
+    effective = effective_counts(context.model, mask.tensors, context.image_shape)
+    layers = layer_densities(
+        mask, previous=previous, intended=decision.intended_density, effective=effective
+    )
+    return mask, layers

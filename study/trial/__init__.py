@@ -1,0 +1,1 @@
+"""One trial: assembled from its configuration, checked against its data, described."""

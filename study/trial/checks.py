@@ -1,0 +1,232 @@
+"""What is wrong with a trial on its data, found before anything is trained."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from study.config.problems import ConfigError, Problem
+from study.config.trial import TrialConfig
+from study.data.dataset import DataError, ImageDataset
+from study.data.stream import Megabatch
+from study.pruning.prunable import prunable_parameters
+from study.pruning.prune import num_kept
+from study.pruning.schedule_shapes import AnytimeProgressive
+from study.pruning.schedules import SPARSITY_BASE
+from study.text import count
+from study.training.epochs import megabatch_samples
+from study.trial.assembly import known_density, meta_model, split, stream, target_density
+from study.trial.datasets import DatasetKey, dataset_key, load_dataset
+
+logger = logging.getLogger(__name__)
+
+# Which of the settings is to blame for the density at the end, first found first.
+_DENSITY_SETTINGS = ("final_density", "tau", "rate", "densities", "floor")
+_DOTTED_PATH = re.compile(r"[a-z]+\.[a-z_]+")
+_T = TypeVar("_T")
+
+
+def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageDataset]:
+    """Read the data sets of these trials and check each trial against its data.
+
+    Each data set is read once, all of them whether or not another is broken.
+
+    Settings that say less than they seem to are told in the log, each once.
+
+    Args:
+        trials: By any name; equal ones need not be given twice.
+
+    Returns:
+        Every data set that is used.
+
+    Raises:
+        ConfigError: With every problem found.
+    """
+    problems: list[Problem] = []
+    read = _read_all(trials.values(), problems)
+    told: dict[str, None] = {}
+    for trial in trials.values():
+        dataset = read.get(_key(trial))
+        if dataset is None:
+            continue
+        found = check_trial(trial, dataset)
+        problems += found
+        if not found:
+            told |= dict.fromkeys(notices(trial, dataset))
+    if problems:
+        raise ConfigError(problems)
+    for notice in told:
+        logger.warning("%s", notice)
+    return {key: dataset for key, dataset in read.items() if key and dataset}
+
+
+def _key(trial: TrialConfig) -> DatasetKey | None:
+    """The trial's data set; None where it needs a folder and none is given."""
+    try:
+        return dataset_key(trial.data)
+    except DataError:
+        return None
+
+
+def _read_all(
+    trials: Iterable[TrialConfig], problems: list[Problem]
+) -> dict[DatasetKey | None, ImageDataset | None]:
+    """Every data set of these trials, None where it cannot be read; why joins ``problems``."""
+    read: dict[DatasetKey | None, ImageDataset | None] = {None: None}
+    for trial in trials:
+        try:
+            key = dataset_key(trial.data)
+            if key not in read:
+                read[key] = None
+                read[key] = load_dataset(key)
+        except DataError as error:
+            problems.append(_problem("data.dataset", error))
+    return read
+
+
+def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
+    """What is wrong with a trial on this data, found without training."""
+    problems: list[Problem] = []
+    splits = _tried(problems, "data", lambda: split(trial, dataset))
+    if splits is None:
+        return problems
+    megabatches = _tried(problems, "stream.num_megabatches", lambda: stream(trial, splits))
+    if megabatches is None:
+        return problems
+    sizes = _training_sizes(trial, megabatches)
+    total_samples = trial.training.total_samples
+    if total_samples is not None:
+        _tried(
+            problems,
+            "training.total_samples",
+            lambda: megabatch_samples(
+                sizes, total_samples, num_scheduled=trial.stream.num_megabatches
+            ),
+        )
+    problems += _validation_problems(trial, megabatches)
+    model = _tried(problems, "model.architecture", lambda: meta_model(trial, dataset))
+    if model is None:
+        return problems
+    problems += _minibatch_problems(trial, dataset, model, sizes)
+    prunable = _tried(
+        problems,
+        "pruning.exclude",
+        lambda: prunable_parameters(model, exclude=trial.pruning.exclude),
+    )
+    if prunable is None:
+        return problems
+    return problems + _density_problems(trial, [p.numel() for p in prunable.values()])
+
+
+def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:
+    """What a user may not expect of a trial that is right as it stands."""
+    found = []
+    megabatches = stream(trial, split(trial, dataset))
+    if trial.training.keep == "best" and not len(megabatches[0].validation):
+        found.append(
+            f"training.keep is best, but of {len(megabatches[0].train)} examples a megabatch "
+            f"stream.validation_fraction {trial.stream.validation_fraction:g} leaves none to "
+            f"choose the best epoch by: the last one is kept until there are some "
+            f"(stream.num_megabatches = {trial.stream.num_megabatches})"
+        )
+    target = target_density(trial)
+    is_app = isinstance(trial.pruning.plugin("schedule"), AnytimeProgressive)
+    # At density 1 nothing is pruned, however it is called.
+    if is_app and target is not None and SPARSITY_BASE <= target < 1:
+        found.append(
+            f"the pruning schedule app with τ ≤ 1 (density {target:.3g}, at least "
+            f"{SPARSITY_BASE}) prunes once, as one_shot does"
+        )
+    return found
+
+
+def _tried(problems: list[Problem], path: str, make: Callable[[], _T]) -> _T | None:
+    """What ``make`` makes; None where it refuses, with its words among ``problems``."""
+    try:
+        return make()
+    except ValueError as error:
+        problems.append(_problem(path, error))
+        return None
+
+
+def _training_sizes(trial: TrialConfig, megabatches: Sequence[Megabatch]) -> list[int]:
+    replay = trial.stream.plugin("replay")
+    parts = [m.train for m in megabatches]
+    return [len(replay.select(parts[: k + 1], seed=0)) for k in range(len(parts))]
+
+
+def _validation_problems(trial: TrialConfig, megabatches: Iterable[Megabatch]) -> list[Problem]:
+    driver = getattr(trial.pruning, "driver", None)
+    if driver != "plateau" or any(len(m.validation) for m in megabatches):
+        return []
+    return [
+        Problem(
+            "pruning.driver",
+            "plateau follows the validation error, but no megabatch has a validation example; "
+            "raise stream.validation_fraction, or set it to examples",
+        )
+    ]
+
+
+def _minibatch_problems(
+    trial: TrialConfig, dataset: ImageDataset, model: nn.Module, sizes: Sequence[int]
+) -> list[Problem]:
+    """Whether the network can be trained on the smallest mini-batch it will meet."""
+    smallest = min(2, *sizes)
+    images = torch.empty(smallest, *dataset.image_shape, device="meta")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model.train()(images)
+    except (RuntimeError, ValueError) as error:
+        if smallest > 1:
+            return [Problem("model.architecture", f"cannot take images of this data: {error}")]
+        return [
+            Problem(
+                "stream.num_megabatches",
+                f"{_length(trial)} leave a megabatch with one training example, on "
+                f"which {trial.model.architecture} cannot be trained (batch normalisation); take "
+                f"fewer, or a smaller stream.validation_fraction",
+            )
+        ]
+    return []
+
+
+def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Problem]:
+    density = known_density(trial)
+    if density is None:  # of the schedules that end where the stream does, the lowest they go
+        density = getattr(trial.pruning.plugin("schedule"), "floor", None)
+    num_weights = sum(layer_sizes)
+    if density is None or num_kept(density, num_weights) >= len(layer_sizes):
+        return []
+    given = (n for n in _DENSITY_SETTINGS if getattr(trial.pruning, n, None) is not None)
+    return [
+        Problem(
+            f"pruning.{next(given, 'schedule')}",
+            f"leaves {num_kept(density, num_weights)} of {num_weights:,} weights at "
+            f"stream.num_megabatches = {_length(trial)} ({trial.pruning.schedule}, density "
+            f"{density:.3g}), "
+            f"fewer than the {len(layer_sizes)} layers of {trial.model.architecture}; keep at "
+            f"least one a layer",
+        )
+    ]
+
+
+def _length(trial: TrialConfig) -> str:
+    num_arrivals = len(trial.data.arrivals)
+    later = f" and {count(num_arrivals, 'arrival')}" if num_arrivals else ""
+    return f"{trial.stream.num_megabatches}{later}"
+
+
+def _problem(path: str, error: ValueError) -> Problem:
+    """The error at its own path if its words begin with one, else at ``path``."""
+    message = str(error)
+    details: tuple[str, ...] = ()
+    if isinstance(error, DataError):
+        message, details = error.summary, error.details
+    first, colon, rest = message.partition(": ")
+    if colon and _DOTTED_PATH.fullmatch(first):
+        return Problem(first, rest, details)
+    return Problem(path, message, details)

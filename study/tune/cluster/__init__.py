@@ -1,0 +1,1 @@
+"""Ray itself: connection, nodes, resources, and the code that they are sent."""

@@ -1,0 +1,190 @@
+"""The Ray that a study runs on: a cluster's where one is named, else one of our own."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from study.config.addresses import AUTO, LOCAL, ray_address
+from study.errors import StudyError
+from study.signals import terminated_as_interrupted
+from study.tune.cluster.code_shipping import code_environment
+
+# Ray reads these when it is imported: it is, below, only once they are set.
+RAY_SETTINGS = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # our own display, not Tune's
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # results go to the record and to MLflow
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # trial metrics exist at the end only
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative plug-ins and data are the user's
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+# Ray listens on loopback alone where it thinks itself unfit for clusters, as on macOS; elsewhere
+# its ports would be open to the network. For a Ray of our own only: a cluster's nodes must meet.
+_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_VARIABLE = "RAY_ADDRESS"  # Ray's own; set in what `ray job submit` runs
+_PROBE_S = 10
+_CONNECT_S = 2.0
+# The searcher says how many trials may wait; Tune would start their workers one by one.
+_CLUSTER_SETTINGS = {**RAY_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": "1000000"}
+_AUTHENTICATION = (
+    "a cluster that asks for a token, as one from `ray start` does, needs RAY_AUTH_MODE=token and "
+    "its token in ~/.ray/auth_token, RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
+)
+_REMEDY = (
+    "app-study must be called on a node of the cluster, or through ray job submit; without "
+    "--address, resources.address and RAY_ADDRESS, or with --address local, it starts a Ray of "
+    "its own"
+)
+
+
+class RayDiedError(BaseException):
+    """Ray is gone from under the study.
+
+    No Exception, for which Tune would first wait for its actors: before that is over Ray ends the
+    whole process, without a word.
+    """
+
+
+def chosen_address(asked: str | None) -> str:
+    """The cluster's address, or ``local``.
+
+    Args:
+        asked: By the command line or the study; else Ray's own variable counts.
+
+    Raises:
+        StudyError: The variable holds no cluster's address.
+    """
+    if asked is not None:
+        return asked
+    given = os.environ.get(_VARIABLE)
+    if not given:
+        return LOCAL
+    try:
+        return ray_address(given)
+    except ValueError as error:
+        raise StudyError(f"the environment variable {_VARIABLE} {error}") from None
+
+
+@contextlib.contextmanager
+def ray_session(address: str, plugins: Sequence[str]) -> Iterator[None]:
+    """Ray while a study runs.
+
+    Args:
+        address: From :func:`chosen_address`.
+        plugins: Modules of the user's, which a cluster's nodes are sent with our own code.
+
+    Raises:
+        StudyError: No cluster can be reached there.
+    """
+    if address == LOCAL:
+        with local_ray():
+            yield
+        return
+    _probe(address)
+    with contextlib.ExitStack() as stack:
+        session = opened_ray(
+            _CLUSTER_SETTINGS,
+            address=address,
+            runtime_env=code_environment(plugins, RAY_SETTINGS),
+        )
+        try:
+            stack.enter_context(session)
+        except Exception as error:  # Ray raises errors of many kinds, of which none is ours
+            raise StudyError(
+                f"the Ray cluster at {address} cannot be joined: {_first_line(error)}; "
+                f"{_AUTHENTICATION}; {_REMEDY}"
+            ) from error
+        yield
+
+
+def _probe(address: str) -> None:
+    """Make sure that somebody listens: Ray itself tries for minutes."""
+    if address == AUTO:
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PROBE_S).close()
+    except OSError as error:
+        raise StudyError(
+            f"there is no Ray cluster at {address} ({error.strerror or error}); {_REMEDY}"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
+@contextlib.contextmanager
+def local_ray() -> Iterator[None]:
+    """Start Ray on this machine, and end it."""
+    # Nothing is imported ahead into the workers that Ray starts with: Tune's trials have a runtime
+    # environment and so always get workers of their own.
+    with opened_ray(RAY_SETTINGS | _ON_LOOPBACK, address="local", include_dashboard=False):
+        yield
+
+
+@contextlib.contextmanager
+def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
+    """Ray with these environment variables and options of ``ray.init``, in silence."""
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    # What goes wrong in a trial is told as the trial's reason, not as Tune's log.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    try:
+        with terminated_as_interrupted():
+            yield
+    finally:
+        ray.shutdown()
+
+
+def alive_nodes() -> list[dict[str, float]]:
+    """CPU and GPU of each node, as Ray counts them."""
+    return [node["Resources"] for node in nodes_alive()]
+
+
+def nodes_alive() -> list[dict[str, Any]]:
+    """All that Ray says of each node that is alive."""
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
+    return [node for node in nodes if node["Alive"]]
+
+
+def check_ray_lives() -> None:
+    """Make sure that Ray is there: Tune waits in silence for nodes that never come.
+
+    Raises:
+        RayDiedError: The raylet of this machine is gone, or no node is alive.
+    """
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
+    own = ray.get_runtime_context().get_node_id()
+    for node in nodes:
+        if node["NodeID"] == own and node["Alive"] and not _listens(node):
+            raise RayDiedError("its process raylet is gone")
+    if not any(node["Alive"] for node in nodes):
+        raise RayDiedError("none of its nodes is alive")
+
+
+def _listens(node: Mapping[str, Any]) -> bool:
+    import ray
+
+    # Ray itself takes 15 seconds to notice, and then ends this process.
+    if ray.util.client.ray.is_connected():  # type: ignore[no-untyped-call]  # Ray's
+        return True  # the driver's node is another machine
+    address = (node["NodeManagerAddress"], node["NodeManagerPort"])
+    try:
+        with socket.create_connection(address, timeout=_CONNECT_S):
+            return True
+    except ConnectionRefusedError:
+        return False
+    except OSError:  # too busy to answer is not dead
+        return True

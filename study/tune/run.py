@@ -1,0 +1,229 @@
+"""One process's run of a study on Ray Tune, everything being open."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from study.config.study_config import StudyConfig
+from study.config.trial import parse_trial
+from study.data.dataset import ImageDataset
+from study.errors import StorageError, StudyError
+from study.results import Outcome
+from study.search.budget import Budget
+from study.session.end import StudyEnd, study_end
+from study.session.service_models import ModelShelf
+from study.session.session import StudySession
+from study.session.terminal import TerminalDisplay
+from study.store.folder import StudyFolder
+from study.store.record import Record
+from study.store.remote.hold import Hold
+from study.tracking.background import BackgroundTracker
+from study.tracking.tracker import Tracker
+from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.description import TrialDescriber, study_info
+from study.tune.cluster.connection import RayDiedError
+from study.tune.cluster.resources import TrialResources
+from study.tune.worker_deaths import cause_of
+
+if TYPE_CHECKING:
+    from study.tune.cluster.nodes import Nodes
+    from study.tune.searcher import StudySearch
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """This process's part of a study, everything being open."""
+
+    study: StudyConfig
+    folder: StudyFolder
+    record: Record
+    datasets: Mapping[DatasetKey, ImageDataset]
+    tracker: Tracker
+    console: Console
+    resources: TrialResources
+    nodes: "Nodes | None"  # of a cluster
+    hold: Hold | None  # of a store at a URL
+
+    def to_its_end(self) -> StudyEnd:
+        """Go on until all is done, or a signal comes."""
+        study, record = self.study, self.record
+        describer = TrialDescriber(study, self.datasets)
+        display = TerminalDisplay(
+            self.console,
+            study=self.folder.name,
+            metrics=study.shown_metrics,
+            num_trials=study.num_trials,
+            constraints=study.objective.limits,
+        )
+        tracker = BackgroundTracker(self.tracker, notice=display.notice)
+        tracker.start_study(study_info(study, num_trials=study.num_trials))
+        if self.hold is not None:
+            self.hold.notice = display.notice
+        shelf = ModelShelf(
+            study,
+            self.folder.path / "trials",
+            self.datasets,
+            lambda key: self._fetch_models(key, display),
+        )
+        session = StudySession(study, record, tracker, describer, display, shelf.news)
+        budget = Budget(study.budget, record)
+        try:
+            session.repair()
+            ended = [t for t in record.trials.values() if t.outcome is not None]
+            display.recorded([(session.info(trial.key), trial) for trial in ended])
+            with display:
+                is_finished = record.is_finished or self._train(session, budget)
+        except KeyboardInterrupt:  # before Tune listens to signals, or a second one
+            is_finished = False
+        budget_end = None if is_finished else budget.end()
+        if budget_end is not None:
+            is_finished = budget_end.is_finished
+        session.end(is_finished=is_finished)
+        return study_end(
+            record,
+            is_finished=is_finished,
+            budget_end=budget_end,
+            undelivered=tracker.undelivered,
+            unsent=self.hold.finish() if self.hold else "",
+        )
+
+    def _fetch_models(self, key: str, display: TerminalDisplay) -> None:
+        """Have a trial's models here, to be told of; without them training goes on."""
+        try:
+            self.folder.fetch_models(key)
+        except StorageError as error:
+            display.notice(
+                f"a model cannot be read from the study's store, and is not told to MLflow before "
+                f"app-study resume or app-study sync tells it: {error}"
+            )
+
+    def _train(self, session: StudySession, budget: Budget) -> bool:
+        """Train what is left; whether all trials have ended."""
+        while budget.end() is None:
+            search = self._search(session)
+            if search.is_exhausted():
+                return True
+            if self._fit(session, search, budget) and not search.has_more:
+                return search.is_over and not session.record.unfinished()
+        return False
+
+    def _search(self, session: StudySession) -> "StudySearch":
+        from study.tune.searcher import StudySearch
+
+        labels = labels_of(self.datasets)
+        return StudySearch(
+            session,
+            dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)],
+            nodes=self.nodes,
+        )
+
+    def _fit(self, session: StudySession, search: "StudySearch", budget: Budget) -> bool:
+        """Let Tune run; False where it fell over the death of a worker and is to be begun anew."""
+        from ray import tune
+
+        from study.tune.callback import StudyCallback
+        from study.tune.scheduler import BudgetStopper, StudyScheduler
+
+        tuner = tune.Tuner(
+            self._trainable(labels_of(self.datasets)),
+            tune_config=tune.TuneConfig(
+                search_alg=search,
+                scheduler=StudyScheduler(session),
+                num_samples=-1,  # the searcher says when it is over
+                max_concurrent_trials=self.resources.max_concurrent,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name=self.folder.ray_path.name,
+                storage_path=str(self.folder.path),
+                callbacks=[StudyCallback(session, self.nodes, self.hold)],
+                failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.worker_deaths
+                stop=BudgetStopper(budget),
+                verbose=0,
+            ),
+        )
+        shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        try:
+            tuner.fit()
+        except RayDiedError as error:
+            text = (
+                f"Ray has died: {error}; go on with the study by: app-study resume "
+                f"{self.folder.name}"
+            )
+            session.display.notice(text)  # Ray may end this process before it says anything else
+            raise StudyError(text) from None
+        except Exception as error:  # Tune makes its own errors of ours
+            if session.errors:
+                raise session.errors[0] from None
+            if not has_lost_workers(error, session):
+                raise
+            return False
+        finally:
+            shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        if session.errors:
+            raise session.errors[0]
+        return True
+
+    def _trainable(self, labels: Mapping[DatasetKey, str]) -> Any:
+        import ray
+        from ray import tune
+
+        from study.tune.trainable import StudyTrainable, WorkerContext
+
+        context = WorkerContext(
+            datasets={
+                labels[key]: ray.put(dataset)
+                for key, dataset in self.datasets.items()
+                if self.nodes is None or self.study.resources.data == "shipped"
+            },
+            trials_path=self.folder.path / "trials",
+            plugins=self.study.plugins,
+            service_after=self.study.objective.service_after,
+            checkpoint_every_s=self.study.resources.checkpoint_every_s,
+            log_models=self.study.tracking.log_models,
+            cpus=self.resources.cpus,
+            hide_gpus=self.resources.gpus == 0,
+            on_cluster=self.nodes is not None,
+            copy=self.folder.copy,
+            driver_node=ray.get_runtime_context().get_node_id(),
+        )
+        return tune.with_resources(
+            tune.with_parameters(StudyTrainable, context=context), self.resources.placement
+        )
+
+
+def labels_of(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetKey, str]:
+    """A short name for each data set."""
+    return {key: str(index) for index, key in enumerate(datasets)}
+
+
+def _trial_name(trial: Any) -> str:
+    return str(trial.config["trial_key"])
+
+
+def has_lost_workers(error: BaseException, session: StudySession) -> bool:
+    """Whether Tune gave up because Ray took workers from it in a way that it does not know.
+
+    So it does when Ray's memory monitor kills a worker in the midst of a step. The deaths are
+    counted, and who has died too often fails; the other trials go on from their checkpoints.
+    """
+    import ray
+
+    lost = error.__cause__
+    if not isinstance(lost, ray.exceptions.RayError):
+        return False
+    cause, deaths = cause_of(str(lost)), session.deaths
+    running = [trial.key for trial in session.record.unfinished()]
+    named = [key for key in deaths.on_actors(str(lost)) if key in running]
+    for key in named or running:
+        if deaths.would_be_last(key, cause):
+            session.settle(key, Outcome.ERROR, deaths.reason(key, cause))
+        else:
+            deaths.died(key, cause)
+            session.lost(key, cause)
+    return True

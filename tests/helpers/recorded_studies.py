@@ -1,0 +1,41 @@
+"""Studies that were really run, as reports see them; what they hold is in tests/recorded.
+
+To record one anew: ``python -c "from tests.helpers.recorded_studies import record;
+record('cifar10-architectures', 'sqlite:///mlflow.db')"`` where its MLflow store lies.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.runs.export import write_frames
+from analysis.runs.load import load
+from analysis.runs.study_runs import Runs, StudyFacts
+
+FOLDER = Path(__file__).parents[1] / "recorded"
+NAMES = ("cifar10-architectures", "digits-search")
+
+
+def record(name: str, tracking_uri: str) -> None:
+    """Keep a study of an MLflow store."""
+    runs = load(name, tracking_uri=tracking_uri)
+    folder = FOLDER / name
+    for path in write_frames(runs, folder):
+        if path.suffix == ".csv":
+            path.unlink()
+    text = json.dumps(dataclasses.asdict(runs.study), indent=1)
+    (folder / "study.json").write_text(text + "\n", encoding="utf-8")
+
+
+def recorded(name: str) -> Runs:
+    """A study that was kept."""
+    folder = FOLDER / name
+    facts = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    return Runs(
+        study=StudyFacts(**{**facts, "objectives": tuple(facts["objectives"])}),
+        trials=pd.read_parquet(folder / "trials.parquet"),
+        megabatches=pd.read_parquet(folder / "megabatches.parquet"),
+        load_layers=lambda: pd.read_parquet(folder / "layers.parquet"),
+    )

@@ -1,0 +1,82 @@
+"""``--set path=value``."""
+
+from typing import Any
+
+import pytest
+
+from study.config.loading import study_from_raw
+from study.config.overrides import apply_overrides
+from study.config.problems import ConfigError
+
+RAW: dict[str, Any] = {
+    "name": "a",
+    "fixed": {"training": {"epochs": 1, "lr": 0.1}},
+    "search": {
+        "space": {
+            "pruning.final_density": {"low": 0.1, "high": 1.0},
+            "training.batch_size": [8, 16],
+        },
+        "points": [{"pruning.final_density": 0.5, "training": {"batch_size": 8}}],
+    },
+    "objective": {"metrics": ["service_error"]},
+    "budget": {"trials": 2},
+}
+
+
+def test_the_last_override_of_a_path_counts() -> None:
+    study = study_from_raw(RAW, overrides=["training.lr=0.2", "training.lr=1e-3"])
+    assert study.fixed["training.lr"] == 0.001
+
+
+def test_a_searched_value_that_is_given_is_searched_no_more() -> None:
+    study = study_from_raw(RAW, overrides=["training.batch_size=32"])
+    assert study.space.paths == ("pruning.final_density",)
+    assert study.points == ({"pruning.final_density": 0.5},)
+    assert study.compose(study.points[0]).training.batch_size == 32
+
+
+def test_fixed_may_be_said_or_left_out() -> None:
+    said = study_from_raw(RAW, overrides=["fixed.training.lr=0.2"])
+    assert said == study_from_raw(RAW, overrides=["training.lr=0.2"])
+
+
+def test_an_axis_that_is_given_is_one_no_more() -> None:
+    raw = {**RAW, "axes": {"seed": [0, 1], "training": {"lr": [0.1]}}}
+    assert apply_overrides(raw, ["seed=3"])["axes"] == {"training.lr": [0.1]}
+    assert "axes" not in apply_overrides({"axes": {"seed": [0, 1]}}, ["seed=3"])
+    groups = {"axes": [{"seed": [0, 1]}, {"seed": [2], "training.lr": [0.1]}]}
+    assert apply_overrides(groups, ["seed=3"])["axes"] == [{}, {"training.lr": [0.1]}]
+
+
+def test_anything_else_is_replaced_where_it_stands() -> None:
+    study = study_from_raw(
+        RAW,
+        overrides=[
+            "budget.trials=7",
+            "search.space.training.batch_size=[4]",
+            "search.points=[]",
+            "resources.max_concurrent=1",
+        ],
+    )
+    assert study.budget.trials == 7
+    assert study.space.dimensions[1].domain.ends() == (4,)
+    assert study.resources.max_concurrent == 1
+
+
+def test_what_was_given_is_not_written_to() -> None:
+    before = repr(RAW)
+    apply_overrides(RAW, ["training.lr=1", "budget.trials=3", "search.space.seed=[1]"])
+    assert repr(RAW) == before
+
+
+def test_a_list_is_not_walked_into() -> None:
+    with pytest.raises(ConfigError, match=r"search\.points whole"):
+        apply_overrides(RAW, ["search.points.0=1"])
+
+
+def test_all_wrong_overrides_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        apply_overrides(RAW, ["=1", "nonsense", "a.b=1", "training.lr=[", "seed=1"])
+    assert [p.path for p in refused.value.problems] == [
+        "--set", "--set", "--set a.b", "--set training.lr",
+    ]  # fmt: skip

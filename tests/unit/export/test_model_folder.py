@@ -1,0 +1,181 @@
+"""What is written of a model is the model, and nothing else gets through."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from study.errors import ExportError
+from study.export.card import ModelCard
+from study.export.folder import load_model, read_card, read_mask, write_weights
+from study.export.formats import FORMATS, StateDict, format_called
+from study.export.network import NetworkSpec, ServedNetwork, logits_of
+from study.export.pyfunc import _load_pyfunc
+from study.export.readme import readme
+from study.export.trial_model import TrialModel, export_model, model_source, sample_images
+from study.metrics import wilson_interval
+from study.models.architecture import ARCHITECTURES
+from study.models.torchvision_networks.plain import plain_torchvision_code
+from study.pruning.mask import Mask
+from study.training.anytime import AnytimeLearner
+from study.trial.datasets import dataset_key, load_dataset
+from tests.helpers.small_trials import trained, trial
+
+
+@pytest.fixture(scope="module")
+def learner() -> AnytimeLearner:
+    return trained(trial())
+
+
+@pytest.fixture(scope="module")
+def model(learner: AnytimeLearner) -> TrialModel:
+    config = trial()
+    dataset = load_dataset(dataset_key(config.data))
+    source = model_source(config, dataset, study="small", number=3, plugins=())
+    record = learner.history.megabatches[-1]
+    sample = sample_images(config, dataset)
+    return TrialModel(source, record, learner.model.eval(), learner.mask, sample)
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_model_says_the_same_after_a_round_trip_for_any_number_of_images(
+    name: str, model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name=name)
+    card, predict = load_model(tmp_path / "out")
+    for number in (1, 2, 7):
+        images = model.sample[:number]
+        wanted = logits_of(model.network, model.source.network, images)
+        assert predict(images).dtype == np.float32
+        assert np.abs(predict(images) - wanted).max() <= 1e-5
+    assert card.format == name
+    assert read_mask(tmp_path / "out") == model.mask
+    served = _load_pyfunc(str(tmp_path / "out")).predict(model.sample)
+    assert np.array_equal(served["logits"], predict(model.sample))
+
+
+def test_the_served_network_sees_what_training_saw_to_the_bit(
+    learner: AnytimeLearner, model: TrialModel
+) -> None:
+    holdout = learner.data.holdout[:8]
+    (pixels, _) = next(learner.data.train_images.minibatches(holdout, batch_size=8))
+    with torch.inference_mode():
+        trained_on = learner.model(pixels)
+        served = ServedNetwork(learner.model, model.source.network)(torch.tensor(model.sample[:8]))
+    assert torch.equal(trained_on, served)
+
+
+def test_the_card_tells_layers_metrics_and_intervals_and_reads_back(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    made = export_model(model, tmp_path / "out", format_name="safetensors", licence="MIT")
+    card = read_card(tmp_path / "out")
+    assert card.layers == model.record.layers == made.layers
+    assert card.metrics == {**model.record.metrics, **model.record.summary}
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "Licence: MIT" in text
+    assert all(f"`{layer.layer}`" in text for layer in card.layers)
+    rate, size = card.metrics["holdout_error_rate"], card.split_sizes["holdout"]
+    low, high = wilson_interval(rate, size)
+    assert low <= rate <= high
+    assert f"[{low:.4g}, {high:.4g}]" in text
+
+
+def test_an_interval_is_wilsons() -> None:
+    # 10 of 100, as printed in the tables: 0.0552 to 0.1744.
+    assert wilson_interval(0.1, 100) == pytest.approx((0.0552, 0.1744), abs=5e-5)
+    assert wilson_interval(0.0, 50)[0] == pytest.approx(0.0)
+
+
+def test_a_format_that_says_something_else_is_not_exported(
+    model: TrialModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_: StateDict, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG001  # the protocol's
+        torch.save({n: t * 1.01 for n, t in network.state_dict().items()}, path)
+
+    monkeypatch.setattr(StateDict, "write", write)
+    with pytest.raises(ExportError, match="differs from the network"):
+        export_model(model, tmp_path / "out", format_name="state_dict")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_model_is_never_replaced_and_an_earlier_model_is(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("all of it", encoding="utf-8")
+    with pytest.raises(ExportError, match="is no exported model"):
+        export_model(model, tmp_path / "mine", format_name="safetensors")
+    export_model(model, tmp_path / "out", format_name="state_dict")
+    export_model(model, tmp_path / "out", format_name="safetensors")
+    assert not (tmp_path / "out" / "state_dict.pt").exists()
+    assert read_card(tmp_path / "out").format == "safetensors"
+
+
+def test_a_pickle_that_runs_code_is_refused(model: TrialModel, tmp_path: Path) -> None:
+    export_model(model, tmp_path / "out", format_name="state_dict")
+    torch.save({"weight": _Runs(tmp_path / "ran")}, tmp_path / "out" / "state_dict.pt")
+    with pytest.raises(Exception, match=r"(?i)weights.only"):
+        load_model(tmp_path / "out")
+    assert not (tmp_path / "ran").exists()
+
+
+class _Runs:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self._path,)
+
+
+def test_weights_that_lie_channels_last_are_written_as_any_others(tmp_path: Path) -> None:
+    network = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    mask = Mask({"weight": (network.weight > 0).detach()})
+    assert not mask.tensors["weight"].is_contiguous()
+    write_weights(network, mask, tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert torch.equal(weights["weight"], network.weight)
+    assert torch.equal(read_mask(tmp_path / "model").tensors["weight"], mask.tensors["weight"])
+
+
+def test_a_broken_card_and_an_unknown_format_are_told_with_a_remedy(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match="app-study export wrote"):
+        read_card(tmp_path)
+    export_model(model, tmp_path / "out", format_name="safetensors")
+    (tmp_path / "out" / "model_card.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ExportError, match="no model card"):
+        read_card(tmp_path / "out")
+    with pytest.raises(ExportError, match="did you mean 'onnx'"):
+        format_called("onxn")
+
+
+def test_a_card_is_plain_json_without_the_place_of_the_data(model: TrialModel) -> None:
+    config = trial(data__root="/home/ann/secret")
+    source = dataclasses.replace(model.source, trial=config)
+    card = ModelCard.of(source, model.record, format_name="safetensors")
+    again = ModelCard.from_json(card.to_json())
+    assert again.to_json() == card.to_json()
+    assert "/home/ann" not in card.to_json() + readme(card)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "mobilenet_v2", "squeezenet1_1"])
+def test_torchvision_makes_the_network_that_the_weights_fit(name: str) -> None:
+    architecture = ARCHITECTURES.get(name)()
+    lines = plain_torchvision_code(architecture, (3, 32, 32), 7)
+    assert lines is not None
+    namespace = {"nn": nn, "torchvision": pytest.importorskip("torchvision")}
+    code = compile("\n".join(lines), "<card>", "exec")
+    exec(code, namespace)  # it is what the card tells people to run
+    plain = namespace["model"]
+    plain.load_state_dict(architecture.build((3, 32, 32), 7).state_dict(), strict=True)
+
+
+def test_a_network_that_torchvision_has_not_got_has_no_such_code() -> None:
+    for name in ("resnet20", "vit_b_16"):
+        assert plain_torchvision_code(ARCHITECTURES.get(name)(), (3, 32, 32), 7) is None

@@ -1,0 +1,98 @@
+"""What a search is told of earlier studies."""
+
+from pathlib import Path
+
+import pytest
+
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
+from study.errors import StudyError
+from study.results import Outcome
+from study.search.optuna_study import Proposals
+from study.search.warm_start import EarlierStudy, earlier_trials, read_earlier, warm_start
+from study.store.folder import StudyStore
+from study.store.record import Record
+from study.tracking.tracker import NullTracker
+from tests.helpers.small_studies import FIXED, SPACE, history, raw_search
+
+
+def later(**changes: object) -> StudyConfig:
+    section = {"space": SPACE, "warm_start": ["early"], **dict(changes.pop("search", {}))}  # type: ignore[call-overload]  # a mapping
+    return parse_study(raw_search(name="later", search=section, **changes))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StudyStore:
+    """A store with the study ``early``: two complete trials, one stopped, one failed."""
+    made = StudyStore(tmp_path)
+    study = parse_study(raw_search(name="early"))
+    folder = made.folder("early")
+    folder.write_config(study)
+    ends = (Outcome.COMPLETE, Outcome.COMPLETE, Outcome.EARLY_STOPPED, Outcome.ERROR)
+    with Record.open(folder.record_path) as record:
+        proposals = Proposals(study, record)
+        for outcome in ends:
+            _, chosen = proposals.ask()
+            trial = study.compose(chosen)
+            record.add_trial(trial.key(), source="search", chosen=chosen, config=trial.to_dict())
+            record.add_history(trial.key(), history(2))
+            record.add_outcome(trial.key(), outcome)
+    return made
+
+
+def early(store: StudyStore) -> EarlierStudy:
+    (found,) = read_earlier(later(), store, NullTracker())
+    return found
+
+
+def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
+    store: StudyStore, tmp_path: Path
+) -> None:
+    study = later()
+    with Record.open(tmp_path / "record.jsonl") as record:
+        (said,) = warm_start(study, read_earlier(study, store, NullTracker()), record)
+        assert "hears of 3 trials of the study early; 1 left out: they failed" in said
+        assert record.trials == {}
+        states = [t.state.name for t in Proposals(study, record).optuna_study.trials]
+        assert states == ["COMPLETE", "COMPLETE", "PRUNED"]
+
+
+def test_a_trial_counts_once_though_two_studies_have_it(store: StudyStore, tmp_path: Path) -> None:
+    study = later(search={"warm_start": ["early", "early"]})
+    with Record.open(tmp_path / "record.jsonl") as record:
+        warm_start(study, read_earlier(study, store, NullTracker()), record)
+        assert len(record.priors) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fixed": FIXED | {"training.total_samples": 900}},
+        {"fixed": FIXED | {"seed": 1}},
+        {"fixed": FIXED | {"data.num_examples": 100}},
+        {"objective": {"metrics": ["service_error"], "service_after": 2.0}},
+    ],
+)
+def test_another_fixed_configuration_is_left_out(
+    store: StudyStore, changes: dict[str, object]
+) -> None:
+    told, left_out = earlier_trials(later(**changes), early(store))
+    assert told == []
+    assert left_out.total() == 4
+
+
+def test_a_path_fixed_then_and_searched_now_is_no_difference(store: StudyStore) -> None:
+    fixed = {path: v for path, v in FIXED.items() if path != "training.batch_size"}
+    space = {**SPACE, "training.batch_size": [16, 32]}
+    told, _ = earlier_trials(later(fixed=fixed, search={"space": space}), early(store))
+    assert [prior.chosen["training.batch_size"] for prior in told] == [16, 16, 16]
+
+
+def test_values_outside_the_space_are_left_out(store: StudyStore) -> None:
+    space = {**SPACE, "stream.num_megabatches": [3]}
+    assert earlier_trials(later(search={"space": space}), early(store))[0] == []
+
+
+def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: StudyStore) -> None:
+    with pytest.raises(StudyError, match="did you mean 'early'"):
+        read_earlier(later(search={"warm_start": ["earl"]}), store, NullTracker())

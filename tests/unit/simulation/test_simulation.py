@@ -1,0 +1,182 @@
+"""A replay is a search through what was recorded, and nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.config.study import parse_study
+from study.errors import StudyError
+from study.results import MegabatchRecord, Outcome, TrialHistory
+from study.search.optuna_study import Proposals
+from study.simulation.comparison import (
+    CONTROL,
+    best_so_far,
+    find_target,
+    hypervolume,
+    ratio_interval,
+    search_to_target,
+)
+from study.simulation.lookup import Lookup
+from study.simulation.simulator import Ended, replay, searched_anew
+from study.simulation.table import Table, read_table, table_of, write_table
+from study.store.record import Record, RecordedTrial
+from tests.helpers.small_studies import raw_search
+
+COST = 100.0
+ASHA = {"sampler": "random", "stopping": {"name": "asha"}}
+
+
+def made_history(error: float, density: float, num_megabatches: int) -> TrialHistory:
+    records = [
+        MegabatchRecord(
+            megabatch_index=k,
+            stream_fraction=(k + 1) / num_megabatches,
+            kept_epoch_index=0,
+            metrics={
+                "projected_service_error": error,
+                # As full replay costs: 1, 3, 6 … parts.
+                "samples_seen": COST
+                * (k + 1)
+                * (k + 2)
+                / (num_megabatches * (num_megabatches + 1)),
+            },
+            summary={"service_error": error, "final_density": density}
+            if k + 1 == num_megabatches
+            else {},
+        )
+        for k in range(num_megabatches)
+    ]
+    return TrialHistory((), tuple(records))
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """Sixty trials whose error grows with the distance from a density of 0.3."""
+    study = parse_study(raw_search(objective={"metrics": ["service_error"]}))
+    proposals, rows = Proposals(study, Record()), []
+    for number in range(60):
+        _, chosen = proposals.ask()
+        trial = study.compose(chosen)
+        density = chosen.get("pruning.final_density", 0.5)
+        history = made_history(abs(density - 0.3), density, trial.stream.num_megabatches)
+        rows.append(
+            RecordedTrial(
+                key=trial.key(),
+                number=number,
+                source="search",
+                chosen=chosen,
+                config=trial.to_dict(),
+                history=history,
+                outcome=Outcome.COMPLETE,
+            )
+        )
+    return Table(study, tuple(rows))
+
+
+def searched(table: Table, changes: Mapping[str, Any], **settings: Any) -> list[Ended]:
+    study = searched_anew(table.study, changes, seed=settings.pop("seed", 0))
+    return replay(table, study, **{"max_trials": 60, **settings})
+
+
+def told(ended: list[Ended]) -> list[tuple[str, object, float]]:
+    return [(end.trial.key, end.trial.outcome, end.samples) for end in ended]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_replay_without_stopping_of_the_whole_table_is_the_record(
+    table: Table, workers: int
+) -> None:
+    ended = searched(table, CONTROL, num_workers=workers)
+    found = {end.trial.key: end.trial for end in ended}
+    assert found == {row.key: row for row in table.rows}
+    assert ended[-1].samples == pytest.approx(60 * COST)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
+def test_a_replay_is_a_function_of_its_seed(table: Table, sampler: str) -> None:
+    changes = {"sampler": sampler, "stopping": {"name": "asha"}}
+    first = told(searched(table, changes, seed=1, num_workers=2))
+    assert told(searched(table, changes, seed=1, num_workers=2)) == first
+    assert told(searched(table, changes, seed=2, num_workers=2)) != first
+
+
+def test_a_stopped_trial_costs_what_it_trained_and_hides_its_end(table: Table) -> None:
+    ended = searched(table, ASHA)
+    stopped = [e.trial for e in ended if e.trial.outcome is Outcome.EARLY_STOPPED]
+    assert 5 < len(stopped) < 55
+    rows = {row.key: row for row in table.rows}
+    for trial in stopped:
+        length = len(trial.history.megabatches)
+        assert trial.history.megabatches == rows[trial.key].history.megabatches[:length]
+        assert length < len(rows[trial.key].history.megabatches)
+        assert trial.values(("service_error",)) is None
+    cost = sum(e.trial.history.megabatches[-1].metrics["samples_seen"] for e in ended)
+    assert ended[-1].samples == pytest.approx(cost)
+
+
+def test_a_proposal_stands_for_the_nearest_row_with_its_choices_each_row_once(
+    table: Table,
+) -> None:
+    lookup = Lookup(table.study.space, table.rows)
+    taken = [lookup.take(row.chosen) for row in table.rows]
+    assert taken == list(range(60))
+    assert lookup.num_left == 0
+    lookup = Lookup(table.study.space, table.rows)
+    app = [r for r in table.rows if r.chosen["pruning.schedule"] == "app"]
+    wanted = {**app[0].chosen, "pruning.final_density": 0.31}
+    row = table.rows[lookup.take(wanted)]
+    same = ("pruning.schedule", "stream.num_megabatches")
+    assert all(row.chosen[path] == wanted[path] for path in same)
+
+
+def test_a_table_is_read_back_as_it_was_written(table: Table, tmp_path: Path) -> None:
+    write_table(table, tmp_path / "t.parquet")
+    again = read_table(tmp_path / "t.parquet")
+    assert again == table
+
+
+def test_a_study_whose_trials_were_stopped_is_no_table(table: Table) -> None:
+    stopped = RecordedTrial("x", 60, "search", {}, {}, outcome=Outcome.EARLY_STOPPED)
+    with pytest.raises(StudyError, match="how they would have ended is not known"):
+        table_of(table.study, [*table.rows, stopped])
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    path.write_text("no table", encoding="utf-8")
+    with pytest.raises(StudyError, match="cannot be read as a table"):
+        read_table(path)
+
+
+def test_the_target_is_the_best_hundredth_of_the_rows_that_keep_the_constraints(
+    table: Table,
+) -> None:
+    raw = table.study.to_dict()
+    raw["objective"] = {"metrics": ["service_error"], "constraints": ["final_density <= 0.2"]}
+    target = find_target(table, parse_study(raw))
+    kept = [r for r in table.rows if r.chosen.get("pruning.final_density", 0.5) <= 0.2]
+    assert target.num_rows == 1
+    assert target.value == min(m.history.megabatches[-1].summary["service_error"] for m in kept)
+    assert sum(target.is_met(row) for row in table.rows) == 1
+    found = search_to_target(table, target, CONTROL, num_seeds=3, max_trials=60)
+    assert found.num_missed == 0
+    assert all(s == n * COST for s, n in zip(found.samples, found.num_trials, strict=True))
+
+
+def test_the_best_so_far_only_ever_improves(table: Table) -> None:
+    curve = best_so_far(searched(table, CONTROL), table.study)
+    assert [samples for samples, _ in curve] == sorted(samples for samples, _ in curve)
+    assert [value for _, value in curve] == sorted((v for _, v in curve), reverse=True)
+
+
+def test_the_ratio_of_two_means_lies_in_its_interval() -> None:
+    low, high = ratio_interval([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+    assert low < 0.5 < high
+
+
+def test_hypervolume_is_the_area_that_the_points_dominate() -> None:
+    assert hypervolume([(0.5, 0.5)], (1.0, 1.0)) == 0.25
+    assert hypervolume([(0.5, 0.5), (0.25, 0.75), (0.6, 0.6)], (1.0, 1.0)) == 0.3125
+    assert hypervolume([(1.5, 0.1)], (1.0, 1.0)) == 0.0

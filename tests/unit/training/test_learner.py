@@ -1,0 +1,126 @@
+import logging
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
+from study.results import EpochRecord, MegabatchRecord, TrialError
+from study.training.anytime import AnytimeLearner
+from tests.helpers.small_trials import learner, numbers, trained, trial
+
+
+@dataclass(frozen=True)
+class CutsFirstLayer(Criterion):
+    """Ranks the first layer last."""
+
+    def scores(self, context: ScoringContext) -> dict[str, Tensor]:
+        return {
+            name: torch.full(mask.shape, float(index > 0))
+            for index, (name, mask) in enumerate(context.mask.tensors.items())
+        }
+
+
+@dataclass(frozen=True)
+class Refuses(Criterion):
+    """Applies to nothing."""
+
+    def scores(self, context: ScoringContext) -> dict[str, Tensor]:
+        raise ValueError(f"it does not apply to {len(context.mask.tensors)} layers")
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {**CRITERIA._classes, "cuts_first_layer": CutsFirstLayer, "refuses": Refuses}
+    monkeypatch.setattr(CRITERIA, "_classes", own)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_layer_that_is_cut_off_is_told_once_when_it_happens(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = trial(
+        pruning__criterion="cuts_first_layer",
+        pruning__schedule="one_shot",
+        pruning__final_density=0.01,
+    )
+    made = learner(config)
+    with caplog.at_level(logging.WARNING):
+        next(made.run())
+        assert "1.weight" in caplog.text
+        assert config.key() in caplog.text
+        for _ in made.run():
+            pass
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_criterion_that_does_not_apply_fails_the_trial_with_its_reason() -> None:
+    with pytest.raises(TrialError, match="pruning at megabatch 0: it does not apply to 2 layers"):
+        trained(trial(pruning__criterion="refuses"))
+
+
+def test_records_come_in_order_and_the_last_one_sums_the_trial_up() -> None:
+    made = learner(trial())
+    records = list(made.run())
+    kinds = [type(record) for record in records]
+    assert kinds == [EpochRecord, EpochRecord, MegabatchRecord] * 3
+    assert [r.is_last for r in made.history.megabatches] == [False, False, True]
+    assert made.history.megabatches[-1].stream_fraction == 1.0
+    assert made.position == len(records)
+    assert list(made.run()) == []
+
+
+def test_the_learning_rate_restarts_with_every_megabatch() -> None:
+    made = trained(trial(training__epochs=4, training__lr_milestones=(0.5,)))
+    rates = [epoch.metrics["lr"] for epoch in made.history.epochs]
+    assert rates == pytest.approx([0.05, 0.05, 0.005, 0.005] * 3)
+
+
+def test_exactly_the_examples_that_were_asked_for_go_through_sgd() -> None:
+    made = trained(trial(training__epochs=None, training__total_samples=777))
+    assert made.history.megabatches[-1].metrics["samples_seen"] == 777
+    assert made.history.epochs[-1].metrics["samples_seen"] == 777
+
+
+def test_costs_only_grow_and_a_pruned_network_costs_less() -> None:
+    metrics = [m.metrics for m in trained(trial()).history.megabatches]
+    for name in ("samples_seen", "train_flops", "train_flops_sparse"):
+        values = [m[name] for m in metrics]
+        assert values == sorted(values)
+    assert metrics[-1]["train_flops_sparse"] < metrics[-1]["train_flops"]
+
+
+def test_what_is_not_there_is_not_measured() -> None:
+    config = trial(data__holdout_fraction=0.0, stream__validation_fraction=0.0)
+    last = trained(config).history.megabatches[-1]
+    names = {*last.metrics, *last.summary}
+    assert not {"holdout_error_rate", "service_error", "validation_accuracy"} & names
+    assert {"test_error_rate", "test_service_error", "final_density"} <= names
+
+
+def test_a_new_optimiser_begins_without_momentum_only_where_asked_for() -> None:
+    for reset in (True, False):
+        made = learner(trial(training__reset_optimizer=reset, stream__num_megabatches=2))
+        run = made.run()
+        before = None
+        for record in run:
+            if isinstance(record, MegabatchRecord) and before is None:
+                before = made._optimiser
+        assert (made._optimiser is not before) == reset
+
+
+def test_compilation_is_refused_on_a_cpu() -> None:
+    with pytest.raises(ValueError, match=r"training\.compile is for GPUs"):
+        learner(trial(training__compile=True, training__device="cpu"))
+
+
+def test_a_compiled_forward_pass_is_what_trains() -> None:
+    made = learner(trial())
+    spec = replace(made.spec, training=replace(made.spec.training, compile=True))
+    with torch.compiler.set_stance("force_eager"):  # the path, without a compiler
+        compiled = AnytimeLearner(made.data, made._build_model, spec, made.device)
+        for one, other in zip(made.run(), compiled.run(), strict=True):
+            assert type(one) is type(other)
+    assert numbers(compiled.history) == numbers(made.history)

@@ -1,0 +1,136 @@
+"""Every trial is told in the same keys, whatever its method."""
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from study.config.study import parse_study
+from study.config.study_config import StudyConfig
+from study.config.yaml_io import read_yaml
+from study.tracking import names
+from study.tracking.facts import TrialInfo
+from study.trial.datasets import dataset_key, load_dataset
+from study.trial.description import NOT_APPLICABLE, TrialDescriber, study_info
+from study.trial.titles import title_of
+from tests.helpers.small_studies import FIXED, search
+
+DENSE = {"pruning.schedule": "dense", "stream.num_megabatches": 2}
+APP = {"pruning.schedule": "app", "pruning.final_density": 0.512, "stream.num_megabatches": 4}
+GEOMETRIC = {"pruning.schedule": "geometric", "pruning.rate": 0.2, "stream.num_megabatches": 4}
+
+
+def study() -> StudyConfig:
+    return search(points=[DENSE, APP, GEOMETRIC])
+
+
+def told(chosen: dict[str, Any]) -> TrialInfo:
+    trial = study().compose(chosen)
+    key = dataset_key(trial.data)
+    return TrialDescriber(study(), {key: load_dataset(key)}).describe(trial, number=7)
+
+
+def test_every_method_has_the_same_params_and_hyperparameters() -> None:
+    infos = [told(chosen) for chosen in (DENSE, APP, GEOMETRIC)]
+    assert len({frozenset(info.params) for info in infos}) == 1
+    assert len({frozenset(info.hyperparameters) for info in infos}) == 1
+    assert len({frozenset(info.tags) for info in infos}) == 1
+    assert infos[0].params["pruning.rate"] == NOT_APPLICABLE
+
+
+def test_density_tau_and_rate_of_any_method_are_told_as_if_each_had_been_set() -> None:
+    app = told(APP).hyperparameters
+    assert app["pruning.final_density"] == pytest.approx(0.512)
+    assert app["pruning.tau"] == pytest.approx(3.0)
+    assert pytest.approx((1 - app["pruning.rate"]) ** 4) == 0.512
+    geometric = told(GEOMETRIC).hyperparameters
+    assert geometric["pruning.rate"] == pytest.approx(0.2)
+    assert geometric["pruning.final_density"] == pytest.approx(0.8**4)
+    dense = told(DENSE).hyperparameters
+    assert dense["pruning.final_density"] == 1.0
+    assert dense["pruning.tau"] == dense["pruning.rate"] == 0.0
+    assert dense["stream.num_megabatches"] == 2.0
+
+
+def test_sizes_of_data_and_network_are_told() -> None:
+    params = told(APP).params
+    assert params["model.num_prunable"] == 64 * 12 + 12 * 4
+    normalisation, bias = 2 * 12, 4
+    assert params["model.num_parameters"] == 64 * 12 + normalisation + 12 * 4 + bias
+    assert params["data.test_size"] == 24
+    assert params["data.num_classes"] == 4
+
+
+def test_where_the_data_lies_is_not_told() -> None:
+    assert not [path for path in told(APP).params if path.endswith("root")]
+    assert not [path for path in study_info(study(), num_trials=1).params if path.endswith("root")]
+
+
+def test_the_title_says_method_target_stream_network_and_seed() -> None:
+    trials = [study().compose(chosen) for chosen in (DENSE, APP, GEOMETRIC)]
+    assert [title_of(trial.to_dict()) for trial in trials] == [
+        "dense T=2 mlp seed=0",
+        "app d=0.51 T=4 mlp seed=0",
+        "geometric rate=0.2 T=4 mlp seed=0",
+    ]
+
+
+@pytest.mark.parametrize("chosen", [DENSE, APP, GEOMETRIC])
+def test_the_config_left_with_a_trial_is_a_study_of_just_that_trial(
+    chosen: dict[str, Any],
+) -> None:
+    info = told(chosen)
+    alone = parse_study(read_yaml(info.config_yaml))
+    (point,) = alone.points
+    assert alone.compose(point).key() == info.key
+    assert alone.objective == study().objective
+
+
+def test_identity_and_method_are_tags() -> None:
+    info = told(GEOMETRIC)
+    assert (info.number, info.key) == (7, study().compose(GEOMETRIC).key())
+    assert info.tags[names.TAG_METHOD] == "geometric"
+    assert info.tags[names.TAG_ARCHITECTURE] == FIXED["model.architecture"]
+    assert info.tags[names.TAG_DATASET] == FIXED["data.dataset"]
+
+
+def test_a_study_is_told_with_its_space_its_objectives_and_a_config_that_reads_back() -> None:
+    info = study_info(study(), num_trials=7)
+    assert info.objectives == ("service_error", "final_density")
+    assert info.params["num_trials"] == 7
+    assert {p for p in info.params if p.startswith("search.space.")} == {
+        f"search.space.{path}" for path in study().space.paths
+    }
+    assert parse_study(read_yaml(info.config_yaml)) == study()
+
+
+def test_every_method_has_the_same_numeric_hyperparameters_so_that_no_axis_drops_a_run() -> None:
+    space = {
+        "pruning.schedule": ["dense", "app", "geometric", "open_ended"],
+        "pruning.final_density": {
+            "low": 0.1, "high": 1.0, "when": {"pruning.schedule": ["app"]}
+        },
+        "pruning.rate": {"low": 0.1, "high": 0.5, "when": {"pruning.schedule": ["geometric"]}},
+    }  # fmt: skip
+    searched = search(space=space)
+    key = dataset_key(next(searched.corners()).data)
+    describer = TrialDescriber(searched, {key: load_dataset(key)})
+    infos = [describer.describe(trial, number=0) for trial in searched.corners()]
+    assert {info.tags["method"] for info in infos} == {"dense", "app", "geometric", "open_ended"}
+    (keys,) = {frozenset(info.hyperparameters) for info in infos}
+    assert {"seed", "training.lr", "pruning.final_density", "pruning.rate", "pruning.tau"} <= keys
+    assert all(math.isfinite(value) for info in infos for value in info.hyperparameters.values())
+
+
+def test_a_trial_says_which_data_it_learns_from_and_not_where_they_lie() -> None:
+    searched = study()
+    key = dataset_key(next(searched.corners()).data)
+    dataset = load_dataset(key)
+    info = TrialDescriber(searched, {key: dataset}).describe(next(searched.corners()), number=0)
+    assert info.dataset is not None
+    assert info.dataset.digest == dataset.digest() == load_dataset(key).digest()
+    changed = dataset.train_labels.copy()
+    changed[0] = (changed[0] + 1) % dataset.num_classes
+    assert dataclasses.replace(dataset, train_labels=changed).digest() != info.dataset.digest
+    assert "root" not in info.dataset.settings
