@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from study.errors import UserError
 from study.registry import nearest
 
 
-class ReportError(ValueError):
+class ReportError(UserError, ValueError):
     """A report that cannot be made; the message says what, where, and what to do."""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.table import Figure, show, write
-from study.plugins import load_builtin_plugins
+from study.config.plugins import load_builtin_plugins
 
 SUITES = ("training", "scoring", "orchestration", "memory", "tracking", "reports", "search")
 

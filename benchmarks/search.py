@@ -17,8 +17,8 @@ from rich.table import Table as RichTable
 
 from benchmarks.table import Figure
 from study.config.loading import study_from_raw
+from study.config.plugins import load_builtin_plugins
 from study.config.study_config import StudyConfig
-from study.plugins import load_builtin_plugins
 from study.simulation.comparison import (
     CONTROL,
     Searched,

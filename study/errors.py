@@ -1,4 +1,4 @@
-"""Which errors are the user's to mend, and how a terminal shows them."""
+"""Errors that are the user's to mend, and those of the machine that are."""
 
 import errno
 
@@ -9,34 +9,18 @@ _MENDABLE = (
 )  # fmt: skip
 
 
-class SeveralError(Exception):
+class UserError(Exception):
+    """The base of every error whose message is for the user: what, where, and the remedy."""
+
+
+class SeveralError(UserError):
     """Several messages to end with."""
 
     def __init__(self, messages: list[str]) -> None:
         super().__init__("\n".join(messages))
 
 
-def is_users(error: Exception) -> bool:
-    """Whether the message is for the user, and no fault of ours."""
-    if isinstance(error, SeveralError):
-        return True
-    if isinstance(error, OSError) and not isinstance(error, StorageError):
-        return error.errno in _MENDABLE
-    from analysis.errors import ReportError
-    from study.config.problems import ConfigError
-    from study.data.dataset import DataError
-    from study.plugins import PluginImportError
-    from study.results import TrialError
-    from study.tracking.tracker import TrackingError
-
-    users = (
-        ConfigError, DataError, ExportError, PluginImportError, ReportError, StudyError,
-        StorageError, TrackingError, TrialError,
-    )  # fmt: skip
-    return isinstance(error, users)
-
-
-class StorageError(OSError):
+class StorageError(UserError, OSError):
     """The store refuses something, or what it holds is not what was written; says where."""
 
 
@@ -44,9 +28,20 @@ class OvertakenError(StorageError):
     """Somebody else has written, since we last looked, what is ours alone to write."""
 
 
-class ExportError(RuntimeError):
+class ExportError(UserError, RuntimeError):
     """A model that cannot be exported, registered or replaced; says why and what to do."""
 
 
-class StudyError(RuntimeError):
+class StudyError(UserError, RuntimeError):
     """Something about a study that its user can mend; the message says how."""
+
+
+class TrialError(UserError, RuntimeError):
+    """A trial that cannot give a result: it fails with this reason, and the study goes on."""
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the message is for the user, and no fault of ours."""
+    if isinstance(error, UserError):
+        return True
+    return isinstance(error, OSError) and error.errno in _MENDABLE

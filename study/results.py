@@ -21,10 +21,6 @@ class Outcome(StrEnum):
 ENDED_BY_THEMSELVES = frozenset({Outcome.COMPLETE, Outcome.EARLY_STOPPED})
 
 
-class TrialError(RuntimeError):
-    """A trial that cannot give a result: it fails with this reason, and the study goes on."""
-
-
 @dataclass(frozen=True)
 class LayerDensity:
     """One line of the sparsity ledger: a prunable tensor after one pruning event.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from study.config.plugins import load_builtin_plugins
 from study.config.space import path_problem
 from study.config.study_config import StudyConfig
 from study.data.replay import REPLAY_POLICIES
-from study.plugins import load_builtin_plugins
 from study.pruning.allocation import ALLOCATIONS
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE, PruningEvent
 from study.pruning.scoring import CRITERIA

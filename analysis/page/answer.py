@@ -22,6 +22,7 @@ from analysis.statistics import summary
 from analysis.wording import bounds, label, listing, percent, size
 from study.constraints import TOLERANCE
 from study.metrics import METRICS
+from study.results import Outcome
 from study.text import count
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ _DENSITIES = frozenset({"final_density", "density", "model_density", "effective_
 _FRACTIONS = ("error", "error_rate", "accuracy", "density", "gap", "sparsity")
 
 _OUTCOMES = (
-    (frames.COMPLETE, "finished"),
-    (frames.EARLY_STOPPED, "stopped early"),
-    (frames.ERROR, "failed"),
-    (frames.INTERRUPTED, "interrupted"),
+    (Outcome.COMPLETE, "finished"),
+    (Outcome.EARLY_STOPPED, "stopped early"),
+    (Outcome.ERROR, "failed"),
+    (Outcome.INTERRUPTED, "interrupted"),
     (frames.RUNNING, "still running or cut off"),
 )
 
@@ -99,7 +100,7 @@ def _outside(runs: "Runs") -> list[str]:
 
 
 def _so_far(runs: "Runs") -> str:
-    if runs.study.outcome == frames.COMPLETE:
+    if runs.study.outcome == Outcome.COMPLETE:
         return ""
     return (
         f" The study is not over; this is what there is so far (app-study resume "
@@ -108,7 +109,7 @@ def _so_far(runs: "Runs") -> str:
 
 
 def _failures(runs: "Runs") -> list[str]:
-    failed = runs.trials[(runs.trials["outcome"] == frames.ERROR) & (runs.trials["reason"] != "")]
+    failed = runs.trials[(runs.trials["outcome"] == Outcome.ERROR) & (runs.trials["reason"] != "")]
     if failed.empty:
         return []
     reason, times = Counter(failed["reason"]).most_common(1)[0]

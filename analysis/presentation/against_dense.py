@@ -11,9 +11,9 @@ from analysis.comparison.dense_baseline import (
     num_megabatches,
     smallest_as_good,
 )
-from analysis.runs.frames import COMPLETE
 from analysis.wording import bounds, listing, percent, size
 from study.constraints import TOLERANCE
+from study.results import Outcome
 from study.text import count
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SIZES = ((1 / 3, "a third"), (1 / 10, "a tenth"))
 
 def uncounted(runs: "Runs") -> list[str]:
     """How many trials are not compared with others, since they did not finish."""
-    ended = Counter(runs.trials.loc[runs.trials["outcome"] != COMPLETE, "outcome"])
+    ended = Counter(runs.trials.loc[runs.trials["outcome"] != Outcome.COMPLETE, "outcome"])
     if not ended:
         return []
     words = listing([f"{number} {name.replace('_', ' ')}" for name, number in ended.items()])

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import Measure, Row
-from analysis.runs.frames import COMPLETE
 from analysis.wording import percent, size
+from study.results import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def hovers(trials: "pd.DataFrame", by: Measure, params: Sequence[str]) -> tuple[
 
 def _hover(trial: Row, by: Measure, params: Sequence[str]) -> str:
     lines = [f"trial {trial['number']}: {trial['title']}"]
-    if trial["outcome"] != COMPLETE:
+    if trial["outcome"] != Outcome.COMPLETE:
         lines.append(str(trial["outcome"]).replace("_", " "))
     if trial["density"] == trial["density"]:
         lines.append(f"weights kept {size(trial['density'])}")

@@ -7,7 +7,8 @@ from analysis.comparison.dense_baseline import measure
 from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.presentation.tables import table
 from analysis.runs import trial_filter
-from analysis.runs.frames import ERROR, T
+from analysis.runs.frames import T
+from study.results import Outcome
 from study.text import count
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class RunsReport(Report):
 
     @staticmethod
     def _reasons(runs: "Runs") -> list[str]:
-        failed = runs.trials[(runs.trials["outcome"] == ERROR) & (runs.trials["reason"] != "")]
+        failed = runs.trials[
+            (runs.trials["outcome"] == Outcome.ERROR) & (runs.trials["reason"] != "")
+        ]
         said = [
             f"Trial {row['number']} failed: {row['reason'].strip().splitlines()[0]}"
             for _, row in failed.head(_MAX_REASONS).iterrows()

@@ -12,10 +12,6 @@ if TYPE_CHECKING:
 
     from analysis.runs.mlflow_reader import RunRecord
 
-COMPLETE = "complete"
-EARLY_STOPPED = "early_stopped"
-ERROR = "error"
-INTERRUPTED = "interrupted"
 RUNNING = names.OUTCOME_RUNNING
 
 KEY = names.KEY_COLUMN

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.runs import frames
 from analysis.runs.frames import KEY, STEP, T
 from analysis.runs.mlflow_reader import RunRecord, Store
+from study.results import Outcome
 from study.tracking import names
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def megabatches(
     for trial in missing:
         part = _from_metrics(store, trial)
         replayed += not part.empty
-        empty += part.empty and trial["outcome"] == frames.COMPLETE
+        empty += part.empty and trial["outcome"] == Outcome.COMPLETE
         parts.append(part)
     if replayed:
         notes.append(

@@ -10,6 +10,7 @@ from analysis.runs.cache import uncollected
 from analysis.runs.frames import T
 from analysis.runs.mlflow_reader import RunRecord, Store
 from analysis.runs.study_runs import Runs, StudyFacts
+from study.results import Outcome
 from study.tracking import names
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _outcome(parent: RunRecord) -> str:
         return frames.RUNNING
     outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
     # Ended by somebody else, who did not say how.
-    return frames.INTERRUPTED if outcome == frames.RUNNING else outcome
+    return Outcome.INTERRUPTED if outcome == frames.RUNNING else outcome
 
 
 def _trial_runs(store: Store, study: str, closed: RunRecord | None) -> list[RunRecord]:
@@ -139,7 +140,7 @@ def _one_per_key(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]
 
 
 def _preference(run: RunRecord) -> tuple[bool, int]:
-    return run.tags.get(names.TAG_OUTCOME) == frames.COMPLETE, run.start_time
+    return run.tags.get(names.TAG_OUTCOME) == Outcome.COMPLETE, run.start_time
 
 
 def _closed(runs: Sequence[RunRecord], facts: StudyFacts, notes: list[str]) -> Sequence[RunRecord]:
@@ -147,7 +148,7 @@ def _closed(runs: Sequence[RunRecord], facts: StudyFacts, notes: list[str]) -> S
     if facts.running:
         return runs
     closed = [
-        dataclasses.replace(run, tags={**run.tags, names.TAG_OUTCOME: frames.INTERRUPTED})
+        dataclasses.replace(run, tags={**run.tags, names.TAG_OUTCOME: Outcome.INTERRUPTED})
         if run.tags.get(names.TAG_OUTCOME, frames.RUNNING) == frames.RUNNING
         else run
         for run in runs

@@ -8,6 +8,7 @@ from analysis.runs import frames
 from analysis.runs.frames import KEY
 from analysis.runs.load import load
 from analysis.runs.study_runs import Runs, StudyFacts
+from study.results import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,13 +84,13 @@ def _stacked(parts: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
 def _facts(studies: Sequence[StudyFacts]) -> StudyFacts:
     first = studies[0]
     outcomes = {study.outcome for study in studies}
-    outcome = frames.RUNNING if frames.RUNNING in outcomes else frames.INTERRUPTED
+    outcome = frames.RUNNING if frames.RUNNING in outcomes else Outcome.INTERRUPTED
     return dataclasses.replace(
         first,
         name=" + ".join(study.name for study in studies),
         description=" ".join(study.description for study in studies if study.description),
         objectives=first.objectives if len({s.objectives for s in studies}) == 1 else (),
-        outcome=frames.COMPLETE if outcomes == {frames.COMPLETE} else outcome,
+        outcome=Outcome.COMPLETE if outcomes == {Outcome.COMPLETE} else outcome,
         params={
             name: text
             for name, text in first.params.items()

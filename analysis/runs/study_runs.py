@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from analysis.runs import frames, histories
 from analysis.statistics import summary
 from study.constraints import Constraint, parse_constraints
+from study.results import Outcome
 from study.tracking import names
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class StudyFacts:
     name: str
     description: str = ""
     objectives: tuple[str, ...] = ()
-    outcome: str = frames.COMPLETE
+    outcome: str = Outcome.COMPLETE
     schema_version: str = names.SCHEMA_VERSION
     params: dict[str, str] = field(default_factory=dict)
     confirms: str = ""
@@ -92,4 +93,4 @@ class Runs:
     @cached_property
     def complete(self) -> "pd.DataFrame":
         """The trials that reached the end of their stream."""
-        return self.trials[self.trials["outcome"] == frames.COMPLETE]
+        return self.trials[self.trials["outcome"] == Outcome.COMPLETE]

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.runs.frames import COMPLETE
 from study import metrics
 from study.constraints import Constraint
 from study.metrics import Direction
+from study.results import Outcome
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,7 @@ def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) ->
     import pandas as pd
 
     names = list(directions)
-    eligible = (trials["outcome"] == COMPLETE) & trials[names].notna().all(axis=1)
+    eligible = (trials["outcome"] == Outcome.COMPLETE) & trials[names].notna().all(axis=1)
     signs = np.array([1.0 if directions[name] == "minimize" else -1.0 for name in names])
     costs = trials.loc[eligible, names].to_numpy(dtype=float) * signs
     front = pd.Series(False, index=trials.index)
@@ -90,7 +90,7 @@ def _undominated(costs: "NDArray[np.float64]") -> "NDArray[np.bool_]":
 
 def within(trials: "pd.DataFrame", constraints: Sequence[Constraint]) -> "pd.DataFrame":
     """The trials without those complete ones that break a constraint."""
-    kept = trials["outcome"] != COMPLETE
+    kept = trials["outcome"] != Outcome.COMPLETE
     met = ~kept
     for constraint in constraints:
         met &= trials[constraint.metric].map(constraint.allows)
@@ -108,7 +108,7 @@ def best(
 
     The earliest of equals; None where no trial qualifies.
     """
-    eligible = (trials["outcome"] == COMPLETE) & trials[metric].notna()
+    eligible = (trials["outcome"] == Outcome.COMPLETE) & trials[metric].notna()
     for name, limit in (at_most or {}).items():
         eligible &= trials[name] <= limit
     ranked = trials[eligible].sort_values(

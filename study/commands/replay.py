@@ -65,7 +65,7 @@ def replay(
 
 def _table(source: str, overrides: list[str], store: str | None) -> "Table":
     from study.config.loading import load_study, study_from_raw
-    from study.plugins import load_builtin_plugins
+    from study.config.plugins import load_builtin_plugins
     from study.simulation.table import Table, read_table, table_of
     from study.store.folder import StudyStore
     from study.store.record import Record

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from study.config.overrides import apply_overrides
+from study.config.plugins import PluginImportError, load_builtin_plugins, load_user_plugins
 from study.config.problems import ConfigError, Problem, shown
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file
-from study.plugins import PluginImportError, load_builtin_plugins, load_user_plugins
 
 
 def load_study(path: Path, *, overrides: Sequence[str] = ()) -> StudyConfig:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from study.credentials import without_credentials
+from study.errors import UserError
 from study.registry import nearest
 
 MAX_SHOWN = 20
@@ -30,7 +31,7 @@ class Problem:
     details: tuple[str, ...] = ()
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A configuration that cannot be used.
 
     Attributes:

@@ -11,13 +11,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from study.errors import UserError
 from study.registry import Registry
 
 UInt8Array = NDArray[np.uint8]
 IndexArray = NDArray[np.int64]
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """Data that is missing or broken; the message names the path and the remedy.
 
     Attributes:

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from study.config.plugins import load_builtin_plugins, load_user_plugins
 from study.config.section_parsing import parse_section
 from study.config.trial import TrialConfig
 from study.data.batches import normalisation
 from study.data.dataset import ImageDataset
 from study.models.architecture import ARCHITECTURES, Architecture
-from study.plugins import load_builtin_plugins, load_user_plugins
 
 Images = NDArray[np.uint8]
 Logits = NDArray[np.float32]

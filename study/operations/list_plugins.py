@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from study.config.plugins import load_builtin_plugins, load_user_plugins
 from study.config.sections import SECTIONS
-from study.plugins import load_builtin_plugins, load_user_plugins
 from study.registry import hyperparameters
 
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from study.data.sources.arrivals import write_arrival
-from study.errors import StudyError
+from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
 from study.operations.update_plan import Update
-from study.results import MegabatchRecord, Outcome, TrialError
+from study.results import MegabatchRecord, Outcome
 from study.session.display import Nobody
 from study.session.service_models import ModelShelf, keep_model
 from study.session.session import StudySession

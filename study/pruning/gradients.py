@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own habit
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from study.errors import TrialError
 from study.pruning.mask import named_weights
 from study.pruning.scoring import ScoringContext
-from study.results import TrialError
 
 NamedTensors = dict[str, Tensor]
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]

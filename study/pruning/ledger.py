@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from torch import nn
 
+from study.errors import TrialError
 from study.pruning.mask import Mask, named_weights
 from study.pruning.prune import num_kept
-from study.results import LayerDensity, TrialError
+from study.results import LayerDensity
 
 
 def layer_densities(

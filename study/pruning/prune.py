@@ -9,12 +9,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from study.errors import TrialError
 from study.pruning.allocation import Allocation, AllocationContext
 from study.pruning.gradients import isolated_rng
 from study.pruning.mask import Mask, named_weights
 from study.pruning.scoring import Criterion, ScoringContext
 from study.pruning.top_k import largest
-from study.results import TrialError
 
 Control = Literal["none", "shuffle_within_layers", "reinitialised_scores"]
 

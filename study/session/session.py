@@ -15,7 +15,6 @@ from study.store.record import Record, RecordedTrial, Source
 from study.tracking.facts import ModelInfo, TrialInfo
 from study.tracking.tracker import Tracker
 from study.trial.description import TrialDescriber
-from study.tune.worker_deaths import Deaths
 
 _DESCRIBED_EVERY_S = 10.0
 
@@ -39,7 +38,6 @@ class StudySession:
     display: Display
     new_models: Callable[[RecordedTrial], list[ModelInfo]] = no_models
     errors: list[Exception] = field(default_factory=list)
-    deaths: Deaths = field(default_factory=Deaths)
     _infos: dict[str, TrialInfo] = field(default_factory=dict)
     _described_at: list[float] = field(default_factory=list)
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from study.errors import UserError
 from study.results import Outcome, TrialHistory
 from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
 
 
-class TrackingError(RuntimeError):
+class TrackingError(UserError, RuntimeError):
     """A store that cannot be opened or does not know what it is asked for; says the remedy."""
 
 

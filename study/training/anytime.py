@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from study.data.dataset import IndexArray
+from study.errors import TrialError
 from study.metrics import chance_error
 from study.models.flops import layer_flops
 from study.pruning.ledger import check_weights, cut_layers
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.scoring import ScoringContext
-from study.results import EpochRecord, MegabatchRecord, TrialError, TrialHistory
+from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.training import epochs
 from study.training.evaluation import (
     ServiceTerms,

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from study.data.batches import ImagePool, num_minibatches
 from study.data.dataset import IndexArray
+from study.errors import TrialError
 from study.pruning.mask import Mask, named_weights
-from study.results import TrialError
 from study.training.generators import global_seed, numpy_generator, torch_generator
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import autocast

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
 from study.data.stream import Megabatch
-from study.results import TrialError
+from study.errors import TrialError
 from study.seeding import derive_seed
 from study.training.epochs import epoch_sizes, megabatch_samples
 from study.training.specs import TrainingSpec

@@ -12,6 +12,7 @@ from study.session.session import StudySession
 from study.store.remote.hold import Hold
 from study.tune.cluster.connection import check_ray_lives
 from study.tune.cluster.nodes import Nodes
+from study.tune.worker_deaths import Deaths
 
 _WATCH_EVERY_S = 1.0
 
@@ -23,9 +24,14 @@ class StudyCallback(tune.Callback):
     """
 
     def __init__(
-        self, session: StudySession, nodes: Nodes | None = None, hold: Hold | None = None
+        self,
+        session: StudySession,
+        deaths: Deaths,
+        nodes: Nodes | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self._session = session
+        self._deaths = deaths
         self._clock = TrialClock()
         self._watched_at = 0.0
         self._nodes = nodes
@@ -75,7 +81,7 @@ class StudyCallback(tune.Callback):
         key = trial.config["trial_key"]
         self._clock.start(key)
         with self._session.watched():
-            self._session.deaths.watch(key, trial)
+            self._deaths.watch(key, trial)
             self._session.start(key)
 
     def on_trial_recover(
@@ -89,10 +95,9 @@ class StudyCallback(tune.Callback):
         key = trial.config["trial_key"]
         self._clock.stop(key)
         with self._session.watched():
-            deaths = self._session.deaths
-            deaths.watch(key, trial)
-            cause = deaths.last_cause(key)
-            deaths.died(key, cause)
+            self._deaths.watch(key, trial)
+            cause = self._deaths.last_cause(key)
+            self._deaths.died(key, cause)
             self._session.lost(key, cause)
 
     def on_trial_result(
@@ -115,7 +120,7 @@ class StudyCallback(tune.Callback):
             for notice in result["notices"]:
                 self._session.note(key, notice)
             if self._session.report(key, TrialHistory.from_json(result["history"])):
-                self._session.deaths.progressed(key)
+                self._deaths.progressed(key)
             if result["outcome"]:
                 self._session.settle(key, Outcome(result["outcome"]), result["reason"])
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -26,7 +26,7 @@ from study.trial.datasets import DatasetKey, dataset_key
 from study.trial.description import TrialDescriber, study_info
 from study.tune.cluster.connection import RayDiedError
 from study.tune.cluster.resources import TrialResources
-from study.tune.worker_deaths import cause_of
+from study.tune.worker_deaths import Deaths, cause_of
 
 if TYPE_CHECKING:
     from study.tune.cluster.nodes import Nodes
@@ -46,6 +46,7 @@ class StudyRun:
     resources: TrialResources
     nodes: "Nodes | None"  # of a cluster
     hold: Hold | None  # of a store at a URL
+    deaths: Deaths = field(default_factory=Deaths)
 
     def to_its_end(self) -> StudyEnd:
         """Go on until all is done, or a signal comes."""
@@ -117,6 +118,7 @@ class StudyRun:
         return StudySearch(
             session,
             dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)],
+            deaths=self.deaths,
             nodes=self.nodes,
         )
 
@@ -141,7 +143,7 @@ class StudyRun:
             run_config=tune.RunConfig(
                 name=self.folder.ray_path.name,
                 storage_path=str(self.folder.path),
-                callbacks=[StudyCallback(session, self.nodes, self.hold)],
+                callbacks=[StudyCallback(session, self.deaths, self.nodes, self.hold)],
                 failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.worker_deaths
                 stop=BudgetStopper(budget),
                 verbose=0,
@@ -160,7 +162,7 @@ class StudyRun:
         except Exception as error:  # Tune makes its own errors of ours
             if session.errors:
                 raise session.errors[0] from None
-            if not has_lost_workers(error, session):
+            if not has_lost_workers(error, session, self.deaths):
                 raise
             return False
         finally:
@@ -206,7 +208,7 @@ def _trial_name(trial: Any) -> str:
     return str(trial.config["trial_key"])
 
 
-def has_lost_workers(error: BaseException, session: StudySession) -> bool:
+def has_lost_workers(error: BaseException, session: StudySession, deaths: Deaths) -> bool:
     """Whether Tune gave up because Ray took workers from it in a way that it does not know.
 
     So it does when Ray's memory monitor kills a worker in the midst of a step. The deaths are
@@ -217,7 +219,7 @@ def has_lost_workers(error: BaseException, session: StudySession) -> bool:
     lost = error.__cause__
     if not isinstance(lost, ray.exceptions.RayError):
         return False
-    cause, deaths = cause_of(str(lost)), session.deaths
+    cause = cause_of(str(lost))
     running = [trial.key for trial in session.record.unfinished()]
     named = [key for key in deaths.on_actors(str(lost)) if key in running]
     for key in named or running:

@@ -15,7 +15,7 @@ from study.search.optuna_study import Proposals
 from study.session.session import StudySession
 from study.store.record import RecordedTrial
 from study.tune.cluster.nodes import Nodes
-from study.tune.worker_deaths import NODE_DIED
+from study.tune.worker_deaths import NODE_DIED, Deaths
 
 # So many proposals in a row that have a result already: the space has been searched through.
 MAX_REPEATS_IN_A_ROW = 100
@@ -34,6 +34,7 @@ class StudySearch(OptunaSearch):
         session: StudySession,
         *,
         dataset_of: Callable[[Mapping[str, Any]], str],
+        deaths: Deaths,
         nodes: Nodes | None = None,
     ) -> None:
         study = session.study
@@ -44,6 +45,7 @@ class StudySearch(OptunaSearch):
         )
         self.is_over = False
         self._session = session
+        self._deaths = deaths
         self._dataset_of = dataset_of
         self._proposals = Proposals(study, session.record) if study.search else None
         self._to_continue = deque(session.record.unfinished())
@@ -167,7 +169,7 @@ class StudySearch(OptunaSearch):
         key = self._keys.pop(trial_id, None)
         if key is None:
             return
-        deaths, recorded = self._session.deaths, self._session.record.trials[key]
+        deaths, recorded = self._deaths, self._session.record.trials[key]
         if self._is_cut(recorded, result or {}, error=error):
             self._to_continue.appendleft(recorded)
             self._is_blocked = False
@@ -191,7 +193,7 @@ class StudySearch(OptunaSearch):
             return False
         if not error:
             return bool(result.get("unfit_node"))
-        deaths = self._session.deaths
+        deaths = self._deaths
         # Or it has not had its last chance: Tune tells twice of one death.
         return deaths.last_cause(recorded.key) == NODE_DIED or deaths.is_counted(recorded.key)
 

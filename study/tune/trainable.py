@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import ray
 from ray import tune
 
+from study.config.plugins import load_builtin_plugins, load_user_plugins
 from study.config.study_sections import LogModels
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
-from study.errors import StorageError
-from study.plugins import load_builtin_plugins, load_user_plugins
-from study.results import EpochRecord, MegabatchRecord, Outcome, TrialError, TrialHistory
+from study.errors import StorageError, TrialError
+from study.results import EpochRecord, MegabatchRecord, Outcome, TrialHistory
 from study.session.service_models import keep_model
 from study.store.atomic_write import write_private
 from study.store.remote.copies import StudyCopy

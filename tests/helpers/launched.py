@@ -13,9 +13,9 @@ import torch
 import yaml
 from mlflow.entities import Run
 
+from study.config.plugins import load_builtin_plugins
 from study.config.trial import parse_trial
 from study.metrics import TIMES
-from study.plugins import load_builtin_plugins
 from study.results import TrialHistory
 from study.store.record import Record, RecordedTrial
 from study.tracking import names

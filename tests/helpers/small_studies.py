@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from study.config.plugins import load_builtin_plugins
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
-from study.plugins import load_builtin_plugins
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.session.session import StudySession
 from study.store.record import Record, RecordedTrial

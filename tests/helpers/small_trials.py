@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from study.config.plugins import load_builtin_plugins
 from study.config.trial import TrialConfig, parse_trial, unflatten
 from study.metrics import TIMES
-from study.plugins import load_builtin_plugins
 from study.results import TrialHistory
 from study.training.anytime import AnytimeLearner
 from study.trial.assembly import assemble

@@ -8,8 +8,8 @@ import pytest
 from analysis.presentation.render import records
 from analysis.reports.confirmed.report import ConfirmedReport
 from analysis.runs.load import load
+from study.config.plugins import load_builtin_plugins
 from study.config.study import parse_study
-from study.plugins import load_builtin_plugins
 from study.results import Outcome
 from study.store.folder import StudyFolder
 from study.store.record import Record, RecordedTrial

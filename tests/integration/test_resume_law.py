@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from study.results import TrialError
+from study.errors import TrialError
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
 from tests.helpers.small_trials import assert_same_trial, learner, numbers, trained, trial

@@ -11,13 +11,13 @@ import torch
 
 from study.config.problems import ConfigError
 from study.data.dataset import DataError
-from study.errors import StudyError
+from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
 from study.operations.status import glance
 from study.operations.sync import sync_study
 from study.operations.update import learn, opened_to_write
 from study.operations.update_plan import plan_update
-from study.results import Outcome, TrialError
+from study.results import Outcome
 from study.search.selection import choose
 from study.session.session import StudySession
 from study.store.folder import StudyStore

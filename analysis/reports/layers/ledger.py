@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import arms
-from analysis.runs.frames import COMPLETE, KEY, STEP, T
+from analysis.runs.frames import KEY, STEP, T
 from analysis.statistics import summary
+from study.results import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,5 +89,5 @@ def over_seeds(rows: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
 
 def without_ledger(runs: "Runs", rows: "pd.DataFrame") -> "pd.DataFrame":
     """The trials that trained but have no ledger."""
-    trained = runs.trials["samples_seen"].notna() | (runs.trials["outcome"] == COMPLETE)
+    trained = runs.trials["samples_seen"].notna() | (runs.trials["outcome"] == Outcome.COMPLETE)
     return runs.trials[trained & ~runs.trials[KEY].isin(list(rows[KEY].unique()))]

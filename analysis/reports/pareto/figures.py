@@ -7,9 +7,10 @@ from analysis.comparison.dense_baseline import DENSE, Measure, num_megabatches
 from analysis.figures.figure import Axis, Band, Figure, Panel, Series
 from analysis.presentation.hover import hovers
 from analysis.presentation.tables import fraction
-from analysis.runs.frames import COMPLETE, T
+from analysis.runs.frames import T
 from analysis.statistics import summary
 from analysis.wording import bounds, label, listing, percent
+from study.results import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ def front_figure(
     upright, across = axes
     y, x = so_far(runs, by, upright), so_far(runs, by, across)
     trials = runs.trials[x.notna() & y.notna()]
-    finished = trials["outcome"] == COMPLETE
+    finished = trials["outcome"] == Outcome.COMPLETE
     params = summary.varying(runs.trials)
     lengths = sorted(trials[T].dropna().unique())
     shapes = {t: i if i < _NOT_FINISHED else i + 1 for i, t in enumerate(lengths)}

@@ -16,11 +16,11 @@ from analysis.presentation.report import REPORTS, Report, ReportSection, ReportT
 from analysis.reports.pareto.figures import front_figure, volume_figure
 from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
 from analysis.runs import trial_filter
-from analysis.runs.frames import COMPLETE
 from analysis.statistics import summary
 from analysis.statistics.hypervolume import running_hypervolume
 from analysis.wording import label, listing, percent
 from study.metrics import METRICS
+from study.results import Outcome
 from study.text import count
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ParetoReport(Report):
         """The smallest as good as dense, the front in figures, and how it grew."""
         by = measure(runs)
         names = self._names(runs, by)
-        finished = runs.candidates[runs.candidates["outcome"] == COMPLETE]
+        finished = runs.candidates[runs.candidates["outcome"] == Outcome.COMPLETE]
         measured = finished[finished[names].notna().all(axis=1)]
         if measured.empty:
             words = listing([label(name) for name in names])

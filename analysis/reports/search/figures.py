@@ -7,8 +7,8 @@ from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hovers
 from analysis.presentation.tables import fraction
 from analysis.reports.search.progress import MOMENTS, front, in_service, progress
-from analysis.runs.frames import COMPLETE
 from analysis.wording import label, percent
+from study.results import Outcome
 from study.text import count
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
     value = runs.trials[metric].fillna(runs.trials[heading])
     made = [steps]
     for finished in (True, False):
-        trials = runs.trials[((runs.trials["outcome"] == COMPLETE) == finished) & value.notna()]
+        trials = runs.trials[
+            ((runs.trials["outcome"] == Outcome.COMPLETE) == finished) & value.notna()
+        ]
         if trials.empty:
             continue
         made.append(

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.runs.cache import once
-from analysis.runs.frames import COMPLETE, KEY
+from analysis.runs.frames import KEY
 from analysis.statistics import summary
 from study.metrics import METRICS
+from study.results import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,9 @@ def progress(runs: "Runs", metric: str) -> "pd.DataFrame":
     import pandas as pd
 
     trials = runs.trials.sort_values("number", kind="stable")
-    winners = (trials["outcome"] == COMPLETE) & trials[KEY].isin(list(runs.candidates[KEY]))
+    winners = (trials["outcome"] == Outcome.COMPLETE) & trials[KEY].isin(
+        list(runs.candidates[KEY])
+    )
     value = trials[metric].astype(float).where(winners)
     lower = METRICS[metric].direction == "minimize"
     return pd.DataFrame(

@@ -18,10 +18,11 @@ from analysis.reports.search.progress import (
 )
 from analysis.reports.search.savings import stopped_said
 from analysis.runs import trial_filter
-from analysis.runs.frames import COMPLETE, KEY
+from analysis.runs.frames import KEY
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.wording import label, percent, probability
 from study.metrics import METRICS
+from study.results import Outcome
 from study.text import count
 from study.tracking import names
 
@@ -116,7 +117,7 @@ def _sampler_said(runs: "Runs", metric: str) -> list[str]:
     if runs.study.params.get(names.PARAM_SAMPLER) != "tpe":
         return []
     proposed = _proposed(runs)
-    finished = proposed[proposed["outcome"] == COMPLETE]
+    finished = proposed[proposed["outcome"] == Outcome.COMPLETE]
     start = proposed.head(RANDOM_START)
     chosen = finished[~finished[KEY].isin(list(start[KEY]))]
     found = contest(chosen[metric], finished[finished[KEY].isin(list(start[KEY]))][metric], metric)
@@ -152,7 +153,7 @@ def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
             if sampler in ("random", "unknown"):
                 continue
             a, b = (_proposed(runs) for runs in (part, other))
-            a, b = (trials[trials["outcome"] == COMPLETE] for trials in (a, b))
+            a, b = (trials[trials["outcome"] == Outcome.COMPLETE] for trials in (a, b))
             found = contest(a[metric], b[metric], metric)
             what = f"{sampler} ({part.study.name}) against random ({other.study.name})"
             said.append(

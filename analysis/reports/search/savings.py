@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.runs.frames import COMPLETE, EARLY_STOPPED, KEY, T
+from analysis.runs.frames import KEY, T
 from analysis.wording import percent
+from study.results import Outcome
 from study.text import count
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def examples_saved(trials: "pd.DataFrame") -> float:
     import pandas as pd
 
     length = [name for name in _LENGTH if name in trials]
-    complete = trials[trials["outcome"] == COMPLETE]
-    stopped = trials[trials["outcome"] == EARLY_STOPPED]
+    complete = trials[trials["outcome"] == Outcome.COMPLETE]
+    stopped = trials[trials["outcome"] == Outcome.EARLY_STOPPED]
     alike = complete.groupby(length, dropna=False)[_USED].mean().rename("alike").reset_index()
     whole = stopped[length].merge(alike, on=length, how="left")["alike"].to_numpy()
     expected = pd.Series(whole, index=stopped.index)
@@ -38,7 +39,7 @@ def examples_saved(trials: "pd.DataFrame") -> float:
 
 def stopped_said(runs: "Runs") -> list[str]:
     """How many trials were stopped early, what they took, and what that saved."""
-    stopped = runs.trials[runs.trials["outcome"] == EARLY_STOPPED]
+    stopped = runs.trials[runs.trials["outcome"] == Outcome.EARLY_STOPPED]
     if stopped.empty:
         return ["No trial was stopped early."]
     reached = runs.megabatches.groupby(KEY)["stream_fraction"].max().reindex(stopped[KEY])

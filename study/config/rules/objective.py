@@ -1,15 +1,12 @@
 """Which objectives a study may have, each refusal with its reason."""
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from study.config.problems import Problem, did_you_mean, shown
 from study.config.sections import StreamSection
+from study.config.study_config import StudyConfig
 from study.constraints import Constraint, parse_constraint
 from study.metrics import METRICS
-
-if TYPE_CHECKING:
-    from study.config.study_config import StudyConfig
 
 _DENSITY = {"final_density", "density", "sparsity", "model_density", "effective_density"}
 _COMPUTE = {"samples_seen", "train_flops", "train_flops_sparse"}
@@ -20,7 +17,7 @@ _HOLDOUT = "data.holdout_fraction"
 _NO_HOLDOUT = ("train_", "validation_", "test_")
 
 
-def objective_problems(study: "StudyConfig") -> list[Problem]:
+def objective_problems(study: StudyConfig) -> list[Problem]:
     """What is wrong with the metrics that a study optimises, or names without a search."""
     names = study.objective.metrics
     problems = [*_name_problems(names), *_constraint_problems(study)]
@@ -55,7 +52,7 @@ def objective_problems(study: "StudyConfig") -> list[Problem]:
     return problems + _holdout_problems(study)
 
 
-def charge_problems(study: "StudyConfig") -> list[Problem]:
+def charge_problems(study: StudyConfig) -> list[Problem]:
     """While T is searched, compute must be charged: else the longest stream trains most."""
     if study.search is None or not _varies_stream_length(study):
         return []
@@ -73,13 +70,13 @@ def charge_problems(study: "StudyConfig") -> list[Problem]:
     ]
 
 
-def _varies_stream_length(study: "StudyConfig") -> bool:
+def _varies_stream_length(study: StudyConfig) -> bool:
     fixed = study.fixed.get(_T, StreamSection.model_fields["num_megabatches"].default)
     lengths = [point.get(_T, fixed) for point in study.points]
     return _T in study.space.paths or any(length != fixed for length in lengths)
 
 
-def _holdout_problems(study: "StudyConfig") -> list[Problem]:
+def _holdout_problems(study: StudyConfig) -> list[Problem]:
     """An objective on holdout needs one."""
     on_holdout = [n for n in study.objective.metrics if _is_on_holdout(n)]
     if not on_holdout:
@@ -93,7 +90,7 @@ def _holdout_problems(study: "StudyConfig") -> list[Problem]:
     ]
 
 
-def _limits(study: "StudyConfig") -> list[Constraint]:
+def _limits(study: StudyConfig) -> list[Constraint]:
     """The constraints that can be read."""
     made = []
     for text in study.objective.constraints:
@@ -102,7 +99,7 @@ def _limits(study: "StudyConfig") -> list[Constraint]:
     return made
 
 
-def _constraint_problems(study: "StudyConfig") -> list[Problem]:
+def _constraint_problems(study: StudyConfig) -> list[Problem]:
     problems = []
     if study.objective.constraints and study.search is None:
         problems.append("have no meaning without search; leave them out")

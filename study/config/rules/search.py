@@ -1,15 +1,11 @@
 """What a sampler, a way of stopping and a warm start ask of a study."""
 
-from typing import TYPE_CHECKING
-
 from study.config.domains import Choices, Range
 from study.config.points import MAX_CELLS
 from study.config.problems import Problem, shown
+from study.config.study_config import StudyConfig
 from study.config.study_sections import ObjectiveSection, SearchSection, StoppingName
 from study.metrics import RUNNING_FORMS
-
-if TYPE_CHECKING:
-    from study.config.study_config import StudyConfig
 
 # Objectives that are known, but for a rounding, before a trial starts.
 _KNOWN_BEFOREHAND = {"final_density", "density", "sparsity", "model_density"}
@@ -30,7 +26,7 @@ def judged_metric(objective: ObjectiveSection) -> str | None:
     return forms[0] if len(forms) == 1 else None
 
 
-def search_problems(study: "StudyConfig") -> list[Problem]:
+def search_problems(study: StudyConfig) -> list[Problem]:
     """What is wrong with the settings of a search among themselves."""
     if study.search is None:
         return []
@@ -67,7 +63,7 @@ def _stopping_problems(search: SearchSection, objective: ObjectiveSection) -> li
     return []
 
 
-def _grid_problems(study: "StudyConfig") -> list[Problem]:
+def _grid_problems(study: StudyConfig) -> list[Problem]:
     problems = []
     for dimension in study.space.dimensions:
         if not is_countable(dimension.domain):
@@ -84,7 +80,7 @@ def _grid_problems(study: "StudyConfig") -> list[Problem]:
     return problems
 
 
-def _gp_problems(study: "StudyConfig") -> list[Problem]:
+def _gp_problems(study: StudyConfig) -> list[Problem]:
     forms = {frozenset(chosen) for chosen in study.space.ends(study.fixed)}
     if len(forms) <= 1:
         return []

@@ -1,20 +1,18 @@
 """What must hold between the parts of a study."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from study.config.paths import controlling_paths
 from study.config.problems import ConfigError, Problem, did_you_mean, shown
+from study.config.study_config import StudyConfig
+from study.config.study_sections import ConfirmsSection
 from study.metrics import METRICS
-
-if TYPE_CHECKING:
-    from study.config.study_config import StudyConfig
-    from study.config.study_sections import ConfirmsSection
 
 Places = Mapping[str, Iterable[Mapping[str, Any]]]
 
 
-def study_problems(study: "StudyConfig", raw: Mapping[str, Any]) -> list[Problem]:
+def study_problems(study: StudyConfig, raw: Mapping[str, Any]) -> list[Problem]:
     """Everything that is wrong between the sections of a study, which was read from ``raw``."""
     problems = [
         Problem(f"search.space.{path}", "is fixed as well; keep one of them")
@@ -35,7 +33,7 @@ def study_problems(study: "StudyConfig", raw: Mapping[str, Any]) -> list[Problem
     return problems
 
 
-def _confirms_problems(study: "StudyConfig", confirms: "ConfirmsSection") -> list[Problem]:
+def _confirms_problems(study: StudyConfig, confirms: ConfirmsSection) -> list[Problem]:
     problems = []
     if len(confirms.arms) != len(study.axes):
         message = (
@@ -52,7 +50,7 @@ def _confirms_problems(study: "StudyConfig", confirms: "ConfirmsSection") -> lis
 
 
 def _search_problems(
-    study: "StudyConfig", space: Mapping[str, Any], *, has_objective: bool
+    study: StudyConfig, space: Mapping[str, Any], *, has_objective: bool
 ) -> list[Problem]:
     problems = []
     if study.axes:
@@ -81,7 +79,7 @@ def _search_problems(
     return problems
 
 
-def corner_problems(study: "StudyConfig", points: Places) -> list[Problem]:
+def corner_problems(study: StudyConfig, points: Places) -> list[Problem]:
     """What is wrong with a trial that a study names, or with an extreme of its space.
 
     Args:
@@ -99,7 +97,7 @@ def corner_problems(study: "StudyConfig", points: Places) -> list[Problem]:
     return problems
 
 
-def leftover_problems(study: "StudyConfig", points: Places) -> list[Problem]:
+def leftover_problems(study: StudyConfig, points: Places) -> list[Problem]:
     """What a study whose trials are all right says in vain."""
     used: set[str] = set()
     seen: set[str] = set()
@@ -109,7 +107,7 @@ def leftover_problems(study: "StudyConfig", points: Places) -> list[Problem]:
     return [*_unused_problems(study, used), *_never_problems(study, seen)]
 
 
-def _corners(study: "StudyConfig", points: Places) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _corners(study: StudyConfig, points: Places) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for where, cells in points.items():
         for chosen in cells:
             yield where, chosen
@@ -118,14 +116,14 @@ def _corners(study: "StudyConfig", points: Places) -> Iterator[tuple[str, Mappin
             yield "search.space", chosen
 
 
-def _located(study: "StudyConfig", where: str, chosen: Mapping[str, Any], path: str) -> str:
+def _located(study: StudyConfig, where: str, chosen: Mapping[str, Any], path: str) -> str:
     """Where in the file the value of ``path`` stands; ``path`` itself where it is left out."""
     if path in chosen:
         return f"{where}.{path}"
     return f"fixed.{path}" if path in study.fixed else path
 
 
-def _unused_problems(study: "StudyConfig", used: set[str]) -> list[Problem]:
+def _unused_problems(study: StudyConfig, used: set[str]) -> list[Problem]:
     return [
         Problem(
             f"fixed.{path}",
@@ -137,7 +135,7 @@ def _unused_problems(study: "StudyConfig", used: set[str]) -> list[Problem]:
     ]
 
 
-def _never_problems(study: "StudyConfig", seen: set[str]) -> list[Problem]:
+def _never_problems(study: StudyConfig, seen: set[str]) -> list[Problem]:
     problems = []
     for dimension in study.space.dimensions:
         if dimension.path not in seen:

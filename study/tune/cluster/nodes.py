@@ -11,10 +11,10 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from study.config.plugins import load_builtin_plugins, load_user_plugins
 from study.config.study_sections import ResourcesSection
 from study.data.dataset import DataError, ImageDataset
 from study.errors import StudyError
-from study.plugins import load_builtin_plugins, load_user_plugins
 from study.store.remote.remote import Remote
 from study.trial.datasets import DatasetKey, found_here, load_dataset
 from study.tune.cluster.connection import nodes_alive

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from study.config.domains import Choices, Range
+from study.config.plugins import load_builtin_plugins
 from study.config.problems import Problem
 from study.config.space import MAX_CORNERS, Space, parse_space
-from study.plugins import load_builtin_plugins
 
 load_builtin_plugins()
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from study.config.plugins import load_builtin_plugins
 from study.config.problems import ConfigError
 from study.config.trial import flatten, parse_trial, unflatten
-from study.plugins import load_builtin_plugins
 
 load_builtin_plugins()
 

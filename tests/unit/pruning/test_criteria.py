@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
+from study.errors import TrialError
 from study.pruning.criteria import Magnitude, Random
 from study.pruning.flow_criteria import Grasp, SynFlow
 from study.pruning.gradient_criteria import Fisher, Snip, Taylor
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.scoring import ScoringContext
-from study.results import TrialError
 from tests.helpers.pruning_networks import IMAGE_SHAPE, build, context_of
 from tests.helpers.pruning_scores import assert_same_scores, exact_context
 

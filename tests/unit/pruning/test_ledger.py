@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from study.errors import TrialError
 from study.pruning.ledger import check_mask, check_weights, cut_layers, layer_densities
 from study.pruning.mask import Mask
-from study.results import TrialError
 from tests.helpers.pruning_networks import build
 
 

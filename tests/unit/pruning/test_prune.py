@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from study.errors import TrialError
 from study.pruning.allocation import Global, Uniform
 from study.pruning.criteria import Magnitude, Random
 from study.pruning.flow_criteria import SynFlow
@@ -14,7 +15,6 @@ from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod, num_kept, prune
 from study.pruning.scoring import Criterion, ScoringContext
 from study.pruning.top_k import kth_largest
-from study.results import TrialError
 from tests.helpers.pruning_networks import build, context_of
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from study.data.batches import ImagePool
+from study.errors import TrialError
 from study.pruning.mask import Mask
-from study.results import TrialError
 from study.training.epochs import (
     EpochTraining,
     count_errors,

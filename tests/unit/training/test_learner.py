@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from study.errors import TrialError
 from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
-from study.results import EpochRecord, MegabatchRecord, TrialError
+from study.results import EpochRecord, MegabatchRecord
 from study.training.anytime import AnytimeLearner
 from tests.helpers.small_trials import learner, numbers, trained, trial
 

@@ -10,9 +10,9 @@ import pytest
 
 import study
 from study.config.addresses import ray_address
+from study.config.plugins import load_user_plugins
 from study.config.study_sections import ResourcesSection
 from study.errors import StudyError
-from study.plugins import load_user_plugins
 from study.tune.cluster.code_shipping import code_environment
 from study.tune.cluster.connection import chosen_address, ray_session
 

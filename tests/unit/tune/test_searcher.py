@@ -14,6 +14,7 @@ from study.errors import StudyError
 from study.results import Outcome
 from study.session.session import StudySession
 from study.tune.searcher import StudySearch
+from study.tune.worker_deaths import Deaths
 from tests.helpers.small_studies import QuietDisplay, history, search, session, two_choices
 
 State = optuna.trial.TrialState
@@ -28,8 +29,11 @@ class Driver:
 
     def __init__(self, study: StudyConfig, path: Path) -> None:
         self.session: StudySession = session(study, path)
+        self.deaths = Deaths()
         self.search = StudySearch(
-            self.session, dataset_of=lambda config: config["data"]["dataset"]
+            self.session,
+            dataset_of=lambda config: config["data"]["dataset"],
+            deaths=self.deaths,
         )
         self.num_asked = 0
         self.keys: dict[str, str] = {}
@@ -184,7 +188,7 @@ def test_a_death_that_tune_tells_of_twice_costs_no_trial(
     dead = driver.ask()
     assert driver.ask() == Searcher.FINISHED
     with monkeypatch.context() as patch:
-        patch.setattr(driver.session.deaths, "is_counted", lambda _: True)
+        patch.setattr(driver.deaths, "is_counted", lambda _: True)
         driver.search.on_trial_complete(dead, error=True)
     assert driver.search.has_more
     trial = driver.session.record.trials[driver.keys[dead]]

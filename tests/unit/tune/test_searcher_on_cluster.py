@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 
 from study.results import Outcome
 from study.tune.searcher import StudySearch
-from study.tune.worker_deaths import NODE_DIED
+from study.tune.worker_deaths import NODE_DIED, Deaths
 from tests.helpers.small_studies import history, search, session
 
 
@@ -24,7 +24,7 @@ def nodes() -> Any:
 def searcher(tmp_path: Path, nodes: Any) -> Iterator[StudySearch]:
     made = session(search(trials=3), tmp_path / "record.jsonl")
     with made.record:
-        yield StudySearch(made, dataset_of=lambda _: "0", nodes=nodes)
+        yield StudySearch(made, dataset_of=lambda _: "0", deaths=Deaths(), nodes=nodes)
 
 
 def end(searcher: StudySearch, trial_id: str, key: str) -> None:
@@ -64,10 +64,10 @@ def test_a_trial_that_tune_gives_up_for_its_nodes_death_goes_on(
     searcher: StudySearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = searcher.suggest("a")
-    monkeypatch.setattr(searcher._session.deaths, "last_cause", lambda _: NODE_DIED)
+    monkeypatch.setattr(searcher._deaths, "last_cause", lambda _: NODE_DIED)
     searcher.on_trial_complete("a", error=True)
     assert searcher.suggest("b")["trial_key"] == first["trial_key"]
-    monkeypatch.setattr(searcher._session.deaths, "last_cause", lambda _: "its worker crashed")
+    monkeypatch.setattr(searcher._deaths, "last_cause", lambda _: "its worker crashed")
     searcher.on_trial_complete("b", error=True)
     assert searcher._session.record.trials[first["trial_key"]].outcome is Outcome.ERROR
 

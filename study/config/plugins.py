@@ -11,11 +11,12 @@ import study.data
 import study.data.sources
 import study.models
 import study.pruning
+from study.errors import UserError
 
 _PACKAGES = (study.data, study.data.sources, study.models, study.pruning)
 
 
-class PluginImportError(ValueError):
+class PluginImportError(UserError, ValueError):
     """A module named under ``plugins`` that cannot be imported."""
 
 
