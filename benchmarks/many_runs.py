@@ -75,17 +75,17 @@ class BulkStore(MlflowStore):
         self._rows[run_id] = _Rows(title, dict(tags))
         return StoredRun(run_id, RUNNING, 0, dict(tags), {}, {})
 
-    def add_facts(
+    def log_params(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
         """As text, which is what MLflow makes of them."""
         if run_id == self.study_run_id:
-            super().add_facts(run_id, params, metrics)
+            super().log_params(run_id, params, metrics)
             return
         self._rows[run_id].params |= {key: str(value) for key, value in params.items()}
-        self.add_points(run_id, metrics)
+        self.log_metrics(run_id, metrics)
 
-    def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
+    def log_metrics(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """The last value of each metric."""
         self._rows[run_id].metrics |= {p.name: (p.value, p.step) for p in points}
 
@@ -96,10 +96,10 @@ class BulkStore(MlflowStore):
             super().add_dataset(self.study_run_id, dataset)
             self._has_dataset = True
 
-    def leave_text(self, run_id: str, text: str, artifact: str) -> None:
+    def log_text(self, run_id: str, text: str, artifact: str) -> None:
         """The study's alone."""
         if run_id == self.study_run_id:
-            super().leave_text(run_id, text, artifact)
+            super().log_text(run_id, text, artifact)
 
     def inserted(self, study: str) -> list[StoredRun]:
         """The trials of a study as MLflow has them now."""
@@ -201,7 +201,7 @@ def make_runs(folder: Path, *, name: str, num_runs: int) -> str:
     with tempfile.TemporaryDirectory() as tables:
         _joined(parts).write(Path(tables))
         write_runs(Path(tables) / names.RUNS_ARTIFACT, store.inserted(name))
-        store.leave_folder(store.study_run_id, Path(tables))
+        store.log_folder(store.study_run_id, Path(tables))
     store.close(store.study_run_id, {names.TAG_OUTCOME: "complete"}, FINISHED, ended_at=0.0)
     return f"sqlite:///{folder / 'mlflow.db'}"
 

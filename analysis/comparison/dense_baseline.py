@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.runs.cache import once
+from analysis.runs.cache import cached
 from analysis.runs.frames import KEY, T
 from analysis.statistics import summary
 from analysis.statistics.summary import Interval
@@ -57,7 +57,7 @@ class Baseline:
     final: Interval
 
 
-def measure(runs: "Runs") -> Measure:
+def measure_of(runs: "Runs") -> Measure:
     """Holdout errors; test errors only where no trial has a holdout error but some a test one."""
     trials = runs.trials
     has_holdout = trials[["service_error", "holdout_error_rate"]].notna().to_numpy().any()
@@ -86,19 +86,19 @@ def _split_size(runs: "Runs", name: str) -> int | None:
 class Baselines:
     """The dense trials of a study, each found by the trials that it is to be compared with."""
 
-    def __init__(self, runs: "Runs", by: Measure) -> None:
-        self._by = by
+    def __init__(self, runs: "Runs", measure: Measure) -> None:
+        self._by = measure
         self._settings = _settings(runs.trials)
         dense = runs.complete[runs.complete["method"] == DENSE]
-        dense = dense[dense[by.service].notna() & dense[by.final].notna()]
+        dense = dense[dense[measure.service].notna() & dense[measure.final].notna()]
         # The hardest to match come first.
         self._dense: dict[tuple[str, ...], list[Row]] = {}
-        for trial in dense.sort_values([by.service, "number"]).to_dict("records"):
+        for trial in dense.sort_values([measure.service, "number"]).to_dict("records"):
             self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
         # Many trials have the same: each is looked for once.
         self._found: dict[tuple[tuple[str, ...], float, str], Baseline | None] = {}
 
-    def of(self, trial: Row) -> Baseline | None:
+    def for_trial(self, trial: Row) -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
 
         Complete, with the same T, stream, data and model, and as many examples through SGD. Of
@@ -143,36 +143,36 @@ class Match:
     baseline: Baseline
 
 
-@once
-def matches(runs: "Runs", by: Measure) -> list[Match]:
+@cached
+def matches(runs: "Runs", measure: Measure) -> list[Match]:
     """Every finished pruned trial that has a dense baseline, with it."""
     pruned = runs.complete[
         (runs.complete["method"] != DENSE)
-        & runs.complete[[by.service, by.final, "final_density"]].notna().all(axis=1)
+        & runs.complete[[measure.service, measure.final, "final_density"]].notna().all(axis=1)
     ]
-    baselines = Baselines(runs, by)
+    baselines = Baselines(runs, measure)
     found = []
     for trial in pruned.to_dict("records"):
-        baseline = baselines.of(trial)
+        baseline = baselines.for_trial(trial)
         if baseline is not None:
             found.append(Match(trial, baseline))
     return found
 
 
-def as_good(match: Match, by: Measure) -> bool:
+def as_good(match: Match, measure: Measure) -> bool:
     """Whether neither error is above the interval of dense's. Better than dense is as good."""
     return bool(
-        match.trial[by.service] <= match.baseline.service.high
-        and match.trial[by.final] <= match.baseline.final.high
+        match.trial[measure.service] <= match.baseline.service.high
+        and match.trial[measure.final] <= match.baseline.final.high
     )
 
 
-def smallest_as_good(found: list[Match], by: Measure) -> Match | None:
+def smallest_as_good(found: list[Match], measure: Measure) -> Match | None:
     """The match with the fewest weights that is as good as dense; of equals the better server."""
-    good = [match for match in found if as_good(match, by)]
+    good = [match for match in found if as_good(match, measure)]
     return min(
         good,
-        key=lambda match: (match.trial["final_density"], match.trial[by.service]),
+        key=lambda match: (match.trial["final_density"], match.trial[measure.service]),
         default=None,
     )
 

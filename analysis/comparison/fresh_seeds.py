@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from analysis.comparison.dense_baseline import (
     DENSE,
     EQUAL_SAMPLES,
-    measure,
+    measure_of,
     num_megabatches,
 )
 from analysis.comparison.methods import Comparison, weights_kept
-from analysis.runs.cache import once
+from analysis.runs.cache import cached
 from analysis.statistics import summary
 from analysis.statistics.paired import PairedDifference, paired_difference
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
@@ -125,7 +125,7 @@ def confirming(runs: "Runs") -> "list[Runs]":
     return list({part.study.name: part for part in found if part is not None}.values())
 
 
-@once
+@cached
 def confirmation(runs: "Runs", metric: str = "") -> Confirmation:
     """What a confirming study says.
 
@@ -135,7 +135,7 @@ def confirmation(runs: "Runs", metric: str = "") -> Confirmation:
     """
     metric = metric or runs.study.params.get(names.PARAM_CONFIRMED_METRIC, "")
     if metric not in runs.trials:
-        metric = measure(runs).service
+        metric = measure_of(runs).service
     arms = _arms(runs, metric)
     comparisons, num_unequal = [], 0
     for arm in arms:

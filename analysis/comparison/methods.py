@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, Row
-from analysis.runs.cache import once
+from analysis.runs.cache import cached
 from analysis.statistics import summary
 from analysis.statistics.paired import PairedDifference, paired_difference
 from analysis.statistics.resampling import interquartile_mean
@@ -96,13 +96,17 @@ class Pairs:
         One dense trial is compared at every density, so that pairs of several would not be
         independent; of two pruned methods every pair has trials of its own.
         """
-        by = self.frame.assign(level=self.frame["density"].where(self.frame["b"] == DENSE, ""))
-        return _compared(by, ["a", "b", "level"])
+        measure = self.frame.assign(
+            level=self.frame["density"].where(self.frame["b"] == DENSE, "")
+        )
+        return _compared(measure, ["a", "b", "level"])
 
     def by_architecture(self) -> list[Comparison]:
         """As :meth:`pooled`, within each architecture."""
-        by = self.frame.assign(level=self.frame["density"].where(self.frame["b"] == DENSE, ""))
-        return _compared(by, ["a", "b", "level", "architecture"])
+        measure = self.frame.assign(
+            level=self.frame["density"].where(self.frame["b"] == DENSE, "")
+        )
+        return _compared(measure, ["a", "b", "level", "architecture"])
 
     def in_each_setting(self) -> list[Comparison]:
         """Each pair of methods in each setting and at each density."""
@@ -139,7 +143,7 @@ def _comparison(group: Sequence[Row]) -> Comparison:
     )
 
 
-@once
+@cached
 def pairs(runs: "Runs", metric: str) -> Pairs:
     """The pairs of finished trials that have ``metric``.
 

@@ -8,7 +8,7 @@ from analysis.comparison.dense_baseline import (
     Match,
     Measure,
     matches,
-    measure,
+    measure_of,
     num_megabatches,
 )
 from analysis.comparison.fresh_seeds import confirming
@@ -55,20 +55,20 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     """
     if runs.complete.empty:
         return (_unfinished(runs), *_failures(runs))
-    by = measure(runs)
-    found = matches(runs, by)
+    measure = measure_of(runs)
+    found = matches(runs, measure)
     confirmed = run_again(runs)
     if runs.study.confirms:  # whose best seed nobody asks for
-        return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, by))
-    sentences = [*_winner(runs, by), *means(runs, by)]
+        return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, measure))
+    sentences = [*_winner(runs, measure), *means(runs, measure)]
     for model, group in by_model(found).items():
-        sentences += [model + sentence for sentence in comparison(group, by)]
+        sentences += [model + sentence for sentence in comparison(group, measure)]
     if not sentences:
-        sentences += _best_served(runs, by)
+        sentences += _best_served(runs, measure)
     sentences += optimism_of_search(runs)
-    sentences += _methods(runs, by)
-    sentences += _without_baseline(runs, found, by)
-    last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, by))
+    sentences += _methods(runs, measure)
+    sentences += _without_baseline(runs, found, measure)
+    last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, measure))
     return (*confirmed, *sentences, *last)
 
 
@@ -117,17 +117,17 @@ def _failures(runs: "Runs") -> list[str]:
     return [f"Most common failure{often}: {reason.strip().splitlines()[0]}"]
 
 
-def _caution(runs: "Runs", by: Measure) -> list[str]:
+def _caution(runs: "Runs", measure: Measure) -> list[str]:
     said = []
-    if by.num_examples is not None:
+    if measure.num_examples is not None:
         said.append(
-            f"Errors are measured on {by.num_examples:,} {by.split} examples; intervals in "
-            f"brackets are 95 % binomial ones for that many{_over_seeds(runs)}."
+            f"Errors are measured on {measure.num_examples:,} {measure.split} examples; intervals "
+            f"in brackets are 95 % binomial ones for that many{_over_seeds(runs)}."
         )
     else:
         said.append(
-            f"The size of the {by.split} split was not recorded, so no interval can be given and "
-            f"nothing is called as good as dense."
+            f"The size of the {measure.split} split was not recorded, so no interval can be given "
+            f"and nothing is called as good as dense."
         )
     if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
         said.append(
@@ -141,7 +141,7 @@ def _over_seeds(runs: "Runs") -> str:
     return "; over seeds, bootstrap ones" if confirming(runs) else ""
 
 
-def _winner(runs: "Runs", by: Measure) -> list[str]:
+def _winner(runs: "Runs", measure: Measure) -> list[str]:
     """The best trial of a search for a single objective."""
     if len(runs.study.objectives) != 1:
         return []
@@ -156,23 +156,23 @@ def _winner(runs: "Runs", by: Measure) -> list[str]:
         ]
     extreme = "lowest" if METRICS[name].direction == "minimize" else "highest"
     value = _quantity(name, best[name])
-    interval = by.interval(best[name]) if name in (by.service, by.final) else None
+    interval = measure.interval(best[name]) if name in (measure.service, measure.final) else None
     value += f" {bounds(interval)}" if interval else ""
     return [f"The {extreme} {label(name)}: {value}, with {kept(best)} ({who(best)})."]
 
 
-def _methods(runs: "Runs", by: Measure) -> list[str]:
+def _methods(runs: "Runs", measure: Measure) -> list[str]:
     """Which pruned schedule is better, where two were run at equal density with paired seeds."""
-    pooled = pairs(runs, by.service).pooled()
+    pooled = pairs(runs, measure.service).pooled()
     return [
-        told(comparison, p, by.service, family=len(pooled))
+        told(comparison, p, measure.service, family=len(pooled))
         for comparison, p in listed(pooled)
         if comparison.b != DENSE
     ][:_MAX_METHODS]
 
 
-def _without_baseline(runs: "Runs", found: list[Match], by: Measure) -> list[str]:
-    if by.num_examples is None:
+def _without_baseline(runs: "Runs", found: list[Match], measure: Measure) -> list[str]:
+    if measure.num_examples is None:
         return []
     matched = {match.trial["trial_key"] for match in found}
     pruned = runs.complete[runs.complete["method"] != DENSE]
@@ -187,20 +187,21 @@ def _without_baseline(runs: "Runs", found: list[Match], by: Measure) -> list[str
     ]
 
 
-def _best_served(runs: "Runs", by: Measure) -> list[str]:
-    best = summary.best(runs.candidates, by.service)
+def _best_served(runs: "Runs", measure: Measure) -> list[str]:
+    best = summary.best(runs.candidates, measure.service)
     if best is None:
         return ["No finished trial has a service error."]
     said = [
-        f"The lowest service error: {percent(best[by.service])}, with {kept(best)} ({who(best)})."
+        f"The lowest service error: {percent(best[measure.service])}, with {kept(best)} "
+        f"({who(best)})."
     ]
     for limit, words in SIZES:
         limits = {"final_density": limit * (1 + TOLERANCE)}
-        small = summary.best(runs.candidates, by.service, at_most=limits)
+        small = summary.best(runs.candidates, measure.service, at_most=limits)
         if small is not None:
             said.append(
                 f"The best with at most {words} of the weights: service error "
-                f"{percent(small[by.service])}, with {kept(small)} ({who(small)})."
+                f"{percent(small[measure.service])}, with {kept(small)} ({who(small)})."
             )
     return said
 

@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 _MAX_GROUPS = 6
 
 
-def means(runs: "Runs", by: Measure) -> list[str]:
+def means(runs: "Runs", measure: Measure) -> list[str]:
     """A sentence on each configuration, the best first; none of a search, or of more than six."""
-    complete = runs.complete[runs.complete[by.service].notna()]
+    complete = runs.complete[runs.complete[measure.service].notna()]
     if runs.study.objectives or complete.empty:
         return []
     groups = [group for _, group in complete.groupby(summary.configurations(complete))]
     if len(groups) > _MAX_GROUPS:
         return []
-    groups.sort(key=lambda group: float(group[by.service].mean()))
+    groups.sort(key=lambda group: float(group[measure.service].mean()))
     said = []
     for group, what in zip(groups, _told_apart(groups), strict=True):
-        interval = summary.mean_interval(group[by.service].tolist())
+        interval = summary.mean_interval(group[measure.service].tolist())
         seeds = (
             f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
             if interval
             else " (one seed)"
         )
-        said.append(f"{what}: {label(by.service)} {percent(group[by.service].mean())}{seeds}.")
+        said.append(
+            f"{what}: {label(measure.service)} {percent(group[measure.service].mean())}{seeds}."
+        )
     return said
 
 

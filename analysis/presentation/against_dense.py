@@ -43,57 +43,60 @@ def by_model(found: list[Match]) -> dict[str, list[Match]]:
     return {f"{model} on {data}: ": group for (model, data), group in sorted(groups.items())}
 
 
-def comparison(group: list[Match], by: Measure) -> list[str]:
+def comparison(group: list[Match], measure: Measure) -> list[str]:
     """The smallest as good as dense, and the best at each of :data:`SIZES`."""
-    smallest = smallest_as_good(group, by)
+    smallest = smallest_as_good(group, measure)
     if smallest is None:
         said = [
             "No pruned network is as good as dense: none has both its service error and its final "
             "error within the interval of dense at the same number of megabatches."
         ]
     else:
-        said = [f"The smallest network that is as good as dense: {_against_dense(smallest, by)}."]
-        served = min(group, key=lambda match: match.baseline.trial[by.service]).baseline.trial
+        said = [
+            f"The smallest network that is as good as dense: {_against_dense(smallest, measure)}."
+        ]
+        served = min(group, key=lambda match: match.baseline.trial[measure.service]).baseline.trial
         best_t = num_megabatches(served)
         if best_t != num_megabatches(smallest.trial):
             there = [m for m in group if num_megabatches(m.trial) == best_t]
-            at_best = smallest_as_good(there, by)
+            at_best = smallest_as_good(there, measure)
             said.append(
-                f"At T = {best_t}, where dense serves best, it is {_against_dense(at_best, by)}."
+                f"At T = {best_t}, where dense serves best, it is "
+                f"{_against_dense(at_best, measure)}."
                 if at_best
                 else f"At T = {best_t}, where dense serves best, no pruned network is as good."
             )
     for limit, words in SIZES:
-        at_size = _at_size(group, by, limit, words)
+        at_size = _at_size(group, measure, limit, words)
         said.append(at_size or f"No finished trial keeps {words} of the weights or fewer.")
         if at_size is None:  # then none keeps fewer either
             break
     return said
 
 
-def _against_dense(match: Match, by: Measure) -> str:
+def _against_dense(match: Match, measure: Measure) -> str:
     trial, dense = match.trial, match.baseline
     return (
         f"{size(trial['final_density'])} of the weights ({who(trial)}), "
-        f"service error {percent(trial[by.service])} against dense "
-        f"{percent(dense.trial[by.service])} {bounds(dense.service)} at the same number of "
-        f"megabatches, final error {percent(trial[by.final])} against "
-        f"{percent(dense.trial[by.final])} {bounds(dense.final)}"
+        f"service error {percent(trial[measure.service])} against dense "
+        f"{percent(dense.trial[measure.service])} {bounds(dense.service)} at the same number of "
+        f"megabatches, final error {percent(trial[measure.final])} against "
+        f"{percent(dense.trial[measure.final])} {bounds(dense.final)}"
     )
 
 
-def _at_size(group: list[Match], by: Measure, limit: float, words: str) -> str | None:
+def _at_size(group: list[Match], measure: Measure, limit: float, words: str) -> str | None:
     within = [m for m in group if m.trial["final_density"] <= limit * (1 + TOLERANCE)]
     if not within:
         return None
-    best = min(within, key=lambda match: (match.trial[by.service], match.trial["number"]))
-    verdict = "as good as dense" if as_good(best, by) else "not as good as dense"
+    best = min(within, key=lambda match: (match.trial[measure.service], match.trial["number"]))
+    verdict = "as good as dense" if as_good(best, measure) else "not as good as dense"
     return (
         f"The best with at most {words} of the weights: {who(best.trial)}, "
-        f"{kept(best.trial)}, service error {percent(best.trial[by.service])} "
-        f"(dense {percent(best.baseline.trial[by.service])}), final error "
-        f"{percent(best.trial[by.final])} (dense {percent(best.baseline.trial[by.final])}): "
-        f"{verdict}."
+        f"{kept(best.trial)}, service error {percent(best.trial[measure.service])} "
+        f"(dense {percent(best.baseline.trial[measure.service])}), final error "
+        f"{percent(best.trial[measure.final])} "
+        f"(dense {percent(best.baseline.trial[measure.final])}): {verdict}."
     )
 
 

@@ -14,19 +14,21 @@ _MAX_PARAMS = 8
 _SHOWN = ("number", "title", "outcome", "density")
 
 
-def hovers(trials: "pd.DataFrame", by: Measure, params: Sequence[str]) -> tuple[str, ...]:
+def hovers(trials: "pd.DataFrame", measure: Measure, params: Sequence[str]) -> tuple[str, ...]:
     """Of each trial its title, errors and the params in which the study's trials differ."""
-    columns = dict.fromkeys((*_SHOWN, by.service, by.final, *params))
-    return tuple(_hover(trial, by, params) for trial in trials[list(columns)].to_dict("records"))
+    columns = dict.fromkeys((*_SHOWN, measure.service, measure.final, *params))
+    return tuple(
+        _hover(trial, measure, params) for trial in trials[list(columns)].to_dict("records")
+    )
 
 
-def _hover(trial: Row, by: Measure, params: Sequence[str]) -> str:
+def _hover(trial: Row, measure: Measure, params: Sequence[str]) -> str:
     lines = [f"trial {trial['number']}: {trial['title']}"]
     if trial["outcome"] != Outcome.COMPLETE:
         lines.append(str(trial["outcome"]).replace("_", " "))
     if trial["density"] == trial["density"]:
         lines.append(f"weights kept {size(trial['density'])}")
-    for name, words in ((by.service, "service error"), (by.final, "final error")):
+    for name, words in ((measure.service, "service error"), (measure.final, "final error")):
         if trial[name] == trial[name]:
             lines.append(f"{words} {percent(trial[name])}")
     known = [

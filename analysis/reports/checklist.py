@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import DENSE, matches, measure
+from analysis.comparison.dense_baseline import DENSE, matches, measure_of
 from analysis.comparison.fresh_seeds import confirming
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.statistics import summary
@@ -96,7 +96,7 @@ def _savings(runs: "Runs") -> Item:
 
 
 def _baseline(runs: "Runs") -> Item:
-    pruned, found = _pruned(runs), matches(runs, measure(runs))
+    pruned, found = _pruned(runs), matches(runs, measure_of(runs))
     why = f"{len(found)} of {count(len(pruned), 'finished pruned trial')} have one"
     item = "a dense baseline of the same network, data, T and number of examples"
     return item, len(pruned) > 0 and len(found) == len(pruned), why

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import DENSE, measure
+from analysis.comparison.dense_baseline import DENSE, measure_of
 from analysis.comparison.methods import Comparison, Pairs, arms, listed, pairs
 from analysis.presentation.against_dense import uncounted
 from analysis.presentation.method_differences import differences, forest, told
@@ -47,9 +47,9 @@ class MethodsReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """What is separable, the differences with intervals, and means over seeds."""
-        by = measure(runs)
+        measure = measure_of(runs)
         given = trial_filter.metrics(runs.trials, self.metrics)
-        shown = given or [by.service, by.final, f"test_{by.service}"]
+        shown = given or [measure.service, measure.final, f"test_{measure.service}"]
         metric = shown[0]
         found = pairs(runs, metric)
         pooled = sorted(listed(found.pooled()), key=_order)

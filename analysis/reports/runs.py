@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import measure
+from analysis.comparison.dense_baseline import measure_of
 from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.presentation.tables import table
 from analysis.runs import trial_filter
@@ -55,8 +55,8 @@ class RunsReport(Report):
             return [
                 trial_filter.require(runs.trials, name.strip()) for name in self.columns.split(",")
             ]
-        by = measure(runs)
-        names = ["number", "title", "method", T, "density", by.service, by.final]
+        measure = measure_of(runs)
+        names = ["number", "title", "method", T, "density", measure.service, measure.final]
         # The method opens a title that our own tracker wrote; it need not stand twice.
         if all(str(r.title).startswith(str(r.method)) for r in runs.trials.itertuples()):
             names.remove("method")

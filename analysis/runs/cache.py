@@ -14,7 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def once(function: "Callable[Concatenate[Runs, P], R]") -> "Callable[Concatenate[Runs, P], R]":
+def cached(function: "Callable[Concatenate[Runs, P], R]") -> "Callable[Concatenate[Runs, P], R]":
     """Remember what ``function`` made of runs and its other arguments, as long as the runs live.
 
     The arguments are hashable, and whoever is given the result must not change it.
@@ -33,7 +33,7 @@ def once(function: "Callable[Concatenate[Runs, P], R]") -> "Callable[Concatenate
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Within it, or a function that it decorates, no cyclic garbage is looked for.
 
     The search takes as long as there are objects, and comes again and again as they grow: for a

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analysis.errors import unknown
 from analysis.runs import frames, histories
-from analysis.runs.cache import uncollected
+from analysis.runs.cache import gc_paused
 from analysis.runs.frames import T
 from analysis.runs.mlflow_reader import RunRecord, Store
 from analysis.runs.study_runs import Runs, StudyFacts
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     pass
 
 
-@uncollected()
+@gc_paused()
 def load(study: str, *, tracking_uri: str) -> Runs:
     """The study called ``study`` from MLflow.
 

@@ -53,23 +53,23 @@ def confirm(
     reports: Reports = Path("reports"),
 ) -> None:
     """Run the best of a study and their baselines again with fresh seeds, as a further study."""
-    from study.operations.confirm import Wish, confirming_study, is_begun
+    from study.operations.confirm import ConfirmOptions, confirming_study, is_begun
     from study.operations.opened_study import OpenedStudy
-    from study.operations.status import glance
+    from study.operations.status import read_status
     from study.store.folder import StudyStore
 
     root = store_root(None, store)
     searched = OpenedStudy.open(name, root, data_root)
-    wish = Wish(top, tuple(trials or ()), seeds, vary_data)
+    options = ConfirmOptions(top, tuple(trials or ()), seeds, vary_data)
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
     with in_file(searched.folder.config_path):
-        study = confirming_study(searched, wish, new_name or f"{name}-confirm", overrides=given)
+        study = confirming_study(searched, options, new_name or f"{name}-confirm", overrides=given)
     folder = StudyStore(root).folder(study.name)
     is_fresh = not is_begun(study, folder)
     _say(study, searched, folder, is_fresh=is_fresh)
     # Where the searched study is tracked, so that a report finds both.
-    known = glance(searched.folder.path.parent, name).tracking_uri
+    known = read_status(searched.folder.path.parent, name).tracking_uri
     beside = None if study.tracking.uri else known
     run_whole(study, StudyStore(root), tracking_uri or beside, reports, fresh=is_fresh)
 

@@ -24,10 +24,10 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     complete = f"{count(end.num_complete, 'trial')} complete"
     if end.num_failed:
         complete += f", {end.num_failed} failed"
-    elsewhere = store.place != StorePlace.of(DEFAULT_STORE)
+    elsewhere = store.place != StorePlace.from_address(DEFAULT_STORE)
     where = f" --store {shlex.quote(str(store.place))}" if elsewhere else ""
-    if end.num_cut:
-        complete += f", {end.num_cut} cut"
+    if end.num_interrupted:
+        complete += f", {end.num_interrupted} cut"
     if end.is_finished:
         done = f"The study {end.name} is finished: {complete}."
     else:

@@ -55,7 +55,7 @@ def export(
     from study.operations.opened_study import OpenedStudy
     from study.search.selection import choose
 
-    check_wish(format_name, register, alias)
+    check_export_options(format_name, register, alias)
     opened = OpenedStudy.open(name, store, data_root)
     with in_file(opened.folder.config_path):
         chosen = choose(opened.record, trial, opened.study.objective, max_density=max_density)
@@ -74,7 +74,7 @@ def export(
                 register_model(opened.study, card, folder, (register, alias), tracking_uri)
 
 
-def check_wish(format_name: str, register: str | None, alias: str | None) -> None:
+def check_export_options(format_name: str, register: str | None, alias: str | None) -> None:
     """Make sure of what is asked for before anything is done.
 
     Raises:

@@ -15,7 +15,7 @@ from study.commands.options import (
 from study.text import printable
 
 if TYPE_CHECKING:
-    from study.operations.status import StudyGlance, TrialGlance
+    from study.operations.status import StudyStatus, TrialStatus
     from study.store.store import StorePlace
 
 NUM_BEST = 5
@@ -26,7 +26,7 @@ def list_studies(store: Store = None) -> None:
     from study.results import Outcome
     from study.store.store import StorePlace
 
-    place = StorePlace.of(store_root(None, store))
+    place = StorePlace.from_address(store_root(None, store))
     names = place.names()
     if not names:
         print(f"No study in {place}.")
@@ -39,7 +39,7 @@ def list_studies(store: Store = None) -> None:
     table.add_column("last recorded", no_wrap=True)
     table.add_column("best so far")
     for name in names:
-        study = _glance(place, name)
+        study = _read_status(place, name)
         ended = len(study.trials) - study.count(None)
         table.add_row(
             escape(name),
@@ -60,7 +60,7 @@ def status(
     from study.session.failure_causes import by_cause
     from study.store.store import StorePlace
 
-    study = _glance(StorePlace.of(store_root(None, store)), name)
+    study = _read_status(StorePlace.from_address(store_root(None, store)), name)
     console = _console()
     ended = len(study.trials) - study.count(None)
     counts = ", ".join(
@@ -85,14 +85,14 @@ def status(
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _glance(place: "StorePlace", name: str) -> "StudyGlance":
-    from study.operations.status import glance
+def _read_status(place: "StorePlace", name: str) -> "StudyStatus":
+    from study.operations.status import read_status
 
     is_held = place.look(name)
-    return glance(place.root, name, is_held=is_held)
+    return read_status(place.root, name, is_held=is_held)
 
 
-def _trials(study: "StudyGlance") -> list[str]:
+def _trials(study: "StudyStatus") -> list[str]:
     said = [
         f"{'now' if study.state == 'running' else 'cut off'}: {trial.title}, "
         f"{trial.stream_fraction:.0%} of its stream"
@@ -110,14 +110,14 @@ def _trials(study: "StudyGlance") -> list[str]:
     return said
 
 
-def _update(trial: "TrialGlance") -> str:
+def _update(trial: "TrialStatus") -> str:
     how = trial.outcome or "cut off, the same command goes on with it"
     error = trial.metrics.get("holdout_error_rate")
     told = f", holdout error rate {error:.4g}" if error is not None else ""
     return f"update: {trial.title} (trial {trial.number}): {how}{told}"
 
 
-def _best(study: "StudyGlance") -> str:
+def _best(study: "StudyStatus") -> str:
     best = study.best_first()
     if not best:
         return ""

@@ -14,7 +14,7 @@ from study.commands.options import (
 
 if TYPE_CHECKING:
     pass
-from study.commands.status import _glance
+from study.commands.status import _read_status
 
 
 def ui(
@@ -34,10 +34,10 @@ def ui(
     from study.store.store import StorePlace
     from study.tracking.mlflow.ui import Interface
 
-    study = _glance(StorePlace.of(store_root(None, store)), name) if name else None
+    study = _read_status(StorePlace.from_address(store_root(None, store)), name) if name else None
     known = study.tracking_uri if study else None
     uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
-    with terminated_as_interrupted(), Interface.on(uri, port=port) as interface:
+    with terminated_as_interrupted(), Interface.serving(uri, port=port) as interface:
         address = interface.link(study.experiment, study.name) if study else interface.address
         print(f"MLflow: {address}", flush=True)
         if interface.is_ours:

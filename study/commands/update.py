@@ -12,7 +12,7 @@ from study.commands.export import (
     Licence,
     Register,
     Study,
-    check_wish,
+    check_export_options,
     register_model,
     say_exported,
 )
@@ -65,7 +65,7 @@ def update(
     from study.operations.update import changes, learn, opened_to_write
     from study.operations.update_plan import plan_update
 
-    check_wish(format_name, register, alias)
+    check_export_options(format_name, register, alias)
     console = Console()
 
     def say(text: str) -> None:

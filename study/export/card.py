@@ -46,7 +46,7 @@ class ModelCard:
     schema: str = field(default=CARD_SCHEMA)
 
     @classmethod
-    def of(
+    def from_record(
         cls,
         source: "ModelSource",
         record: MegabatchRecord,

@@ -41,7 +41,7 @@ class NetworkSpec:
     std: tuple[float, ...]
 
     @classmethod
-    def of(
+    def from_trial(
         cls, trial: TrialConfig, dataset: ImageDataset, plugins: tuple[str, ...]
     ) -> "NetworkSpec":
         """The network of a trial on its data."""

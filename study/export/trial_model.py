@@ -49,7 +49,7 @@ def model_source(
         trial=trial,
         trial_number=number,
         title=title_of(trial.to_dict()),
-        network=NetworkSpec.of(trial, dataset, plugins),
+        network=NetworkSpec.from_trial(trial, dataset, plugins),
         split_sizes={"holdout": len(splits.holdout), "test": len(splits.test)},
     )
 
@@ -109,7 +109,7 @@ def export_model(
             else than the network, or ``folder`` is something that is no model.
     """
     _check_replaceable(folder)
-    card = ModelCard.of(
+    card = ModelCard.from_record(
         model.source, model.record, format_name=format_name, licence=licence or UNLICENSED
     )
     how = format_called(format_name)

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Literal
 
 from study.config.study_config import StudyConfig
-from study.operations.sync import bring_up_to_date, told_of
+from study.operations.sync import sync, tracked_trials
 from study.results import Outcome
-from study.session.display import Nobody
-from study.session.service_models import ModelShelf
+from study.session.display import SilentDisplay
+from study.session.service_models import ServiceModels
 from study.session.session import StudySession
 from study.store.folder import StudyFolder
 from study.store.record import Record
@@ -59,11 +59,17 @@ def mend_study(
     folder.push_trials()
     findings = _audit(folder, record, store)
     if findings.texts:
-        datasets = load_and_check(told_of(study, record))
+        datasets = load_and_check(tracked_trials(study, record))
         mend_runs(store, findings)
-        shelf = ModelShelf(study, folder.path / "trials", datasets, folder.fetch_models)
+        service_models = ServiceModels(
+            study, folder.path / "trials", datasets, folder.fetch_models
+        )
         describer = TrialDescriber(study, datasets)
-        bring_up_to_date(StudySession(study, record, tracker, describer, Nobody(), shelf.news))
+        sync(
+            StudySession(
+                study, record, tracker, describer, SilentDisplay(), service_models.new_models
+            )
+        )
 
 
 def _audit(folder: StudyFolder, record: Record, store: AuditedStore) -> RunFindings:

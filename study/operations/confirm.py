@@ -32,7 +32,7 @@ _DENSITIES = frozenset({"final_density", "density", "model_density", "effective_
 
 
 @dataclass(frozen=True)
-class Wish:
+class ConfirmOptions:
     """What is to be confirmed.
 
     Attributes:
@@ -49,15 +49,15 @@ class Wish:
 
 
 def confirming_study(
-    searched: OpenedStudy, wish: Wish, name: str, *, overrides: Sequence[str] = ()
+    searched: OpenedStudy, options: ConfirmOptions, name: str, *, overrides: Sequence[str] = ()
 ) -> StudyConfig:
-    """The study called ``name`` that grants ``wish``.
+    """The study called ``name`` with these ``options``.
 
     Every arm has the same seeds, so that its trials and its baselines' are pairs.
 
     Args:
         searched: The study that is confirmed.
-        wish: What of it.
+        options: What of it.
         name: Of the new study.
         overrides: ``path=value`` for what is not as in the other, such as ``tracking.uri``.
 
@@ -71,9 +71,9 @@ def confirming_study(
             f"the study {study.name!r} confirms {study.confirms.study!r} itself; confirm that one "
             f"again with other seeds or trials, under another --name"
         )
-    chosen = choose_trials(searched.record, study, wish)
+    chosen = choose_trials(searched.record, study, options)
     arms = arms_of([(trial, searched.trial(trial)) for trial in chosen])
-    seeds = fresh_seeds(searched.record, wish)
+    seeds = fresh_seeds(searched.record, options)
     raw = study.to_dict()
     objective = {**raw["objective"], "constraints": ()}  # nothing is chosen any more
     budget = {"trial_timeout": study.budget.trial_timeout}
@@ -82,7 +82,7 @@ def confirming_study(
         {
             "name": name,
             "description": f"The best of the study {study.name} (trials {numbers}) and their "
-            f"baselines, each run again with {count(wish.num_seeds, 'fresh seed')}.",
+            f"baselines, each run again with {count(options.num_seeds, 'fresh seed')}.",
             **fixed_and_axes(arms, seeds),
             "objective": objective,
             "budget": budget,
@@ -108,7 +108,9 @@ def judged_by(objectives: Sequence[str]) -> str:
     return next((name for name in objectives if name not in _DENSITIES), objectives[0])
 
 
-def choose_trials(record: Record, study: StudyConfig, wish: Wish) -> list[RecordedTrial]:
+def choose_trials(
+    record: Record, study: StudyConfig, options: ConfirmOptions
+) -> list[RecordedTrial]:
     """The trials to be run again, each of another configuration; pruned ones, if there are any.
 
     The best by the study's objective; of several objectives, trials of the front, spread evenly
@@ -118,10 +120,10 @@ def choose_trials(record: Record, study: StudyConfig, wish: Wish) -> list[Record
         StudyError: There are none, or not so many.
     """
     objective = study.objective
-    if wish.trials:
-        if wish.top is not None:
+    if options.trials:
+        if options.top is not None:
             raise StudyError("--top and --trial both say what to confirm; keep one of them")
-        return distinct(_of_search(record, which) for which in wish.trials)
+        return distinct(_of_search(record, which) for which in options.trials)
     able = eligible(record, objective)
     several = len(objective.metrics) > 1
     ranked = best_first(
@@ -138,7 +140,7 @@ def choose_trials(record: Record, study: StudyConfig, wish: Wish) -> list[Record
             f"the study {study.name!r} has no complete trial{limits} with a value of "
             f"{' and '.join(objective.metrics)}: there is nothing to confirm yet"
         )
-    top = min(DEFAULT_TOP, len(candidates)) if wish.top is None else wish.top
+    top = min(DEFAULT_TOP, len(candidates)) if options.top is None else options.top
     if top > len(candidates):
         kind = "pruned " if pruned else ""
         what = "on its front" if several else "that finished and may win"
@@ -174,17 +176,17 @@ def spread(ordered: list[RecordedTrial], num: int) -> list[RecordedTrial]:
     return [ordered[round(i * last / max(num - 1, 1))] for i in range(num)]
 
 
-def fresh_seeds(record: Record, wish: Wish) -> list[dict[str, int]]:
+def fresh_seeds(record: Record, options: ConfirmOptions) -> list[dict[str, int]]:
     """The smallest seeds that no trial of the search had, nor those of earlier ones it heard of.
 
     Returns:
         Path → value for each replicate: ``seed``, and ``data.seed`` if the data is to vary.
     """
     configs = [trial.config for trial in (*record.trials.values(), *record.priors)]
-    own = _smallest_unused({config["seed"] for config in configs}, wish.num_seeds)
-    if not wish.vary_data:
+    own = _smallest_unused({config["seed"] for config in configs}, options.num_seeds)
+    if not options.vary_data:
         return [{"seed": seed} for seed in own]
-    data = _smallest_unused({config["data"]["seed"] for config in configs}, wish.num_seeds)
+    data = _smallest_unused({config["data"]["seed"] for config in configs}, options.num_seeds)
     return [{"seed": s, "data.seed": d} for s, d in zip(own, data, strict=True)]
 
 

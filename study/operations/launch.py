@@ -15,7 +15,7 @@ from study.config.study_config import StudyConfig
 from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.errors import StudyError
-from study.search.warm_start import read_earlier, warm_start
+from study.search.warm_start import read_transferred_trials, warm_start
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record
@@ -69,7 +69,7 @@ def run_study(
         resources = trial_resources(study.resources, alive_nodes(), elastic=is_cluster)
         tracker = opening.result()
         if fresh:
-            earlier = read_earlier(study, store, tracker)
+            earlier = read_transferred_trials(study, store, tracker)
             study = named_anew(study, store, tracker, console)
             hold = stack.enter_context(newly_locked(store.folder(study.name)))
         folder = store.folder(study.name)
@@ -102,7 +102,7 @@ def _checked_nodes(
     on_node = datasets if study.resources.data == "on_node" else {}
     place = folder.copy.remote if folder.copy else folder.path
     found = {label: (key, on_node[key]) for key, label in labels_of(on_node).items()}
-    nodes = Nodes(NodeDemands.of(place, study.plugins, found), study.resources)
+    nodes = Nodes(NodeDemands.from_datasets(place, study.plugins, found), study.resources)
     nodes.check()
     return nodes
 

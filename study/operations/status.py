@@ -23,7 +23,7 @@ _HISTORY = re.compile(rb'\{"event":"history","key":"([^"]+)".*,"time":([\d.]+)\}
 
 
 @dataclass
-class TrialGlance:
+class TrialStatus:
     """A trial as the record has it.
 
     Attributes:
@@ -42,7 +42,7 @@ class TrialGlance:
 
 
 @dataclass
-class StudyGlance:
+class StudyStatus:
     """A study as its record has it.
 
     Attributes:
@@ -63,12 +63,12 @@ class StudyGlance:
     constraints: tuple[Constraint, ...] = ()
     tracking: str = ""
     experiment: str = ""
-    trials: dict[str, TrialGlance] = field(default_factory=dict)
-    updates: dict[str, TrialGlance] = field(default_factory=dict)
+    trials: dict[str, TrialStatus] = field(default_factory=dict)
+    updates: dict[str, TrialStatus] = field(default_factory=dict)
     last_at: float = 0.0
     active_s: float = 0.0
 
-    def find(self, key: str) -> TrialGlance:
+    def find(self, key: str) -> TrialStatus:
         """A trial or an update."""
         return self.trials[key] if key in self.trials else self.updates[key]
 
@@ -76,7 +76,7 @@ class StudyGlance:
         """How many trials ended so; None for those that have not."""
         return sum(trial.outcome is outcome for trial in self.trials.values())
 
-    def best_first(self) -> list[TrialGlance]:
+    def best_first(self) -> list[TrialStatus]:
         """The complete trials that may win, the best by the first shown metric first."""
         if not self.shown:
             return []
@@ -98,7 +98,7 @@ class StudyGlance:
         return max(0.0, self.num_trials - done) * self.active_s / done
 
 
-def glance(root: Path, name: str, *, is_held: bool = False) -> StudyGlance:
+def read_status(root: Path, name: str, *, is_held: bool = False) -> StudyStatus:
     """Look at a study.
 
     Args:
@@ -112,7 +112,7 @@ def glance(root: Path, name: str, *, is_held: bool = False) -> StudyGlance:
     if name not in study_names(root):
         raise no_such_study(root, name)
     path = root / name / RECORD_FILE
-    study, histories = StudyGlance(name), dict[str, bytes]()
+    study, histories = StudyStatus(name), dict[str, bytes]()
     is_finished = False
     for number, line in enumerate(_lines(path), start=1):
         try:
@@ -135,7 +135,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         yield from (line for line in file if line.endswith(b"\n"))
 
 
-def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finished: bool) -> bool:
+def _take(study: StudyStatus, histories: dict[str, bytes], line: bytes, is_finished: bool) -> bool:
     """Whether the study is finished after this line."""
     match = _HISTORY.fullmatch(line)
     if match is not None:
@@ -155,10 +155,10 @@ def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finis
         study.last_at = event["time"]  # what was before it nobody worked
     elif kind == "trial":
         key = event["key"]
-        study.trials[key] = TrialGlance(key, event["number"], title_of(event["config"]))
+        study.trials[key] = TrialStatus(key, event["number"], title_of(event["config"]))
     elif kind == "update":
         key, title = event["key"], title_of(event["config"])
-        study.updates.setdefault(key, TrialGlance(key, event["number"], title))
+        study.updates.setdefault(key, TrialStatus(key, event["number"], title))
     elif kind == "outcome":
         trial = study.find(event["key"])
         trial.outcome, trial.reason = Outcome(event["outcome"]), event["reason"]
@@ -167,14 +167,14 @@ def _take(study: StudyGlance, histories: dict[str, bytes], line: bytes, is_finis
     return kind == "finished" if kind in ("finished", "reopened") else is_finished
 
 
-def _pass_time(study: StudyGlance, at: float, *, is_work: bool) -> None:
+def _pass_time(study: StudyStatus, at: float, *, is_work: bool) -> None:
     """Until ``at``; whether the study's own trials were worked on."""
     if is_work and study.last_at:
         study.active_s += max(0.0, at - study.last_at)
     study.last_at = at
 
 
-def _add_history(trial: TrialGlance, history: Mapping[str, Any]) -> None:
+def _add_history(trial: TrialStatus, history: Mapping[str, Any]) -> None:
     last = history["megabatches"][-1]
     trial.stream_fraction = last["stream_fraction"]
     trial.metrics = {**last["metrics"], **last["summary"]}

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
 from study.results import Outcome, TrialHistory
-from study.session.display import Nobody
-from study.session.service_models import ModelShelf
+from study.session.display import SilentDisplay
+from study.session.service_models import ServiceModels
 from study.session.session import StudySession
 from study.store.folder import StudyFolder
 from study.store.record import Record
@@ -36,28 +36,32 @@ def sync_study(
     """
     with folder.lock():
         record = Record.read(folder.record_path)
-        datasets = load_and_check(told_of(study, record))
+        datasets = load_and_check(tracked_trials(study, record))
         tracker = open_tracker()
-        shelf = ModelShelf(study, folder.path / "trials", datasets, folder.fetch_models)
+        service_models = ServiceModels(
+            study, folder.path / "trials", datasets, folder.fetch_models
+        )
         describer = TrialDescriber(study, datasets)
-        session = StudySession(study, record, tracker, describer, Nobody(), shelf.news)
-        bring_up_to_date(session)
+        session = StudySession(
+            study, record, tracker, describer, SilentDisplay(), service_models.new_models
+        )
+        sync(session)
         return len(record.all)
 
 
-def told_of(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
+def tracked_trials(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
     """By key, trials that use all the data of which a store is told."""
     trials = {trial.key(): trial for trial in study.corners()}
     return trials | {key: parse_trial(u.config) for key, u in record.updates.items()}
 
 
-def bring_up_to_date(session: StudySession) -> None:
+def sync(session: StudySession) -> None:
     """Tell the tracker all that the record holds of a study that is not running."""
     record, tracker = session.record, session.tracker
     tracker.start_study(study_info(session.study, num_trials=session.study.num_trials))
-    session.repair()
+    session.resend_ended_trials()
     for key in record.updates:
-        session.tell_again(key)
+        session.resend_trial(key)
     for trial in (t for t in record.all.values() if t.outcome is None):
         if trial.history != TrialHistory():
             tracker.start_trial(session.info(trial.key))

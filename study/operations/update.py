@@ -10,8 +10,8 @@ from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
 from study.operations.update_plan import Update
 from study.results import MegabatchRecord, Outcome
-from study.session.display import Nobody
-from study.session.service_models import ModelShelf, keep_model
+from study.session.display import SilentDisplay
+from study.session.service_models import ServiceModels, keep_model
 from study.session.session import StudySession
 from study.store.record import Record, RecordedTrial
 from study.text import count
@@ -22,10 +22,10 @@ from study.training.checkpoint import CheckpointFolder
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key
 from study.trial.description import TrialDescriber, study_info
-from study.tune.cluster.resources import confine_process
+from study.tune.cluster.resources import limit_process
 
 
-class _Display(Nobody):
+class _Display(SilentDisplay):
     """Tells notices alone."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -86,7 +86,7 @@ def learn(
     try:
         if learner is not None:
             _train(opened, learner, session)
-        session.tell_again(key)
+        session.resend_trial(key)
     finally:
         session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
     return record.find(key), tracker.undelivered
@@ -103,7 +103,7 @@ def _begin(record: Record, update: Update) -> None:
 def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
     """The learner where an earlier call left it, or where the trial before ended."""
     resources = opened.study.resources  # as every trial of the study
-    confine_process(resources.cpus_per_trial, sees_gpus=resources.gpus_per_trial > 0)
+    limit_process(resources.cpus_per_trial, sees_gpus=resources.gpus_per_trial > 0)
     folder, before = opened.folder, update.before
     mirror = folder.mirror(update.trial.key())
     if mirror is not None:
@@ -133,9 +133,13 @@ def _session(
     study = opened.study
     datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
     tracker.start_study(study_info(study, num_trials=study.num_trials))
-    shelf = ModelShelf(study, opened.folder.path / "trials", datasets, opened.folder.fetch_models)
+    service_models = ServiceModels(
+        study, opened.folder.path / "trials", datasets, opened.folder.fetch_models
+    )
     describer = TrialDescriber(study, datasets)
-    return StudySession(study, opened.record, tracker, describer, _Display(say), shelf.news)
+    return StudySession(
+        study, opened.record, tracker, describer, _Display(say), service_models.new_models
+    )
 
 
 def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) -> None:
@@ -146,9 +150,9 @@ def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) 
         for _ in _saved(opened, learner):
             session.report(key, learner.history)
     except TrialError as error:
-        session.settle(key, Outcome.ERROR, str(error))
+        session.finish_trial(key, Outcome.ERROR, str(error))
         raise
-    session.settle(key, Outcome.COMPLETE)
+    session.finish_trial(key, Outcome.COMPLETE)
 
 
 def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:

@@ -59,7 +59,7 @@ def make_stopping(study: StudyConfig, recorded: Iterable[RecordedTrial] = ()) ->
 
 
 @dataclass(eq=False)
-class _Entrant:
+class _RunningTrial:
     """A trial as Tune's schedulers see one."""
 
     trial_id: str
@@ -67,10 +67,10 @@ class _Entrant:
     percent: float = 0.0  # of its stream that is known
 
 
-class _Field(Protocol):
+class _ComparisonGroup(Protocol):
     """The trials that are compared with each other."""
 
-    def is_behind(self, entrant: _Entrant, value: float) -> bool:
+    def is_behind(self, running: _RunningTrial, value: float) -> bool:
         """Whether an entrant that has come to ``entrant.percent`` with ``value`` is to stop."""
 
 
@@ -97,18 +97,18 @@ class _Asha:
         )
         self._added: set[str] = set()
 
-    def is_behind(self, entrant: _Entrant, value: float) -> bool:
+    def is_behind(self, running: _RunningTrial, value: float) -> bool:
         """Whether it is not among the best of those that came to the same rung before."""
-        rung = max((r for r in self._rungs if r <= entrant.percent), default=None)
-        if rung is None or entrant.trial_id in self._arrived[rung]:
+        rung = max((r for r in self._rungs if r <= running.percent), default=None)
+        if rung is None or running.trial_id in self._arrived[rung]:
             return False
-        if entrant.trial_id not in self._added:
-            self._added.add(entrant.trial_id)
-            self._scheduler.on_trial_add(None, entrant)
+        if running.trial_id not in self._added:
+            self._added.add(running.trial_id)
+            self._scheduler.on_trial_add(None, running)
         num_before = len(self._arrived[rung])
-        self._arrived[rung].add(entrant.trial_id)
-        result = {_PERCENT: entrant.percent, _VALUE: value}
-        verdict = self._scheduler.on_trial_result(None, entrant, result)
+        self._arrived[rung].add(running.trial_id)
+        result = {_PERCENT: running.percent, _VALUE: value}
+        verdict = self._scheduler.on_trial_result(None, running, result)
         # Tune would stop the second trial for being worse than the first.
         return bool(verdict == TrialScheduler.STOP and num_before >= self._min_trials)
 
@@ -128,14 +128,17 @@ class _Median:
             hard_stop=False,  # else it refuses to hear more of a point that it would have stopped
         )
 
-    def is_behind(self, entrant: _Entrant, value: float) -> bool:
+    def is_behind(self, running: _RunningTrial, value: float) -> bool:
         """Whether its best is worse than the median of the others' means so far."""
-        result = {_PERCENT: entrant.percent, _VALUE: value}
-        verdict = self._scheduler.on_trial_result(None, entrant, result)
+        result = {_PERCENT: running.percent, _VALUE: value}
+        verdict = self._scheduler.on_trial_result(None, running, result)
         return bool(verdict == TrialScheduler.PAUSE)
 
 
-_FIELDS: dict[str, Callable[[StoppingSection], _Field]] = {"asha": _Asha, "median": _Median}
+_RULES: dict[str, Callable[[StoppingSection], _ComparisonGroup]] = {
+    "asha": _Asha,
+    "median": _Median,
+}
 
 
 class StreamStopping:
@@ -152,33 +155,33 @@ class StreamStopping:
         self, study: StudyConfig, section: StoppingSection, *, name: str, metric: str
     ) -> None:
         self._section = section
-        self._make_field = _FIELDS[name]
+        self._make_group = _RULES[name]
         self._metric = metric
         self._limits = study.objective.limits
         self._limits_size = any(c.metric == "final_density" for c in self._limits)
         self._has_size = len(study.objective.metrics) > 1
-        self._entrants: dict[str, _Entrant] = {}
-        self._fields: dict[Group, _Field] = {}
+        self._running_trials: dict[str, _RunningTrial] = {}
+        self._groups: dict[Group, _ComparisonGroup] = {}
 
     def stops(self, recorded: RecordedTrial, reported: Iterable[MegabatchRecord]) -> bool:
         """Whether the trial is to be stopped; one that has ended its stream or is a point never.
 
         A trial that is sure to break a constraint is stopped at its first megabatch.
         """
-        entrant = self._entrants.get(recorded.key)
-        if entrant is None:
+        running = self._running_trials.get(recorded.key)
+        if running is None:
             group = self._group(parse_trial(recorded.config))
-            entrant = self._entrants[recorded.key] = _Entrant(recorded.key, group)
+            running = self._running_trials[recorded.key] = _RunningTrial(recorded.key, group)
         is_to_stop = False
         for megabatch in reported:
             percent = round(100 * megabatch.stream_fraction, 9)
-            if percent <= entrant.percent:
+            if percent <= running.percent:
                 continue
-            entrant.percent = percent
+            running.percent = percent
             if megabatch.is_last:
                 return False
             is_sure = self._is_infeasible(recorded, megabatch)
-            is_to_stop = self._is_behind(entrant, megabatch) or is_sure
+            is_to_stop = self._is_behind(running, megabatch) or is_sure
         return is_to_stop and recorded.source == "search"
 
     def _group(self, trial: TrialConfig) -> Group:
@@ -196,10 +199,10 @@ class StreamStopping:
             return False
         return bool(broken(parse_trial(recorded.config), (megabatch,), self._limits))
 
-    def _is_behind(self, entrant: _Entrant, megabatch: MegabatchRecord) -> bool:
+    def _is_behind(self, running: _RunningTrial, megabatch: MegabatchRecord) -> bool:
         value = megabatch.metrics.get(self._metric, math.nan)
         if not math.isfinite(value):
             return False
-        if entrant.group not in self._fields:
-            self._fields[entrant.group] = self._make_field(self._section)
-        return self._fields[entrant.group].is_behind(entrant, value)
+        if running.group not in self._groups:
+            self._groups[running.group] = self._make_group(self._section)
+        return self._groups[running.group].is_behind(running, value)

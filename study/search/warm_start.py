@@ -46,7 +46,7 @@ class EarlierStudy:
     trials: tuple[EarlierTrial, ...]
 
 
-def read_earlier(
+def read_transferred_trials(
     study: StudyConfig, store: StudyStore, tracker: Tracker
 ) -> tuple[EarlierStudy, ...]:
     """The studies that ``study`` is to hear of: from the store, or else from where it is tracked.
@@ -82,11 +82,11 @@ def _find(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) ->
 def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Record) -> list[str]:
     """Put what earlier studies found into the record, for the sampler alone; says how much."""
     said = []
-    heard: set[str] = set()
+    transferred: set[str] = set()
     for other in earlier:
-        told, left_out = earlier_trials(study, other)
-        new = [prior for prior in told if prior.key not in heard]
-        heard |= {prior.key for prior in new}
+        told, left_out = transferred_trials(study, other)
+        new = [prior for prior in told if prior.key not in transferred]
+        transferred |= {prior.key for prior in new}
         for prior in new:
             record.add_prior(prior)
         reasons = "".join(f"; {count} left out: {why}" for why, count in left_out.items())
@@ -134,7 +134,7 @@ def _service_after(raw: Mapping[str, Any]) -> float:
     return float(raw.get("objective", {}).get("service_after", 1.0))
 
 
-def earlier_trials(
+def transferred_trials(
     study: StudyConfig, earlier: EarlierStudy
 ) -> tuple[list[RecordedTrial], Counter[str]]:
     """The trials of an earlier study that could be this study's, and why others could not.

@@ -7,7 +7,7 @@ from study.store.record import RecordedTrial
 from study.tracking.facts import TrialInfo
 
 
-class Nobody:
+class SilentDisplay:
     """No terminal."""
 
     def started(self, *_: object) -> None:

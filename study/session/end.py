@@ -71,7 +71,7 @@ class StudyEnd:
     """How far a study has come when this process leaves it.
 
     Attributes:
-        num_cut: Trials that were begun and have not ended.
+        num_interrupted: Trials that were begun and have not ended.
         failures: A reason for each cause, and how many trials failed of it, most frequent first.
         savings: Of early stopping.
         why: What ended the study before all its trials had, with what to do; else empty.
@@ -83,7 +83,7 @@ class StudyEnd:
     is_finished: bool
     num_complete: int
     num_failed: int
-    num_cut: int
+    num_interrupted: int
     failures: tuple[tuple[str, int], ...]
     savings: Savings
     why: str = ""
@@ -107,7 +107,7 @@ def study_end(
         is_finished=is_finished,
         num_complete=outcomes[Outcome.COMPLETE],
         num_failed=outcomes[Outcome.ERROR],
-        num_cut=outcomes[None],
+        num_interrupted=outcomes[None],
         failures=by_cause(trial.reason for trial in trials if trial.outcome is Outcome.ERROR),
         savings=savings(trials),
         why=budget_end.text if budget_end else "",

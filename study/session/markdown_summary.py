@@ -37,7 +37,7 @@ def best_first(
     return [(trial, trial.values(metrics) or ()) for trial in ranked]
 
 
-def standing(study: StudyConfig, trials: Iterable[RecordedTrial]) -> str:
+def markdown_summary(study: StudyConfig, trials: Iterable[RecordedTrial]) -> str:
     """Question, progress, best so far, space and failures, in Markdown.
 
     Args:

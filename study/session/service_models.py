@@ -75,7 +75,7 @@ def _it_is_here(key: str) -> None:
 
 
 @dataclass
-class ModelShelf:
+class ServiceModels:
     """What the driver finds in the trials' folders.
 
     Attributes:
@@ -91,7 +91,7 @@ class ModelShelf:
     told: set[tuple[str, int]] = field(default_factory=set)
     _sources: dict[str, ModelSource] = field(default_factory=dict)
 
-    def news(self, trial: RecordedTrial) -> list[ModelInfo]:
+    def new_models(self, trial: RecordedTrial) -> list[ModelInfo]:
         """Models of megabatches that were reported, each once, with their cards written.
 
         While a trial runs its ``best`` model may be replaced, and is waited with.
@@ -109,7 +109,9 @@ class ModelShelf:
         found = []
         for record, folder in wanted:
             if folder.is_dir():
-                card = ModelCard.of(self._source(trial), record, format_name="safetensors")
+                card = ModelCard.from_record(
+                    self._source(trial), record, format_name="safetensors"
+                )
                 write_card(card, folder)
                 self.told.add((trial.key, record.megabatch_index))
                 found.append(model_info(card, folder))

@@ -10,7 +10,7 @@ from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
 from study.results import Outcome, TrialHistory
 from study.session.display import Display
-from study.session.markdown_summary import standing
+from study.session.markdown_summary import markdown_summary
 from study.store.record import Record, RecordedTrial, Source
 from study.tracking.facts import ModelInfo, TrialInfo
 from study.tracking.tracker import Tracker
@@ -42,7 +42,7 @@ class StudySession:
     _described_at: list[float] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
+    def captured_errors(self) -> Iterator[None]:
         """Keep what goes wrong in ``errors``: Tune wraps or swallows it."""
         try:
             yield
@@ -93,25 +93,25 @@ class StudySession:
         self.display.progressed(self.info(key), history)
         return True
 
-    def note(self, key: str, text: str) -> None:
+    def add_notice(self, key: str, text: str) -> None:
         """A trial ran into something and goes on: said once, kept in the record and its run."""
         recorded = self.record.find(key)
         if recorded.outcome is not None or text in recorded.notices:
             return
         self.record.add_notice(key, text)
-        self.tracker.note_trial(key, recorded.notices)
+        self.tracker.log_notices(key, recorded.notices)
         self.display.notice(f"{self.info(key).title}: {text}")
 
-    def lost(self, key: str, cause: str) -> None:
+    def worker_lost(self, key: str, cause: str) -> None:
         """A trial's worker died, and the trial goes on with another."""
         done = self.record.trials[key].history
-        self.note(
+        self.add_notice(
             key,
             f"{cause}: goes on with a fresh worker ({len(done.megabatches)} megabatches and "
             f"{len(done.epochs)} epochs were reported)",
         )
 
-    def settle(self, key: str, outcome: Outcome, reason: str = "") -> None:
+    def finish_trial(self, key: str, outcome: Outcome, reason: str = "") -> None:
         """A trial has ended; only the first word on it counts."""
         recorded = self.record.find(key)
         if recorded.outcome is not None:
@@ -129,26 +129,26 @@ class StudySession:
 
     def _describe(self) -> None:
         trials = self.record.trials.values()
-        text = standing(self.study, trials)
+        text = markdown_summary(self.study, trials)
         self.tracker.describe_study(text)
 
-    def repair(self) -> None:
+    def resend_ended_trials(self) -> None:
         """Bring the tracker up to the record, after a process that died in between.
 
         Every ended trial is started again for the tracker, which leaves finished runs as they
         are: so a tracking store that was lost, or is a new one, is filled again as well.
         """
         for key in self.record.trials:
-            self.tell_again(key)
+            self.resend_trial(key)
 
-    def tell_again(self, key: str) -> None:
+    def resend_trial(self, key: str) -> None:
         """Tell the tracker all of a trial that has ended."""
         recorded = self.record.find(key)
         if recorded.outcome is None:
             return
         self.tracker.start_trial(self.info(key))
         if recorded.notices:
-            self.tracker.note_trial(key, recorded.notices)
+            self.tracker.log_notices(key, recorded.notices)
         self._log_models(key)
         self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
 

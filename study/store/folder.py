@@ -190,7 +190,7 @@ class StudyStore:
     """
 
     def __init__(self, where: Path | str) -> None:
-        self.place = StorePlace.of(where)
+        self.place = StorePlace.from_address(where)
 
     def folder(self, name: str) -> StudyFolder:
         """The folder of the study called ``name``, which need not exist, up to date.

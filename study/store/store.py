@@ -22,7 +22,7 @@ class StorePlace:
     copy: StoreCopy | None = None
 
     @classmethod
-    def of(cls, where: Path | str) -> "StorePlace":
+    def from_address(cls, where: Path | str) -> "StorePlace":
         """The place that a user names: a folder's path, or a URL.
 
         Raises:

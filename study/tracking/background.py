@@ -66,7 +66,7 @@ class _Due:
         for model in self.models:
             tracker.log_model(key, model)
         if self.notices:
-            tracker.note_trial(key, self.notices)
+            tracker.log_notices(key, self.notices)
         if self.ending is not None:
             tracker.finish_trial(key, self.history, *self.ending)
 
@@ -145,7 +145,7 @@ class BackgroundTracker:
         """Leave a model of the trial some time soon; its files are read then."""
         self._put(trial_key, _Due(models=(model,)))
 
-    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+    def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
         """Keep with the trial's record how it went, some time soon."""
         self._put(trial_key, _Due(notices=tuple(notices)))
 

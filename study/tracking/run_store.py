@@ -53,12 +53,12 @@ class RunStore(Protocol):
     def remove_tag(self, run_id: str, tag: str) -> None:
         """Take a tag away."""
 
-    def add_facts(
+    def log_params(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
         """Params and metrics that the run has not got."""
 
-    def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
+    def log_metrics(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """Values of metrics, of which the run has none."""
 
     def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
@@ -70,19 +70,19 @@ class RunStore(Protocol):
     def metric_names(self, run_id: str) -> frozenset[str]:
         """Which metrics the run has."""
 
-    def leave_text(self, run_id: str, text: str, artifact: str) -> None:
+    def log_text(self, run_id: str, text: str, artifact: str) -> None:
         """Write one text file, over an earlier one."""
 
-    def leave_folder(self, run_id: str, folder: Path) -> None:
+    def log_folder(self, run_id: str, folder: Path) -> None:
         """Write the files of a folder, over earlier ones."""
 
-    def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
+    def log_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
         """Leave a model made by the run, unless the store has one with these tags already."""
 
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path | None:
         """Copy one file into ``folder``, and say where it is; None where the run has none."""
 
-    def keep_view(self, key: str, view: str) -> None:
+    def save_view(self, key: str, view: str) -> None:
         """Keep a saved view of the runs, unless there is one with this key."""
 
     def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:

@@ -16,7 +16,7 @@ from study import __version__
 from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
 from study.tracking import names
-from study.tracking.artifacts.run_files import leave_study, leave_trial
+from study.tracking.artifacts.run_files import log_study_files, log_trial_files
 from study.tracking.artifacts.runs_table import write_runs
 from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
 from study.tracking.metric_points import MetricPoint, metric_points
@@ -97,7 +97,7 @@ class RunTracker:
         found = self._find(names.KIND_STUDY, study)
         run = self._open(found, study.name, tags)
         self._complete_facts(run, study.params, {}, study.config_yaml)
-        self._store.keep_view(view_key(study.name), study_view(study, made_at=time.time()))
+        self._store.save_view(view_key(study.name), study_view(study, made_at=time.time()))
         self._study, self._study_run_id, self._trials = study, run.run_id, {}
         # Asked once for all: a study that is resumed starts every trial that it had.
         runs = self._trial_runs(study) if found is not None else []
@@ -152,7 +152,7 @@ class RunTracker:
         points = metric_points(history, num_epochs=num_epochs, num_megabatches=num_megabatches)
         # Until all is sent nobody knows what the store has: if this fails, the next call asks.
         trial.known, trial.num_epochs, trial.num_megabatches = None, 0, 0
-        self._store.add_points(trial.run_id, [p for p in points if (p.name, p.step) not in known])
+        self._store.log_metrics(trial.run_id, [p for p in points if (p.name, p.step) not in known])
         trial.known = known
         trial.num_epochs = max(num_epochs, len(history.epochs))
         trial.num_megabatches = max(num_megabatches, len(history.megabatches))
@@ -172,9 +172,9 @@ class RunTracker:
             names.TAG_TRIAL_KEY: trial_key,
             names.TAG_MEGABATCH: str(model.step),
         }
-        self._store.leave_model(trial.run_id, model, tags)
+        self._store.log_model(trial.run_id, model, tags)
 
-    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+    def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
         """Set the tag that holds what the trial ran into and got over.
 
         Raises:
@@ -198,8 +198,8 @@ class RunTracker:
             return
         self.log_history(trial_key, history)
         with tempfile.TemporaryDirectory() as folder:
-            shown = leave_trial(Path(folder), trial_key, trial.title, history)
-            self._store.leave_folder(trial.run_id, Path(folder))
+            shown = log_trial_files(Path(folder), trial_key, trial.title, history)
+            self._store.log_folder(trial.run_id, Path(folder))
         ended_at = history.last_recorded_at
         self._close(trial.run_id, outcome, reason, shown=shown, ended_at=ended_at)
         # Should it be called again for a trial that has not finished, it asks the store.
@@ -230,9 +230,9 @@ class RunTracker:
             self.finish_trial(key, histories.get(key, TrialHistory()), ended, reason)
         titles = {key: trial.title for key, trial in self._trials.items()}
         with tempfile.TemporaryDirectory() as folder:
-            shown = leave_study(Path(folder), titles, histories)
+            shown = log_study_files(Path(folder), titles, histories)
             write_runs(Path(folder) / names.RUNS_ARTIFACT, self._trial_runs(study))
-            self._store.leave_folder(self._study_run_id, Path(folder))
+            self._store.log_folder(self._study_run_id, Path(folder))
         # Not when its last word arrived: that may be long after.
         ended_at = max((h.last_recorded_at for h in histories.values()), default=0.0)
         self._close(self._study_run_id, outcome, "", shown=shown, ended_at=ended_at)
@@ -305,13 +305,13 @@ class RunTracker:
         started_at: float = 0.0,
     ) -> None:
         numbers = {names.HYPERPARAMETER_PREFIX + k: v for k, v in hyperparameters.items()}
-        self._store.add_facts(
+        self._store.log_params(
             run.run_id,
             {k: without_credentials(str(v)) for k, v in params.items() if k not in run.params},
             [MetricPoint(k, v, 0, started_at) for k, v in numbers.items() if k not in run.metrics],
         )
         text = without_credentials(config_yaml)
-        self._store.leave_text(run.run_id, text, names.CONFIG_ARTIFACT)
+        self._store.log_text(run.run_id, text, names.CONFIG_ARTIFACT)
 
     def _logged(self, run_id: str) -> frozenset[tuple[str, int]]:
         present = self._store.metric_names(run_id)

@@ -41,7 +41,7 @@ class Tracker(Protocol):
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
         """Leave a model of the trial, whose metrics were logged before; once, however often."""
 
-    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+    def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
         """Keep with the trial's record all that its user should know of how it went."""
 
     def finish_trial(
@@ -80,7 +80,7 @@ class NullTracker:
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
         """Do nothing."""
 
-    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+    def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
         """Do nothing."""
 
     def finish_trial(
@@ -131,9 +131,9 @@ class RecordingTracker:
         """Keep the call."""
         self.calls.append(("log_model", (trial_key, model)))
 
-    def note_trial(self, trial_key: str, notices: Sequence[str]) -> None:
+    def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
         """Keep the call."""
-        self.calls.append(("note_trial", (trial_key, tuple(notices))))
+        self.calls.append(("log_notices", (trial_key, tuple(notices))))
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str

@@ -35,7 +35,7 @@ from study.training.precision import memory_format
 from study.training.progress import BestEpoch, Progress, is_best, pack_state, unpack_state
 from study.training.pruning_event import opening, pruning_event, saliency_order
 from study.training.specs import LearnerSpec, TaskData
-from study.training.training_plan import Lessons
+from study.training.training_plan import TrainingPlan
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class AnytimeLearner:
         self.mask = Mask.dense(prunable_parameters(self.model, exclude=spec.pruning.exclude))
         self._optimiser = spec.training.optimiser.build(self.model)
         self._forward = torch.compile(self.model) if spec.training.compile else None
-        self._lessons = Lessons(
+        self._training_plan = TrainingPlan(
             data.megabatches,
             spec.replay,
             spec.training,
@@ -122,8 +122,8 @@ class AnytimeLearner:
 
     def _learn_megabatch(self) -> Iterator[EpochRecord | MegabatchRecord]:
         started = time.perf_counter()
-        train, validation = self._lessons.examples(self._progress.megabatch_index)
-        sizes = self._lessons.epoch_sizes(self._progress.megabatch_index, len(train))
+        train, validation = self._training_plan.examples(self._progress.megabatch_index)
+        sizes = self._training_plan.epoch_sizes(self._progress.megabatch_index, len(train))
         if self._progress.epoch_index == 0:
             self._open(train)
         while self._progress.epoch_index < len(sizes):

@@ -11,7 +11,7 @@ from study.training.epochs import epoch_sizes, megabatch_samples
 from study.training.specs import TrainingSpec
 
 
-class Lessons:
+class TrainingPlan:
     """Examples and epoch lengths of each megabatch: a pure function of stream and settings.
 
     Args:

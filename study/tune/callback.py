@@ -33,7 +33,7 @@ class StudyCallback(tune.Callback):
         self._session = session
         self._deaths = deaths
         self._clock = TrialClock()
-        self._watched_at = 0.0
+        self._looked_at = 0.0
         self._nodes = nodes
         self._hold = hold
 
@@ -44,10 +44,10 @@ class StudyCallback(tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Look after what reports nothing: trials that hang, nodes, and Ray itself."""
         now = time.monotonic()
-        if now - self._watched_at < _WATCH_EVERY_S:
+        if now - self._looked_at < _WATCH_EVERY_S:
             return
-        self._watched_at = now
-        with self._session.watched():
+        self._looked_at = now
+        with self._session.captured_errors():
             check_ray_lives()
             if self._hold is not None:
                 self._hold.check()
@@ -62,7 +62,7 @@ class StudyCallback(tune.Callback):
         if limit is None or self._clock.seconds(key) <= limit:
             return
         history = self._session.record.trials[key].history
-        self._session.settle(
+        self._session.finish_trial(
             key,
             Outcome.ERROR,
             f"took longer than budget.trial_timeout = {limit:g} seconds: "
@@ -80,7 +80,7 @@ class StudyCallback(tune.Callback):
         """An actor begins a trial."""
         key = trial.config["trial_key"]
         self._clock.start(key)
-        with self._session.watched():
+        with self._session.captured_errors():
             self._deaths.watch(key, trial)
             self._session.start(key)
 
@@ -94,11 +94,11 @@ class StudyCallback(tune.Callback):
         """A trial's worker died; Tune gives it a fresh one."""
         key = trial.config["trial_key"]
         self._clock.stop(key)
-        with self._session.watched():
+        with self._session.captured_errors():
             self._deaths.watch(key, trial)
             cause = self._deaths.last_cause(key)
             self._deaths.died(key, cause)
-            self._session.lost(key, cause)
+            self._session.worker_lost(key, cause)
 
     def on_trial_result(
         self,
@@ -110,7 +110,7 @@ class StudyCallback(tune.Callback):
     ) -> None:
         """A trial reports; its last report says how it ended."""
         key = result["trial_key"]
-        with self._session.watched():
+        with self._session.captured_errors():
             if self._nodes is not None and result.get("unfit_node"):
                 self._clock.stop(key)
                 said = self._nodes.refuse(result["unfit_node"], result["unfit_because"])
@@ -118,11 +118,11 @@ class StudyCallback(tune.Callback):
                     self._session.display.notice(said)
                 return
             for notice in result["notices"]:
-                self._session.note(key, notice)
+                self._session.add_notice(key, notice)
             if self._session.report(key, TrialHistory.from_json(result["history"])):
                 self._deaths.progressed(key)
             if result["outcome"]:
-                self._session.settle(key, Outcome(result["outcome"]), result["reason"])
+                self._session.finish_trial(key, Outcome(result["outcome"]), result["reason"])
 
 
 class TrialClock:

@@ -14,7 +14,7 @@ from study.errors import StorageError, StudyError
 from study.results import Outcome
 from study.search.budget import Budget
 from study.session.end import StudyEnd, study_end
-from study.session.service_models import ModelShelf
+from study.session.service_models import ServiceModels
 from study.session.session import StudySession
 from study.session.terminal import TerminalDisplay
 from study.store.folder import StudyFolder
@@ -63,16 +63,18 @@ class StudyRun:
         tracker.start_study(study_info(study, num_trials=study.num_trials))
         if self.hold is not None:
             self.hold.notice = display.notice
-        shelf = ModelShelf(
+        service_models = ServiceModels(
             study,
             self.folder.path / "trials",
             self.datasets,
             lambda key: self._fetch_models(key, display),
         )
-        session = StudySession(study, record, tracker, describer, display, shelf.news)
+        session = StudySession(
+            study, record, tracker, describer, display, service_models.new_models
+        )
         budget = Budget(study.budget, record)
         try:
-            session.repair()
+            session.resend_ended_trials()
             ended = [t for t in record.trials.values() if t.outcome is not None]
             display.recorded([(session.info(trial.key), trial) for trial in ended])
             with display:
@@ -224,8 +226,8 @@ def has_lost_workers(error: BaseException, session: StudySession, deaths: Deaths
     named = [key for key in deaths.on_actors(str(lost)) if key in running]
     for key in named or running:
         if deaths.would_be_last(key, cause):
-            session.settle(key, Outcome.ERROR, deaths.reason(key, cause))
+            session.finish_trial(key, Outcome.ERROR, deaths.reason(key, cause))
         else:
             deaths.died(key, cause)
-            session.lost(key, cause)
+            session.worker_lost(key, cause)
     return True

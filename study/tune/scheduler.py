@@ -29,7 +29,7 @@ class StudyScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Stop the trial, or let it go on."""
-        with self._session.watched():
+        with self._session.captured_errors():
             recorded = self._session.record.trials[result["trial_key"]]
             megabatches = TrialHistory.from_json(result["history"]).megabatches
             if self._stopping.stops(recorded, megabatches):

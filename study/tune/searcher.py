@@ -73,7 +73,7 @@ class StudySearch(OptunaSearch):
         """The next trial's configuration, ``FINISHED``, or None for "ask again later"."""
         if self._is_blocked or (self._nodes and len(self._keys) >= self._nodes.most_trials):
             return None
-        with self._session.watched():
+        with self._session.captured_errors():
             recorded = self._next()
         if recorded is None:
             # On a cluster, what runs may still be handed back.
@@ -174,12 +174,12 @@ class StudySearch(OptunaSearch):
             self._to_continue.appendleft(recorded)
             self._is_blocked = False
             return
-        with self._session.watched():
+        with self._session.captured_errors():
             if error:
                 reason = deaths.reason(key, deaths.last_cause(key))
-                self._session.settle(key, Outcome.ERROR, reason)
+                self._session.finish_trial(key, Outcome.ERROR, reason)
             elif result is not None:
-                self._session.settle(key, Outcome.EARLY_STOPPED)
+                self._session.finish_trial(key, Outcome.EARLY_STOPPED)
         self._is_blocked = False
         own = self._ot_trials.pop(key, None)
         waiting = self._waiting.pop(key, [])

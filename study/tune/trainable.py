@@ -26,7 +26,7 @@ from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder
 from study.trial.assembly import assemble
 from study.tune.cluster.nodes import node_keeper
-from study.tune.cluster.resources import confine_process
+from study.tune.cluster.resources import limit_process
 from study.tune.worker_deaths import is_out_of_memory
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class StudyTrainable(tune.Trainable):
         """Prepare the process, once an actor, and the first trial."""
         assert context is not None, "made by the launcher with tune.with_parameters"
         self._context = context
-        confine_process(context.cpus, sees_gpus=not context.hide_gpus)
+        limit_process(context.cpus, sees_gpus=not context.hide_gpus)
         load_builtin_plugins()
         load_user_plugins(context.plugins)
         self._datasets: dict[str, ImageDataset] = {}
@@ -109,8 +109,8 @@ class StudyTrainable(tune.Trainable):
             service_after=self._context.service_after,
         )
         self._checkpoints = CheckpointFolder(self._folder / "checkpoints")
-        lost = self._pulled()
-        torn = [path.name for path in self._checkpoints.torn()] + lost
+        pulled = self._pulled()
+        torn = [path.name for path in self._checkpoints.torn()] + pulled
         state = self._checkpoints.load_latest()
         if state is not None:
             learner.load_state_dict(state)
@@ -158,21 +158,21 @@ class StudyTrainable(tune.Trainable):
                 raise MemoryError(str(error).partition("\n")[0]) from None
             return self._failure(error)
         history = self._learner.history
-        news = TrialHistory(
+        new_records = TrialHistory(
             history.epochs[len(self._reported.epochs) :],
             history.megabatches[len(self._reported.megabatches) :],
         )
         self._reported = history
         is_done = bool(history.megabatches) and history.megabatches[-1].is_last
-        return self._report(news, Outcome.COMPLETE if is_done else None)
+        return self._report(new_records, Outcome.COMPLETE if is_done else None)
 
     def _report(
-        self, news: TrialHistory, outcome: Outcome | None = None, reason: str = ""
+        self, new_records: TrialHistory, outcome: Outcome | None = None, reason: str = ""
     ) -> dict[str, Any]:
         """What Tune hands to the driver; with an outcome it is the trial's last."""
         return {
             "trial_key": self._config["trial_key"],
-            "history": news.to_json(),
+            "history": new_records.to_json(),
             "outcome": outcome.value if outcome else "",
             "reason": reason,
             "notices": self._notices,

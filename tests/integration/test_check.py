@@ -9,9 +9,9 @@ from mlflow.entities import Metric
 
 from study.config.study_config import StudyConfig
 from study.operations.check import check_study, mend_study
-from study.operations.sync import bring_up_to_date
+from study.operations.sync import sync
 from study.results import Outcome
-from study.session.display import Nobody
+from study.session.display import SilentDisplay
 from study.session.session import StudySession
 from study.store.folder import StudyFolder
 from study.store.record import Record
@@ -46,7 +46,7 @@ def make(path: Path) -> None:
     data = dataset_key(study.compose(study.points[0]).data)
     describer = TrialDescriber(study, {data: load_dataset(data)})
     tracker = RunTracker(MlflowStore(f"sqlite:///{path / 'mlflow.db'}", "app-study"), {})
-    bring_up_to_date(StudySession(study, record, tracker, describer, Nobody()))
+    sync(StudySession(study, record, tracker, describer, SilentDisplay()))
 
 
 class Ended:

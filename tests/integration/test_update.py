@@ -13,7 +13,7 @@ from study.config.problems import ConfigError
 from study.data.dataset import DataError
 from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
-from study.operations.status import glance
+from study.operations.status import read_status
 from study.operations.sync import sync_study
 from study.operations.update import learn, opened_to_write
 from study.operations.update_plan import plan_update
@@ -101,9 +101,9 @@ def test_one_after_the_other_or_together_three_arrivals_make_the_same_trial(
 
 
 def test_an_update_is_no_candidate_and_changes_no_result(store: Path, files: list[str]) -> None:
-    before, was = record_of(store), glance(store, NAME)
+    before, was = record_of(store), read_status(store, NAME)
     after = update(store, "0", *files[1:])
-    record, seen = record_of(store), glance(store, NAME)
+    record, seen = record_of(store), read_status(store, NAME)
     assert record.trials == before.trials
     assert (record.is_finished, record.seconds) == (True, before.seconds)
     objective = OpenedStudy.open(NAME, store, None).study.objective
@@ -154,7 +154,7 @@ def dying(method: Callable[..., Any], *, at: float) -> Callable[..., Any]:
     [
         *((Record, "_append", at) for at in (1, 1.5, 2, 3, 3.5, 5, 5.5)),
         *((CheckpointFolder, "save", at) for at in (1, 1.5, 2.5)),
-        (StudySession, "tell_again", 1.5),
+        (StudySession, "resend_trial", 1.5),
     ],
 )
 def test_killed_anywhere_the_same_command_ends_the_same(
@@ -313,7 +313,7 @@ def test_at_a_url_one_machine_goes_on_where_another_has_updated(
 
     def move_to(machine: str) -> Path:
         monkeypatch.setenv("APP_STUDY_COPIES", str(tmp_path / machine))
-        return StorePlace.of(url).root
+        return StorePlace.from_address(url).root
 
     shutil.copytree(store, move_to("first"))
     folder = StudyStore(url).folder(NAME)

@@ -9,7 +9,7 @@ from study.config.study_config import StudyConfig
 from study.errors import StudyError
 from study.results import Outcome, TrialHistory
 from study.search.optuna_study import Proposals
-from study.search.warm_start import read_earlier, warm_start
+from study.search.warm_start import read_transferred_trials, warm_start
 from study.store.folder import StudyStore
 from study.store.record import Record, RecordedTrial
 from study.tracking import names
@@ -59,10 +59,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def heard(study: StudyConfig, store: Path, place: Path, record_path: Path) -> list[RecordedTrial]:
+def transferred(
+    study: StudyConfig, store: Path, place: Path, record_path: Path
+) -> list[RecordedTrial]:
     tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db")
     with Record.open(record_path) as record:
-        (said,) = warm_start(study, read_earlier(study, StudyStore(store), tracker), record)
+        (said,) = warm_start(
+            study, read_transferred_trials(study, StudyStore(store), tracker), record
+        )
         assert "1 left out: they failed" in said
     return Record.read(record_path).priors
 
@@ -79,8 +83,8 @@ def told(study: StudyConfig, priors: list[RecordedTrial]) -> list[tuple[object, 
 def test_mlflow_tells_a_search_what_the_record_tells_it(place: Path, tmp_path: Path) -> None:
     objective = {"metrics": ["service_error"], "constraints": ["final_density <= 0.4"]}
     study = later(objective=objective)
-    recorded = heard(study, place / "store", place, tmp_path / "recorded.jsonl")
-    tracked = heard(study, tmp_path / "empty", place, tmp_path / "tracked.jsonl")
+    recorded = transferred(study, place / "store", place, tmp_path / "recorded.jsonl")
+    tracked = transferred(study, tmp_path / "empty", place, tmp_path / "tracked.jsonl")
     assert [prior.key for prior in tracked] == [prior.key for prior in recorded]
     assert len(tracked) == len(ENDS)
     for ours, theirs in zip(tracked, recorded, strict=True):
@@ -94,7 +98,9 @@ def test_another_configuration_in_mlflow_is_left_out(place: Path, tmp_path: Path
     study = later(fixed=raw_search()["fixed"] | {"seed": 1})
     with Record.open(tmp_path / "record.jsonl") as record:
         tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db")
-        (said,) = warm_start(study, read_earlier(study, StudyStore(tmp_path), tracker), record)
+        (said,) = warm_start(
+            study, read_transferred_trials(study, StudyStore(tmp_path), tracker), record
+        )
         assert record.priors == []
     assert "hears of 0 trials of the study early in sqlite:///" in said
     assert "4 left out: outside the space, or another fixed configuration" in said
@@ -105,7 +111,7 @@ def test_a_study_that_neither_has_is_refused_with_both_places(place: Path, tmp_p
     tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db", experiment="another")
     said = r"no study 'early' in .* under the experiment 'another'"
     with pytest.raises(StudyError, match=said):
-        read_earlier(later(**elsewhere), StudyStore(tmp_path), tracker)
+        read_transferred_trials(later(**elsewhere), StudyStore(tmp_path), tracker)
 
 
 def test_a_study_file_that_is_lost_is_said(
@@ -114,4 +120,4 @@ def test_a_study_file_that_is_lost_is_said(
     monkeypatch.setattr(names, "CONFIG_ARTIFACT", "gone.yaml")
     tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db")
     with pytest.raises(StudyError, match=r"has lost its gone\.yaml"):
-        read_earlier(later(), StudyStore(tmp_path), tracker)
+        read_transferred_trials(later(), StudyStore(tmp_path), tracker)

@@ -170,7 +170,7 @@ def test_a_store_that_stays_away_fails_the_trial_with_the_reason(
 def test_a_node_is_asked_whether_it_reaches_the_url(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demands = NodeDemands.of(nodes.study.remote, (), {})
+    demands = NodeDemands.from_datasets(nodes.study.remote, (), {})
     assert storage_problem(demands) == ""
     assert nodes.study.remote.names() == [".session"]
     with monkeypatch.context() as patch:

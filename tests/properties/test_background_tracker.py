@@ -94,13 +94,13 @@ class MemoryStore:
     def set_tags(self, run_id, tags):
         self._do(lambda: self.runs[run_id]["tags"].update(tags))
 
-    def keep_view(self, key, view):
+    def save_view(self, key, view):
         self._do(lambda: self.views.setdefault(key, view))
 
     def remove_tag(self, run_id, tag):
         self._do(lambda: self.runs[run_id]["tags"].pop(tag))
 
-    def add_facts(self, run_id, params, metrics):
+    def log_params(self, run_id, params, metrics):
         metrics = list(metrics)
 
         def work():
@@ -109,7 +109,7 @@ class MemoryStore:
 
         self._do(work)
 
-    def add_points(self, run_id, points):
+    def log_metrics(self, run_id, points):
         points = list(points)
 
         def work():
@@ -132,10 +132,10 @@ class MemoryStore:
     def metric_names(self, run_id):
         return self._do(lambda: frozenset(self.runs[run_id]["names"]))
 
-    def leave_text(self, run_id, text, artifact):
+    def log_text(self, run_id, text, artifact):
         self._do(lambda: self.runs[run_id]["files"].update({artifact: text}))
 
-    def leave_folder(self, run_id, folder):
+    def log_folder(self, run_id, folder):
         files = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*.parquet")}
         self._do(lambda: self.runs[run_id]["files"].update(files))
 

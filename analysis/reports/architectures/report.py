@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.architectures import Configuration, configurations
-from analysis.comparison.dense_baseline import DENSE, measure
+from analysis.comparison.dense_baseline import DENSE, measure_of
 from analysis.comparison.methods import Comparison, listed, pairs
 from analysis.presentation.against_dense import uncounted
 from analysis.presentation.method_differences import differences, forest, signed
@@ -44,7 +44,7 @@ class ArchitecturesReport(Report):
     def build(self, runs: "Runs") -> ReportSection:
         """Methods on each architecture, how far their orders agree, and the best on each."""
         given = trial_filter.metrics(runs.trials, self.metric)
-        metric = given[0] if given else measure(runs).service
+        metric = given[0] if given else measure_of(runs).service
         measured = runs.complete[runs.complete[metric].notna()]
         names = sorted(str(name) for name in measured["architecture"].unique())
         if len(names) < 2:

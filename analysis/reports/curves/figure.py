@@ -11,16 +11,18 @@ from analysis.runs.frames import STEP, T
 from analysis.wording import percent, size
 
 
-def figure(name: str, title: str, lines: Sequence[Stream], by: Measure, *, top: float) -> Figure:
+def figure(
+    name: str, title: str, lines: Sequence[Stream], measure: Measure, *, top: float
+) -> Figure:
     """Error, gap and density below one another; ``top`` is where every error axis ends."""
     gaps = tuple(line for s in lines if (line := _line(s, "gap", lines)).x)
     return Figure(
         name=name,
         title=title,
         caption=(
-            f"Error rate on {by.split}, generalization gap and weights kept after each megabatch. "
-            f"Where a configuration was run with several seeds, the line is their mean and the "
-            f"shade its 95 % interval."
+            f"Error rate on {measure.split}, generalization gap and weights kept after each "
+            f"megabatch. Where a configuration was run with several seeds, the line is their mean "
+            f"and the shade its 95 % interval."
         ),
         # Waiting for the first model counts: the axis starts with the stream.
         x=Axis("stream arrived", span=(0.0, 1.0 + HELD)),
@@ -60,9 +62,9 @@ def _line(stream: Stream, what: str, lines: Sequence[Stream]) -> Series:
     )
 
 
-def values_table(lines: Sequence[Stream], by: Measure) -> ReportTable:
+def values_table(lines: Sequence[Stream], measure: Measure) -> ReportTable:
     """A row a line and megabatch."""
-    metrics = {"error": by.curve, "gap": GAP, "density": "density"}
+    metrics = {"error": measure.curve, "gap": GAP, "density": "density"}
     columns = [Column("arm", "method"), Column("architecture", "architecture")]
     columns += [Column(T, "T", "integer"), Column("final_density", "final density", "percent")]
     columns += [Column("seeds", "seeds", "integer"), Column(STEP, "megabatch index", "integer")]

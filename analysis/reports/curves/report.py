@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import DENSE, as_good, matches, measure
+from analysis.comparison.dense_baseline import DENSE, as_good, matches, measure_of
 from analysis.figures.figure import Figure
 from analysis.presentation.against_dense import uncounted
 from analysis.presentation.report import REPORTS, Report, ReportSection
@@ -34,8 +34,8 @@ class CurvesReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """A figure for each architecture and T, and the values drawn as a table."""
-        by = measure(runs)
-        measured = runs.megabatches.loc[runs.megabatches[by.curve].notna(), KEY]
+        measure = measure_of(runs)
+        measured = runs.megabatches.loc[runs.megabatches[measure.curve].notna(), KEY]
         candidates = runs.complete[
             runs.complete[KEY].isin(list(measured.unique())) & runs.complete[T].notna()
         ]
@@ -44,11 +44,11 @@ class CurvesReport(Report):
             return ReportSection(TITLE, (said, *uncounted(runs)))
         places = ["architecture", "dataset", T]
         # Those that served best come first; those shown are then in order.
-        best = candidates.groupby(places)[by.service].min().sort_values(na_position="last")
+        best = candidates.groupby(places)[measure.service].min().sort_values(na_position="last")
         shown = sorted(best.index[: self.limit])
-        good = [match for match in matches(runs, by) if as_good(match, by)]
+        good = [match for match in matches(runs, measure) if as_good(match, measure)]
         drawn = [
-            streams(runs, by, group, good)
+            streams(runs, measure, group, good)
             for place, group in candidates.groupby(places)
             if place in shown
         ]
@@ -61,7 +61,7 @@ class CurvesReport(Report):
             t = f"T = {lines[0].num_megabatches}"
             title = f"{lines[0].architecture}, {t}" if several else t
             sentences += _against_dense(title, lines)
-            figures.append(figure(f"curves-{len(figures)}", title, lines, by, top=top))
+            figures.append(figure(f"curves-{len(figures)}", title, lines, measure, top=top))
         sentences.append("The model of a megabatch serves until the next one has been learned.")
         if len(drawn) < len(best):
             sentences.append(
@@ -72,7 +72,7 @@ class CurvesReport(Report):
             TITLE,
             (*sentences, *uncounted(runs)),
             tuple(figures),
-            (values_table(every, by),),
+            (values_table(every, measure),),
         )
 
 

@@ -67,7 +67,7 @@ class Stream:
 
 
 def streams(
-    runs: "Runs", by: Measure, group: "pd.DataFrame", good: Sequence[Match]
+    runs: "Runs", measure: Measure, group: "pd.DataFrame", good: Sequence[Match]
 ) -> list[Stream]:
     """One configuration of each method, dense first, then those that served best.
 
@@ -76,38 +76,38 @@ def streams(
 
     Args:
         runs: The study.
-        by: What it is judged by.
+        measure: What it is judged by.
         group: Finished trials of one architecture and T.
         good: The pruned trials of the study that are as good as dense.
     """
     named = arms(runs.complete)[group.index]
-    target = _target(by, group, good)
+    target = _target(measure, group, good)
     number = summary.configurations(group)
     made = []
     for arm, trials in group.groupby(named):
         sizes = trials.groupby(number[trials.index]).agg(
-            density=("density", "mean"), served=(by.service, "mean")
+            density=("density", "mean"), served=(measure.service, "mean")
         )
         away = (sizes["density"] - target).abs().round(6)
         ranked = sizes.assign(away=away).sort_values(["away", "served"], kind="stable")
         chosen = trials[number[trials.index] == ranked.index[0]]
-        made.append(_stream(runs, by, str(arm), chosen))
+        made.append(_stream(runs, measure, str(arm), chosen))
     # A mean that is missing, NaN, sorts last.
     made.sort(key=lambda s: (s.arm != DENSE, s.served != s.served, s.served))
     return made[:_MAX_LINES]
 
 
-def _target(by: Measure, group: "pd.DataFrame", good: Sequence[Match]) -> float:
+def _target(measure: Measure, group: "pd.DataFrame", good: Sequence[Match]) -> float:
     pruned = group[group["method"] != DENSE]
     here = set(pruned[KEY])
     sizes = [float(m.trial["density"]) for m in good if m.trial[KEY] in here]
     if sizes:
         return min(sizes)
-    best = summary.best(pruned, by.service)
+    best = summary.best(pruned, measure.service)
     return 1.0 if best is None else float(best["density"])
 
 
-def _stream(runs: "Runs", by: Measure, arm: str, trials: "pd.DataFrame") -> Stream:
+def _stream(runs: "Runs", measure: Measure, arm: str, trials: "pd.DataFrame") -> Stream:
     rows = runs.megabatches[runs.megabatches[KEY].isin(list(trials[KEY]))]
     first = trials.iloc[0]
     kept = "" if arm == DENSE else f" {size(first['density'])}"
@@ -117,9 +117,9 @@ def _stream(runs: "Runs", by: Measure, arm: str, trials: "pd.DataFrame") -> Stre
         arm=arm,
         method=str(first["method"]),
         trials=trials,
-        served=float(trials[by.service].mean()),
+        served=float(trials[measure.service].mean()),
         points={
-            "error": _points(rows, by.curve),
+            "error": _points(rows, measure.curve),
             "gap": _points(rows, GAP),
             "density": _points(rows, "density"),
         },

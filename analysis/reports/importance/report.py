@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import measure
+from analysis.comparison.dense_baseline import measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hovers
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
@@ -40,7 +40,7 @@ class ImportanceReport(Report):
     def build(self, runs: "Runs") -> ReportSection:
         """Importances with their spread over draws of the trials, and slices of the first."""
         given = trial_filter.metrics(runs.trials, self.metric)
-        metric = given[0] if given else measure(runs).service
+        metric = given[0] if given else measure_of(runs).service
         trials = runs.complete[runs.complete[metric].notna()]
         if len(trials) < MIN_TRIALS:
             return ReportSection(
@@ -177,7 +177,7 @@ def _overview(found: Sequence[Importance], metric: str) -> tuple[Figure, ...]:
 
 def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain: Domain) -> Figure:
     """The metric of every finished trial against one hyper-parameter."""
-    by = measure(runs)
+    measure = measure_of(runs)
     having = trials[trials[name].notna()]
     labels = sorted({choice(value) for value in having[name]}, key=_in_order)
     places: Mapping[str, float] = {text: float(place) for place, text in enumerate(labels)}
@@ -189,7 +189,7 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
                 str(method),
                 x=tuple(x),
                 y=tuple(group[metric].astype(float)),
-                hover=hovers(group, by, [name, T]),
+                hover=hovers(group, measure, [name, T]),
                 method=str(method),
             )
         )

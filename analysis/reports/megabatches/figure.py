@@ -12,17 +12,17 @@ _GAP = "generalization_gap"
 _MAX_LINES = 8
 
 
-def length_figure(found: Sequence[AtLength], by: Measure) -> Figure:
+def length_figure(found: Sequence[AtLength], measure: Measure) -> Figure:
     """Errors and gap against T, a line a configuration, those that served best."""
     served: dict[int, float] = {}
     for at in found:
-        mean = float(at.trials[by.service].mean())
+        mean = float(at.trials[measure.service].mean())
         served[at.family] = min(served.get(at.family, float("inf")), mean)
     chosen = sorted(served, key=lambda family: served[family])[:_MAX_LINES]
     models = list(dict.fromkeys(at.trials["architecture"].iloc[0] for at in found))
-    prefix = "test_" if by.split == "test" else ""
+    prefix = "test_" if measure.split == "test" else ""
     panels = []
-    for name in (by.service, f"{prefix}anytime_error", by.final, _GAP):
+    for name in (measure.service, f"{prefix}anytime_error", measure.final, _GAP):
         lines = []
         for family in chosen:
             own = sorted((at for at in found if at.family == family), key=lambda at: at.t)
@@ -39,7 +39,7 @@ def length_figure(found: Sequence[AtLength], by: Measure) -> Figure:
             f"configuration that ran at several T.{left}"
         ),
         x=Axis("number of megabatches T", percent=False),
-        panels=tuple(panels) or (Panel(Axis(label(by.service)), ()),),
+        panels=tuple(panels) or (Panel(Axis(label(measure.service)), ()),),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import Measure, measure
+from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.comparison.methods import arms
 from analysis.comparison.stream_lengths import (
     AtLength,
@@ -48,34 +48,34 @@ class MegabatchesReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """From one T to the next, each configuration at each T, and turns of the gap."""
-        by = measure(runs)
+        measure = measure_of(runs)
         found = families(runs)
         turned = turns(runs, GAP)
         gap = ((*turns_said(turned),), (turns_table(runs, turned),) if turned else ())
         if not found:
-            best, table = _best_at_each(runs, by)
+            best, table = _best_at_each(runs, measure)
             said = (best, *gap[0], *uncounted(runs))
             return ReportSection(TITLE, said, tables=(*table, *gap[1]))
-        made = steps(found, by.service, _COSTS[0])
+        made = steps(found, measure.service, _COSTS[0])
         return ReportSection(
             TITLE,
             (
-                _lowest(found, by),
-                *(_step_said(step, by.service, len(made)) for step in made),
+                _lowest(found, measure),
+                *(_step_said(step, measure.service, len(made)) for step in made),
                 *gap[0],
                 *uncounted(runs),
             ),
-            figures=(length_figure(found, by),),
+            figures=(length_figure(found, measure),),
             tables=(
-                _each(found, by, self.limit),
+                _each(found, measure, self.limit),
                 *((_steps_table(made),) if made else ()),
                 *gap[1],
             ),
         )
 
 
-def _lowest(found: Sequence[AtLength], by: Measure) -> str:
-    means = [(at.family, at.t, at.trials[by.service].mean()) for at in found]
+def _lowest(found: Sequence[AtLength], measure: Measure) -> str:
+    means = [(at.family, at.t, at.trials[measure.service].mean()) for at in found]
     known = sorted({family for family, _, mean in means if mean == mean})
     if not known:
         return "No finished trial has a service error."
@@ -83,8 +83,8 @@ def _lowest(found: Sequence[AtLength], by: Measure) -> str:
     most = max(sorted(set(winners)), key=winners.count)
     whole = count(len(known), "configuration")
     return (
-        f"The lowest {label(by.service)} is at T = {most} in {winners.count(most)} of {whole} "
-        f"that ran at several T, all else equal."
+        f"The lowest {label(measure.service)} is at T = {most} in {winners.count(most)} of "
+        f"{whole} that ran at several T, all else equal."
     )
 
 
@@ -111,9 +111,9 @@ def _step_said(step: Step, metric: str, family: int) -> str:
     )
 
 
-def _each(found: Sequence[AtLength], by: Measure, limit: int) -> ReportTable:
-    prefix = "test_" if by.split == "test" else ""
-    names = [by.service, f"{prefix}anytime_error", by.final, f"{prefix}mean_error", GAP]
+def _each(found: Sequence[AtLength], measure: Measure, limit: int) -> ReportTable:
+    prefix = "test_" if measure.split == "test" else ""
+    names = [measure.service, f"{prefix}anytime_error", measure.final, f"{prefix}mean_error", GAP]
     columns = [Column("arm", "method"), Column("architecture", "architecture")]
     columns += [Column("density", "weights kept", "percent"), Column(T, "T", "integer")]
     columns.append(Column("seeds", "seeds", "integer"))
@@ -166,9 +166,9 @@ def _steps_table(made: Sequence[Step]) -> ReportTable:
     return ReportTable("From one T to the next", columns, rows)
 
 
-def _best_at_each(runs: "Runs", by: Measure) -> tuple[str, tuple[ReportTable, ...]]:
+def _best_at_each(runs: "Runs", measure: Measure) -> tuple[str, tuple[ReportTable, ...]]:
     """Where no two trials differ in T alone: the best of each T."""
-    trials = runs.complete[runs.complete[T].notna() & runs.complete[by.service].notna()]
+    trials = runs.complete[runs.complete[T].notna() & runs.complete[measure.service].notna()]
     if trials.empty:
         return "No finished trial has a service error and a number of megabatches.", ()
     columns = (
@@ -177,13 +177,13 @@ def _best_at_each(runs: "Runs", by: Measure) -> tuple[str, tuple[ReportTable, ..
         Column("number", "best trial", "integer"),
         Column("arm", "method"),
         Column("density", "weights kept", "percent"),
-        Column(by.service, label(by.service), "percent"),
-        Column(by.final, label(by.final), "percent"),
+        Column(measure.service, label(measure.service), "percent"),
+        Column(measure.final, label(measure.final), "percent"),
     )
     named = arms(trials)
     rows = []
     for _, group in trials.groupby(T):
-        best = summary.best(group, by.service)
+        best = summary.best(group, measure.service)
         assert best is not None, "all of them are finished and measured"
         row: list[Value] = [
             int(best[T]),
@@ -191,7 +191,7 @@ def _best_at_each(runs: "Runs", by: Measure) -> tuple[str, tuple[ReportTable, ..
             cell(best["number"]),
             str(named[group.index[group[KEY] == best[KEY]][0]]),
         ]
-        rows.append((*row, *(cell(best[n]) for n in ("density", by.service, by.final))))
+        rows.append((*row, *(cell(best[n]) for n in ("density", measure.service, measure.final))))
     lead = min(rows, key=lambda row: float(str(row[5])))
     words = (
         f"No two trials differ in the number of megabatches alone, so what T itself buys cannot "

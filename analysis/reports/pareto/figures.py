@@ -21,18 +21,18 @@ _NOT_FINISHED = 5  # the index of the cross among the symbols
 _SIZES = frozenset({"final_density", "density", "effective_density", "model_density"})
 
 
-def so_far(runs: "Runs", by: Measure, name: str) -> "pd.Series":
+def so_far(runs: "Runs", measure: Measure, name: str) -> "pd.Series":
     """A metric; of trials that did not finish, where they were heading for or have come to."""
     values = runs.trials[name].astype(float)
-    if name == by.service:
-        projected = by.service.replace("service_error", "projected_service_error")
+    if name == measure.service:
+        projected = measure.service.replace("service_error", "projected_service_error")
         return values.fillna(runs.trials[projected])
     return values.fillna(runs.trials["density"]) if name == "final_density" else values
 
 
 def front_figure(
     runs: "Runs",
-    by: Measure,
+    measure: Measure,
     axes: tuple[str, str],
     on_front: "pd.Series",
     metrics: Sequence[str],
@@ -41,13 +41,13 @@ def front_figure(
 
     Args:
         runs: The study.
-        by: What it is judged by.
+        measure: What it is judged by.
         axes: Metric upright, metric across.
         on_front: Whether each trial is on the front.
         metrics: Those that the front is of.
     """
     upright, across = axes
-    y, x = so_far(runs, by, upright), so_far(runs, by, across)
+    y, x = so_far(runs, measure, upright), so_far(runs, measure, across)
     trials = runs.trials[x.notna() & y.notna()]
     finished = trials["outcome"] == Outcome.COMPLETE
     params = summary.varying(runs.trials)
@@ -59,7 +59,7 @@ def front_figure(
             name=name,
             x=tuple(x[part.index]),
             y=tuple(y[part.index]),
-            hover=hovers(part, by, params),
+            hover=hovers(part, measure, params),
             method=method,
             symbol=symbol,
             ringed=bool(method),
@@ -80,7 +80,7 @@ def front_figure(
         method, t = str(part["method"].iloc[0]), part[T].iloc[0]
         name = f"{method}, T = {t:.0f}" if t == t else method
         made.append(series(part, name, method, shapes.get(t, 0)))
-    stripe = _bands(runs, by) if upright == by.service else ()
+    stripe = _bands(runs, measure) if upright == measure.service else ()
     return Figure(
         name=f"pareto-{across.replace('_', '-')}",
         title=f"{label(across)[0].upper()}{label(across)[1:]} against {label(upright)}",
@@ -92,21 +92,21 @@ def front_figure(
             + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
         ),
         x=Axis(label(across), percent=fraction(across), log=across in _SIZES),
-        panels=(Panel(_axis(upright, by), tuple(made), stripe),),
+        panels=(Panel(_axis(upright, measure), tuple(made), stripe),),
     )
 
 
-def _axis(name: str, by: Measure) -> Axis:
-    title = f"{label(name)} ({by.split})" if name == by.service else label(name)
+def _axis(name: str, measure: Measure) -> Axis:
+    title = f"{label(name)} ({measure.split})" if name == measure.service else label(name)
     return Axis(title, percent=fraction(name))
 
 
-def _bands(runs: "Runs", by: Measure) -> tuple[Band, ...]:
-    dense = summary.best(runs.complete[runs.complete["method"] == DENSE], by.service)
-    interval = by.interval(dense[by.service]) if dense is not None else None
+def _bands(runs: "Runs", measure: Measure) -> tuple[Band, ...]:
+    dense = summary.best(runs.complete[runs.complete["method"] == DENSE], measure.service)
+    interval = measure.interval(dense[measure.service]) if dense is not None else None
     if dense is None or interval is None:
         return ()
-    value = float(dense[by.service])
+    value = float(dense[measure.service])
     words = f"dense, T = {num_megabatches(dense)}: {percent(value)} {bounds(interval)}"
     return (Band(value, interval.low, interval.high, words),)
 

@@ -8,7 +8,7 @@ from analysis.comparison.dense_baseline import (
     EQUAL_SAMPLES,
     Measure,
     matches,
-    measure,
+    measure_of,
 )
 from analysis.errors import ReportError
 from analysis.presentation.against_dense import by_model, comparison, uncounted
@@ -50,26 +50,30 @@ class ParetoReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """The smallest as good as dense, the front in figures, and how it grew."""
-        by = measure(runs)
-        names = self._names(runs, by)
+        measure = measure_of(runs)
+        names = self._names(runs, measure)
         finished = runs.candidates[runs.candidates["outcome"] == Outcome.COMPLETE]
         measured = finished[finished[names].notna().all(axis=1)]
         if measured.empty:
             words = listing([label(name) for name in names])
             said = f"No finished trial has {words}, so there is no front."
             return ReportSection(TITLE, (said, *uncounted(runs)))
-        found = matches(runs, by)
+        found = matches(runs, measure)
         directions = {n: METRICS[n].direction for n in names}
         among = summary.pareto_front(runs.candidates, directions)
         on_front = among.reindex(runs.trials.index, fill_value=False)
         front = runs.trials[on_front].sort_values([names[0], "number"])
         volumes = running_hypervolume(_costs(measured, names))
-        listed = replace(with_dense(runs, front.head(self.limit), by, names), title="The front")
+        listed = replace(
+            with_dense(runs, front.head(self.limit), measure, names), title="The front"
+        )
         tables: list[ReportTable] = [listed]
         if found:
-            tables.append(per_t(by, found))
+            tables.append(per_t(measure, found))
         tables.append(volumes_table(measured, volumes))
-        answers = [model + comparison(group, by)[0] for model, group in by_model(found).items()]
+        answers = [
+            model + comparison(group, measure)[0] for model, group in by_model(found).items()
+        ]
         return ReportSection(
             TITLE,
             (
@@ -79,13 +83,16 @@ class ParetoReport(Report):
                 *uncounted(runs),
             ),
             figures=(
-                *(front_figure(runs, by, (names[0], name), on_front, names) for name in names[1:]),
+                *(
+                    front_figure(runs, measure, (names[0], name), on_front, names)
+                    for name in names[1:]
+                ),
                 volume_figure(measured, volumes),
             ),
             tables=tuple(tables),
         )
 
-    def _names(self, runs: "Runs", by: Measure) -> list[str]:
+    def _names(self, runs: "Runs", measure: Measure) -> list[str]:
         if self.metrics:
             names = trial_filter.metrics(runs.trials, self.metrics)
             if len(names) not in (2, 3):
@@ -100,7 +107,7 @@ class ParetoReport(Report):
         cost = runs.complete[_COST].dropna()
         # What costs all trials the same, a last mini-batch apart, makes none of them better.
         differs = len(cost) > 1 and cost.max() - cost.min() > EQUAL_SAMPLES * cost.max()
-        return [by.service, "final_density", *([_COST] if differs else [])]
+        return [measure.service, "final_density", *([_COST] if differs else [])]
 
 
 def _costs(measured: "pd.DataFrame", names: Sequence[str]) -> list[list[float]]:

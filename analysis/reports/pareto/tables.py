@@ -26,28 +26,37 @@ _MAX_PARAMS = 5
 
 
 def with_dense(
-    runs: "Runs", shown: "pd.DataFrame", by: Measure, metrics: Sequence[str]
+    runs: "Runs", shown: "pd.DataFrame", measure: Measure, metrics: Sequence[str]
 ) -> ReportTable:
     """Trials with what they are judged by, and the dense one that each compares with."""
     params = [name for name in summary.varying(runs.trials) if name != T]
     tuned = [name for name in params if not name.startswith(("data.", "model."))][:_MAX_PARAMS]
     several = [name for name in ("architecture", "dataset") if runs.trials[name].nunique() > 1]
-    wanted = ["number", "method", *several, T, *metrics, "final_density", by.service, by.final]
-    wanted.append(f"test_{by.service}")
+    wanted = [
+        "number",
+        "method",
+        *several,
+        T,
+        *metrics,
+        "final_density",
+        measure.service,
+        measure.final,
+    ]
+    wanted.append(f"test_{measure.service}")
     # The method and the density have columns of their own.
     wanted += [n for n in tuned if n not in ("pruning.schedule", "pruning.final_density")]
     names = [name for name in dict.fromkeys(wanted) if name in shown]
     plain = table("Trials", shown, names)
-    baselines = Baselines(runs, by)
+    baselines = Baselines(runs, measure)
     dense: list[tuple[Value, Value]] = []
     for trial in shown.to_dict("records"):
-        baseline = baselines.of(trial)
+        baseline = baselines.for_trial(trial)
         dense.append(
-            (cell(baseline.trial[by.service]), (baseline.service.low, baseline.service.high))
+            (cell(baseline.trial[measure.service]), (baseline.service.low, baseline.service.high))
             if baseline
             else (None, None)
         )
-    place = names.index(by.service) + 1
+    place = names.index(measure.service) + 1
     extra = (
         Column("dense_service_error", "dense", "percent"),
         Column("dense_interval", "95 % interval", "interval"),
@@ -74,7 +83,7 @@ def volumes_table(finished: "pd.DataFrame", volumes: Sequence[float]) -> ReportT
     return ReportTable("How the front grew", columns, rows, folded=True)
 
 
-def per_t(by: Measure, found: list[Match]) -> ReportTable:
+def per_t(measure: Measure, found: list[Match]) -> ReportTable:
     """For each model and T: dense, the smallest as good as it, the best at each size."""
     groups: dict[tuple[str, str, int], list[Match]] = {}
     for match in found:
@@ -96,27 +105,27 @@ def per_t(by: Measure, found: list[Match]) -> ReportTable:
         ),
     )
     rows = [
-        (*(key[:2] if several else ()), key[2], *_row(group, by))
+        (*(key[:2] if several else ()), key[2], *_row(group, measure))
         for key, group in sorted(groups.items())
     ]
     return ReportTable("At each number of megabatches", columns, tuple(rows))
 
 
-def _row(group: list[Match], by: Measure) -> tuple[Value, ...]:
+def _row(group: list[Match], measure: Measure) -> tuple[Value, ...]:
     # Seeds have baselines of their own; the best served stands for them.
-    baseline = min((m.baseline for m in group), key=lambda b: float(b.trial[by.service]))
-    smallest = smallest_as_good(group, by)
+    baseline = min((m.baseline for m in group), key=lambda b: float(b.trial[measure.service]))
+    smallest = smallest_as_good(group, measure)
     row: list[Value] = [
-        cell(baseline.trial[by.service]),
+        cell(baseline.trial[measure.service]),
         (baseline.service.low, baseline.service.high),
         *(
             cell(smallest.trial[name]) if smallest else None
-            for name in ("final_density", "method", by.service)
+            for name in ("final_density", "method", measure.service)
         ),
     ]
     for limit, _ in SIZES:
         within = [
-            float(m.trial[by.service])
+            float(m.trial[measure.service])
             for m in group
             if m.trial["final_density"] <= limit * (1 + TOLERANCE)
         ]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Measure, measure
+from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hovers
 from analysis.presentation.tables import fraction
@@ -45,7 +45,7 @@ def progress_figures(parts: "tuple[Runs, ...]", metric: str) -> tuple[Figure, ..
 
 
 def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
-    by = measure(runs)
+    measure = measure_of(runs)
     rows = progress(runs, metric)
     measured = rows[rows["best"].notna()]
     name = f"best so far, {runs.study.name}"
@@ -77,14 +77,14 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
                 f"trials, {runs.study.name}" if finished else "not finished",
                 x=tuple(rows.loc[trials.index, x].astype(float)),
                 y=tuple(value[trials.index].astype(float)),
-                hover=hovers(trials, by, []),
+                hover=hovers(trials, measure, []),
                 hue=hue if finished else None,
             )
         )
     return made
 
 
-def moment_figures(runs: "Runs", by: Measure) -> tuple[Figure, ...]:
+def moment_figures(runs: "Runs", measure: Measure) -> tuple[Figure, ...]:
     """Error against weights kept, and against FLOPs, of what was in service as time went on."""
     made = []
     for name, title in (
@@ -93,7 +93,7 @@ def moment_figures(runs: "Runs", by: Measure) -> tuple[Figure, ...]:
     ):
         series = []
         for hue, moment in enumerate(MOMENTS):
-            models = in_service(runs, by.curve, moment)
+            models = in_service(runs, measure.curve, moment)
             best = front(models[models[name].notna()], [name, "error"])
             if best.empty:
                 continue
@@ -121,7 +121,7 @@ def moment_figures(runs: "Runs", by: Measure) -> tuple[Figure, ...]:
                         "that none is as small and as good as."
                     ),
                     x=Axis(title, percent=False, log=True),
-                    panels=(Panel(Axis(f"error rate ({by.split})"), tuple(series)),),
+                    panels=(Panel(Axis(f"error rate ({measure.split})"), tuple(series)),),
                     half_width=True,
                 )
             )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.runs.cache import once
+from analysis.runs.cache import cached
 from analysis.runs.frames import KEY
 from analysis.statistics import summary
 from study.metrics import METRICS
@@ -75,7 +75,7 @@ def contest(a: "pd.Series", b: "pd.Series", metric: str) -> Contest | None:
     return Contest(len(first), len(second), 1 - larger if lower else larger, float(found.pvalue))
 
 
-@once
+@cached
 def in_service(runs: "Runs", error: str, moment: float) -> "pd.DataFrame":
     """The models that finished trials had in service at ``moment``, a fraction of the stream.
 

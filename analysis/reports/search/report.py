@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import Measure, measure
+from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.presentation.tables import cell
 from analysis.reports.search.figures import moment_figures, progress_figures
@@ -48,13 +48,13 @@ class SearchReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """How the best grew, what ended early, what the sampler was worth, fronts through time."""
-        by = measure(runs)
+        measure = measure_of(runs)
         given = trial_filter.metrics(runs.trials, self.metric)
-        metric = given[0] if given else _followed(runs, by)
+        metric = given[0] if given else _followed(runs, measure)
         parts = runs.parts or (runs,)
         if runs.trials.empty:
             return ReportSection(TITLE, ("The study has no trial yet.",))
-        moments = _moments(runs, by)
+        moments = _moments(runs, measure)
         said = [line for part in parts for line in _best_said(part, metric)]
         return ReportSection(
             TITLE,
@@ -66,7 +66,7 @@ class SearchReport(Report):
             ),
             figures=(
                 *(progress_figures(parts, metric) if _was_searched(runs, parts, metric) else ()),
-                *moment_figures(runs, by),
+                *moment_figures(runs, measure),
             ),
             tables=(_endings(runs), *((moments,) if moments.rows else ())),
         )
@@ -78,14 +78,14 @@ def _was_searched(runs: "Runs", parts: "tuple[Runs, ...]", metric: str) -> bool:
     return searched and bool(runs.complete[metric].notna().any())
 
 
-def _followed(runs: "Runs", by: Measure) -> str:
+def _followed(runs: "Runs", measure: Measure) -> str:
     """The first objective that is no density: that would be answered by pruning all away."""
     known = [
         name
         for name in runs.study.objectives
         if name in METRICS and name in runs.trials and "density" not in name
     ]
-    return known[0] if known else by.service
+    return known[0] if known else measure.service
 
 
 def _of(runs: "Runs", sentence: str) -> str:
@@ -205,7 +205,7 @@ def _endings(runs: "Runs") -> ReportTable:
     return ReportTable("How trials ended", columns, tuple(rows))
 
 
-def _moments(runs: "Runs", by: Measure) -> ReportTable:
+def _moments(runs: "Runs", measure: Measure) -> ReportTable:
     columns = (
         Column("moment", "of the stream", "percent"),
         Column("models", "models in service", "integer"),
@@ -218,7 +218,7 @@ def _moments(runs: "Runs", by: Measure) -> ReportTable:
     )
     rows = []
     for moment in MOMENTS:
-        models = in_service(runs, by.curve, moment)
+        models = in_service(runs, measure.curve, moment)
         if models.empty:
             continue
         has_flops = bool(models["forward_flops_sparse"].notna().all())

@@ -76,7 +76,9 @@ class StudyCopy:
 
     def trial(self, key: str) -> MirroredFolder:
         """A trial's folder."""
-        return MirroredFolder(self.path / "trials" / key, self.remote / "trials" / key, but=CARDS)
+        return MirroredFolder(
+            self.path / "trials" / key, self.remote / "trials" / key, excluding=CARDS
+        )
 
     def trial_keys(self) -> list[str]:
         """The trials that have left something at the URL."""

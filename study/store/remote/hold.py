@@ -33,7 +33,7 @@ class Hold:
         every_s: float = RENEWED_EVERY_S,
         patience_s: float = 60.0,
     ) -> None:
-        self.notice: Callable[[str], None] = _tell_nobody
+        self.notice: Callable[[str], None] = _ignore_notice
         self._mirror = mirror
         self._lease = lease
         self._every_s = every_s
@@ -136,7 +136,7 @@ class Hold:
             self.notice("the study's store answers again, and has the record so far")
 
 
-def _tell_nobody(text: str) -> None:
+def _ignore_notice(text: str) -> None:
     """Until there is a terminal."""
 
 

@@ -19,10 +19,12 @@ class MirroredFolder:
         but: Names of files that are somebody else's and left out, too.
     """
 
-    def __init__(self, local: Path, remote: Remote, *, but: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, local: Path, remote: Remote, *, excluding: frozenset[str] = frozenset()
+    ) -> None:
         self.local = local
         self.remote = remote
-        self._but = but
+        self._excluding = excluding
         self._snapshots = Snapshots(remote)
 
     def push(self) -> None:
@@ -94,5 +96,5 @@ class MirroredFolder:
         for path in sorted(self.local.rglob("*")):
             inside = path.relative_to(self.local)
             is_hidden = any(part.startswith(".") for part in inside.parts)
-            if path.is_file() and not is_hidden and path.name not in self._but:
+            if path.is_file() and not is_hidden and path.name not in self._excluding:
                 yield inside.as_posix()

@@ -19,7 +19,7 @@ TABLES_TAG: Final = "mlflow.loggedArtifacts"
 _Cell = str | int | float | None
 
 
-def leave_trial(folder: Path, key: str, title: str, history: TrialHistory) -> dict[str, str]:
+def log_trial_files(folder: Path, key: str, title: str, history: TrialHistory) -> dict[str, str]:
     """Write a trial's files below ``folder``.
 
     Returns:
@@ -42,7 +42,7 @@ def leave_trial(folder: Path, key: str, title: str, history: TrialHistory) -> di
     return _shown(names.MEGABATCHES_TABLE, names.LAYERS_TABLE)
 
 
-def leave_study(
+def log_study_files(
     folder: Path, titles: Mapping[str, str], histories: Mapping[str, TrialHistory]
 ) -> dict[str, str]:
     """Write a study's files below ``folder``: all histories, and a row a trial.

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from study.tracking import names
 from study.tracking.facts import ModelInfo
 from study.tracking.mlflow.logged_models import log_model
-from study.tracking.mlflow.tracker import MlflowStore, without_secrets
+from study.tracking.mlflow.tracker import MlflowStore, mlflow_errors_translated
 from study.tracking.tracker import TrackingError
 
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -32,7 +32,7 @@ class MlflowRegistry(MlflowStore):
         TrackingError: The store cannot be opened; by any method, it fails.
     """
 
-    @without_secrets
+    @mlflow_errors_translated
     def with_alias(self, name: str, alias: str) -> RegisteredVersion | None:
         """The version that has the alias; None where there is none."""
         try:
@@ -43,7 +43,7 @@ class MlflowRegistry(MlflowStore):
             raise
         return RegisteredVersion(name, str(found.version), found.tags)
 
-    @without_secrets
+    @mlflow_errors_translated
     def register(
         self,
         model: ModelInfo,

@@ -64,7 +64,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def without_secrets(method: Callable[P, R]) -> Callable[P, R]:
+def mlflow_errors_translated(method: Callable[P, R]) -> Callable[P, R]:
     """Raise MLflow's errors as our own, since their texts hold the address, password included."""
 
     @functools.wraps(method)
@@ -125,7 +125,7 @@ class MlflowStore:
         TrackingError: As :class:`MlflowTracker` says.
     """
 
-    @without_secrets
+    @mlflow_errors_translated
     def __init__(self, tracking_uri: str, experiment: str) -> None:
         uri = absolute_uri(tracking_uri)
         self._address = without_credentials(uri)
@@ -141,7 +141,7 @@ class MlflowStore:
         """Where it is, without credentials."""
         return self._address
 
-    @without_secrets
+    @mlflow_errors_translated
     def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
         """Runs with all these tags, and in this status, oldest first."""
         query = " AND ".join(f"tags.`{tag}` = '{_quotable(text)}'" for tag, text in tags.items())
@@ -150,7 +150,7 @@ class MlflowStore:
         # Some databases compare text without regard to case.
         return [_stored(r) for r in self._search(query) if tags.items() <= r.data.tags.items()]
 
-    @without_secrets
+    @mlflow_errors_translated
     def create(self, title: str, tags: Mapping[str, str], *, started_at: float) -> StoredRun:
         """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now)."""
         run = self._client.create_run(
@@ -161,46 +161,46 @@ class MlflowStore:
         )
         return _stored(run)
 
-    @without_secrets
+    @mlflow_errors_translated
     def discard(self, run_id: str) -> None:
         """Mark a run as deleted."""
         self._client.delete_run(run_id)
 
-    @without_secrets
+    @mlflow_errors_translated
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
         self.set_tags(run.run_id, tags)
         if run.status != RUNNING:
             self._client.update_run(run.run_id, status=RUNNING)
 
-    @without_secrets
+    @mlflow_errors_translated
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags, cut to MLflow's length."""
         run_tags = [RunTag(tag, text[:MAX_TAG_LENGTH]) for tag, text in tags.items()]
         self._client.log_batch(run_id, tags=run_tags, synchronous=True)
 
-    @without_secrets
+    @mlflow_errors_translated
     def remove_tag(self, run_id: str, tag: str) -> None:
         """Take a tag away."""
         self._client.delete_tag(run_id, tag)
 
-    @without_secrets
-    def add_facts(
+    @mlflow_errors_translated
+    def log_params(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
         """Params, cut to MLflow's length, and metrics that the run has not got."""
         texts = [Param(key, str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
         self._client.log_batch(run_id, _metrics(metrics), texts, synchronous=True)
 
-    @without_secrets
-    def add_points(self, run_id: str, points: Iterable[MetricPoint]) -> None:
+    @mlflow_errors_translated
+    def log_metrics(self, run_id: str, points: Iterable[MetricPoint]) -> None:
         """Values of metrics that the run has not got, each request whole or not at all."""
         metrics = _metrics(points)
         for start in range(0, len(metrics), MAX_METRICS_PER_REQUEST):
             request = metrics[start : start + MAX_METRICS_PER_REQUEST]
             self._client.log_batch(run_id, request, synchronous=True)
 
-    @without_secrets
+    @mlflow_errors_translated
     def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
         """As an input of the run, for training; MLflow keeps it once for all runs."""
         entity = Dataset(
@@ -213,12 +213,12 @@ class MlflowStore:
         context = InputTag(key="mlflow.data.context", value="training")
         self._client.log_inputs(run_id, [DatasetInput(entity, tags=[context])])
 
-    @without_secrets
+    @mlflow_errors_translated
     def metric_names(self, run_id: str) -> frozenset[str]:
         """Which metrics the run has."""
         return frozenset(self._client.get_run(run_id).data.metrics)
 
-    @without_secrets
+    @mlflow_errors_translated
     def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
         """Which (metric, step) the run has, of these metrics."""
         return frozenset(
@@ -227,7 +227,7 @@ class MlflowStore:
             for point in self._client.get_metric_history(run_id, name)
         )
 
-    @without_secrets
+    @mlflow_errors_translated
     def points(self, run_id: str) -> list[MetricPoint]:
         """Every value that a run has of every metric, as often as it has it."""
         return [
@@ -236,22 +236,22 @@ class MlflowStore:
             for point in self._client.get_metric_history(run_id, name)
         ]
 
-    @without_secrets
+    @mlflow_errors_translated
     def remove(self, run_id: str) -> None:
         """Delete a run; ``mlflow gc`` takes it away for good, and until then it can come back."""
         self._client.delete_run(run_id)
 
-    @without_secrets
-    def leave_text(self, run_id: str, text: str, artifact: str) -> None:
+    @mlflow_errors_translated
+    def log_text(self, run_id: str, text: str, artifact: str) -> None:
         """Write one text file, over an earlier one."""
         self._client.log_text(run_id, text, artifact)
 
-    @without_secrets
-    def leave_folder(self, run_id: str, folder: Path) -> None:
+    @mlflow_errors_translated
+    def log_folder(self, run_id: str, folder: Path) -> None:
         """Write the files of a folder, over earlier ones."""
         self._client.log_artifacts(run_id, str(folder))
 
-    @without_secrets
+    @mlflow_errors_translated
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path | None:
         """Copy one file into ``folder``, and say where it is; None where the run has none."""
         beside = self._client.list_artifacts(run_id, artifact.rpartition("/")[0] or None)
@@ -259,20 +259,20 @@ class MlflowStore:
             return None
         return Path(self._client.download_artifacts(run_id, artifact, str(folder)))
 
-    @without_secrets
-    def leave_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
+    @mlflow_errors_translated
+    def log_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
         """Leave a model made by the run, unless the store has one with these tags already."""
         if find_model(self._client, self._experiment_id, tags) is None:
             log_model(self._client, self._experiment_id, model, run_id=run_id, tags=tags)
 
-    @without_secrets
-    def keep_view(self, key: str, view: str) -> None:
+    @mlflow_errors_translated
+    def save_view(self, key: str, view: str) -> None:
         """Keep a saved view of the experiment's runs, unless there is one with this key."""
         tag = VIEW_TAG_PREFIX + key
         if tag not in self._client.get_experiment(self._experiment_id).tags:
             self._client.set_experiment_tag(self._experiment_id, tag, view)
 
-    @without_secrets
+    @mlflow_errors_translated
     def close(self, run_id: str, tags: Mapping[str, str], status: str, *, ended_at: float) -> None:
         """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""
         self.set_tags(run_id, tags)

@@ -43,7 +43,7 @@ class Interface:
 
     @classmethod
     @contextlib.contextmanager
-    def on(cls, uri: str, *, port: int) -> Iterator["Interface"]:
+    def serving(cls, uri: str, *, port: int) -> Iterator["Interface"]:
         """The interface of a store: a server's own, or one started here and ended afterwards.
 
         Args:

@@ -40,7 +40,7 @@ class NodeDemands:
     sources: Mapping[str, tuple[DatasetKey, str]]
 
     @classmethod
-    def of(
+    def from_datasets(
         cls,
         folder: Path | Remote,
         plugins: tuple[str, ...],

@@ -65,7 +65,7 @@ def num_fitting(asked: ResourcesSection, node: Mapping[str, float]) -> int:
     return min(by_cpu, by_gpu)
 
 
-def confine_process(cpus: int, *, sees_gpus: bool) -> None:
+def limit_process(cpus: int, *, sees_gpus: bool) -> None:
     """Let this process train as a trial may: with so many threads, and GPUs only if it has some.
 
     To be called before anything asks for a GPU.

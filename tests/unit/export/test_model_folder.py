@@ -158,7 +158,7 @@ def test_a_broken_card_and_an_unknown_format_are_told_with_a_remedy(
 def test_a_card_is_plain_json_without_the_place_of_the_data(model: TrialModel) -> None:
     config = trial(data__root="/home/ann/secret")
     source = dataclasses.replace(model.source, trial=config)
-    card = ModelCard.of(source, model.record, format_name="safetensors")
+    card = ModelCard.from_record(source, model.record, format_name="safetensors")
     again = ModelCard.from_json(card.to_json())
     assert again.to_json() == card.to_json()
     assert "/home/ann" not in card.to_json() + readme(card)

@@ -13,7 +13,7 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import StudyError
-from study.operations.confirm import Wish, confirming_study, is_begun
+from study.operations.confirm import ConfirmOptions, confirming_study, is_begun
 from study.operations.confirm_arms import baselines
 from study.operations.opened_study import OpenedStudy
 from study.results import Outcome, TrialHistory
@@ -75,8 +75,8 @@ def trials_of(study: StudyConfig) -> list[TrialConfig]:
 
 def test_the_best_by_the_single_objective_are_chosen_in_their_order() -> None:
     searched = opened([(app(0.5), 0.3, 0.5), (app(0.4), 0.1, 0.4), (app(0.3), 0.2, 0.3)], **ONE)
-    assert numbers(confirming_study(searched, Wish(top=2), "c")) == [1, 2]
-    assert numbers(confirming_study(searched, Wish(), "c")) == [1, 2, 0]
+    assert numbers(confirming_study(searched, ConfirmOptions(top=2), "c")) == [1, 2]
+    assert numbers(confirming_study(searched, ConfirmOptions(), "c")) == [1, 2, 0]
 
 
 def test_trials_that_did_not_end_or_break_a_constraint_are_not_chosen() -> None:
@@ -84,7 +84,7 @@ def test_trials_that_did_not_end_or_break_a_constraint_are_not_chosen() -> None:
     results = [(app(0.5), 0.1, 0.5), (app(0.4), 0.2, 0.4), (app(0.3), 0.3, 0.3)]
     searched = opened(results, objective=objective)
     searched.record.trials["1"].outcome = Outcome.EARLY_STOPPED
-    study = confirming_study(searched, Wish(), "c")
+    study = confirming_study(searched, ConfirmOptions(), "c")
     assert numbers(study) == [2]
     assert study.objective.constraints == ()
 
@@ -95,14 +95,14 @@ def test_a_configuration_with_another_seed_is_no_second_one() -> None:
     searched.record.trials["2"] = replace(
         searched.record.trials["0"], key="2", number=2, config=again, history=ended(0.05, 0.5)
     )
-    assert numbers(confirming_study(searched, Wish(), "c")) == [2, 1]
+    assert numbers(confirming_study(searched, ConfirmOptions(), "c")) == [2, 1]
 
 
 def test_dense_is_a_baseline_and_takes_no_place_among_the_best() -> None:
     searched = opened([(dense(), 0.05, 1.0), (app(0.5), 0.1, 0.5), (app(0.3), 0.2, 0.3)], **ONE)
-    assert numbers(confirming_study(searched, Wish(top=1), "c")) == [1]
+    assert numbers(confirming_study(searched, ConfirmOptions(top=1), "c")) == [1]
     alone = opened([(dense(2), 0.05, 1.0), (dense(4), 0.1, 1.0)], **ONE)
-    assert numbers(confirming_study(alone, Wish(), "c")) == [0, 1]
+    assert numbers(confirming_study(alone, ConfirmOptions(), "c")) == [0, 1]
 
 
 def test_of_several_objectives_trials_are_spread_along_the_front_from_the_best_of_the_first() -> (
@@ -111,11 +111,11 @@ def test_of_several_objectives_trials_are_spread_along_the_front_from_the_best_o
     front = [(app(d / 100), 0.5 - d / 200, d / 100) for d in (20, 30, 40, 50, 60)]
     beaten = (app(0.7), 0.4, 0.7)
     searched = opened([*front, beaten])
-    assert numbers(confirming_study(searched, Wish(top=1), "c")) == [4]
-    assert numbers(confirming_study(searched, Wish(top=3), "c")) == [4, 2, 0]
-    assert numbers(confirming_study(searched, Wish(top=5), "c")) == [4, 3, 2, 1, 0]
+    assert numbers(confirming_study(searched, ConfirmOptions(top=1), "c")) == [4]
+    assert numbers(confirming_study(searched, ConfirmOptions(top=3), "c")) == [4, 2, 0]
+    assert numbers(confirming_study(searched, ConfirmOptions(top=5), "c")) == [4, 3, 2, 1, 0]
     with pytest.raises(StudyError, match="5 distinct pruned configurations on its front; give"):
-        confirming_study(searched, Wish(top=6), "c")
+        confirming_study(searched, ConfirmOptions(top=6), "c")
 
 
 def test_each_arm_has_the_same_seeds_the_smallest_that_the_search_had_not() -> None:
@@ -130,7 +130,7 @@ def test_each_arm_has_the_same_seeds_the_smallest_that_the_search_had_not() -> N
     searched.record.trials["9"] = stopped
     prior = {**searched.record.trials["1"].config, "seed": 2}
     searched.record.priors.append(replace(stopped, config=prior))
-    study = confirming_study(searched, Wish(top=2, num_seeds=3), "c")
+    study = confirming_study(searched, ConfirmOptions(top=2, num_seeds=3), "c")
     seeds: dict[str, list[int]] = {}
     for trial in trials_of(study):
         arm = replace(trial, seed=0).key()
@@ -141,7 +141,7 @@ def test_each_arm_has_the_same_seeds_the_smallest_that_the_search_had_not() -> N
 
 def test_with_varying_data_each_seed_has_its_own_split_the_same_for_every_arm() -> None:
     searched = opened([(app(0.5), 0.1, 0.5)], **ONE)
-    study = confirming_study(searched, Wish(num_seeds=2, vary_data=True), "c")
+    study = confirming_study(searched, ConfirmOptions(num_seeds=2, vary_data=True), "c")
     pairs = [(trial.seed, trial.data.seed) for trial in trials_of(study)]
     assert pairs == [(1, 1), (2, 2)] * 3
     assert study.confirms is not None
@@ -150,7 +150,7 @@ def test_with_varying_data_each_seed_has_its_own_split_the_same_for_every_arm() 
 
 def test_what_is_run_again_is_the_chosen_configuration_to_the_last_value_but_the_seed() -> None:
     searched = opened([(app(0.5), 0.1, 0.5), (app(0.3), 0.2, 0.3)], **ONE)
-    study = confirming_study(searched, Wish(top=2, num_seeds=2), "c")
+    study = confirming_study(searched, ConfirmOptions(top=2, num_seeds=2), "c")
     wanted = [searched.trial(searched.record.trials[key]) for key in ("0", "1")]
     for arm, config in zip((trials_of(study)[:2], trials_of(study)[2:4]), wanted, strict=True):
         assert arm == [replace(config, seed=1), replace(config, seed=2)]
@@ -197,7 +197,7 @@ def test_what_prunes_as_the_reference_does_is_matched_by_what_it_was_measured_at
 def test_a_baseline_that_is_chosen_itself_is_one_arm() -> None:
     one_shot = app(0.5) | {"pruning.schedule": "one_shot"}
     results = [(app(0.5), 0.1, 0.5), (one_shot, 0.2, 0.5), (dense(), 0.15, 1.0)]
-    study = confirming_study(opened(results, **ONE), Wish(trials=("0", "1", "2")), "c")
+    study = confirming_study(opened(results, **ONE), ConfirmOptions(trials=("0", "1", "2")), "c")
     assert study.confirms is not None
     roles = [(arm.trial, arm.baseline_of) for arm in study.confirms.arms]
     assert roles == [(0, ()), (1, (0,)), (2, (0, 1))]
@@ -214,7 +214,7 @@ def test_a_dense_network_has_no_baseline_and_one_that_keeps_all_no_one_shot() ->
 
 def test_what_the_search_had_found_is_kept_in_the_study_and_told_to_trackers() -> None:
     searched = opened([(app(0.5), 0.1, 0.4997)], **ONE)
-    study = confirming_study(searched, Wish(num_seeds=2), "c")
+    study = confirming_study(searched, ConfirmOptions(num_seeds=2), "c")
     again = parse_study(study.to_dict())
     assert again == study
     assert again.confirms is not None
@@ -229,66 +229,73 @@ def test_what_the_search_had_found_is_kept_in_the_study_and_told_to_trackers() -
 def test_it_is_tracked_and_trained_as_the_search_was_but_for_what_is_overridden() -> None:
     tracking = {"uri": "sqlite:///there.db", "experiment": "mine"}
     searched = opened([(app(0.5), 0.1, 0.5)], tracking=tracking, **ONE)
-    study = confirming_study(searched, Wish(), "c")
+    study = confirming_study(searched, ConfirmOptions(), "c")
     assert study.tracking == searched.study.tracking
     assert study.resources == searched.study.resources
     elsewhere = ["tracking.uri=sqlite:///here.db"]
-    study = confirming_study(searched, Wish(), "c", overrides=elsewhere)
+    study = confirming_study(searched, ConfirmOptions(), "c", overrides=elsewhere)
     assert (study.tracking.uri, study.tracking.experiment) == ("sqlite:///here.db", "mine")
 
 
 def test_trials_are_compared_by_an_error_where_density_is_an_objective_too() -> None:
     objective = {"metrics": ["final_density", "service_error"]}
-    study = confirming_study(opened([(app(0.5), 0.1, 0.5)], objective=objective), Wish(), "c")
+    study = confirming_study(
+        opened([(app(0.5), 0.1, 0.5)], objective=objective), ConfirmOptions(), "c"
+    )
     assert study.confirms is not None
     assert study.confirms.metric == "service_error"
 
 
 @pytest.mark.parametrize(
-    ("wish", "message"),
+    ("options", "message"),
     [
-        (Wish(top=2), r"1 distinct pruned configuration that finished and may win; give --top 1"),
-        (Wish(trials=("7",)), "no trial '7'; name one by its number, from 0 to 1"),
-        (Wish(trials=("1",)), "trial 1 ended as early_stopped"),
-        (Wish(top=1, trials=("0",)), "--top and --trial both say what to confirm"),
+        (
+            ConfirmOptions(top=2),
+            r"1 distinct pruned configuration that finished and may win; give --top 1",
+        ),
+        (ConfirmOptions(trials=("7",)), "no trial '7'; name one by its number, from 0 to 1"),
+        (ConfirmOptions(trials=("1",)), "trial 1 ended as early_stopped"),
+        (ConfirmOptions(top=1, trials=("0",)), "--top and --trial both say what to confirm"),
     ],
 )
-def test_what_cannot_be_confirmed_is_refused_with_the_reason(wish: Wish, message: str) -> None:
+def test_what_cannot_be_confirmed_is_refused_with_the_reason(
+    options: ConfirmOptions, message: str
+) -> None:
     searched = opened([(app(0.5), 0.1, 0.5), (app(0.3), 0.2, 0.3)], **ONE)
     searched.record.trials["1"].outcome = Outcome.EARLY_STOPPED
     with pytest.raises(StudyError, match=message):
-        confirming_study(searched, wish, "c")
+        confirming_study(searched, options, "c")
 
 
 def test_a_trial_that_went_on_with_data_of_later_is_not_confirmed() -> None:
     searched = opened([(app(0.5), 0.1, 0.5)], **ONE)
     update = replace(searched.record.trials["0"], key="u", number=1)
     searched.record.updates["u"] = update
-    assert numbers(confirming_study(searched, Wish(), "c")) == [0]
+    assert numbers(confirming_study(searched, ConfirmOptions(), "c")) == [0]
     with pytest.raises(StudyError, match="trial 1 is an update of another"):
-        confirming_study(searched, Wish(trials=("1",)), "c")
+        confirming_study(searched, ConfirmOptions(trials=("1",)), "c")
 
 
 def test_a_study_without_a_complete_trial_and_a_confirming_one_are_not_confirmed() -> None:
     with pytest.raises(StudyError, match="'small' has no complete trial with a value of service"):
-        confirming_study(opened([], **ONE), Wish(), "c")
+        confirming_study(opened([], **ONE), ConfirmOptions(), "c")
     searched = opened([(app(0.5), 0.1, 0.5)], **ONE)
-    study = confirming_study(searched, Wish(), "c")
+    study = confirming_study(searched, ConfirmOptions(), "c")
     with pytest.raises(StudyError, match="'c' confirms 'small' itself"):
-        confirming_study(replace(searched, study=study), Wish(), "d")
+        confirming_study(replace(searched, study=study), ConfirmOptions(), "d")
 
 
 def test_the_same_confirmation_is_gone_on_with_and_another_is_refused(tmp_path: Path) -> None:
     searched = opened([(app(0.5), 0.1, 0.5), (app(0.3), 0.2, 0.3)], **ONE)
-    study = confirming_study(searched, Wish(top=1, num_seeds=2), "c")
+    study = confirming_study(searched, ConfirmOptions(top=1, num_seeds=2), "c")
     folder = StudyFolder(tmp_path / "c")
     assert not is_begun(study, folder)
     folder.write_config(study)
     folder.record_path.write_bytes(b"")
     assert is_begun(study, folder)
-    for wish in (Wish(top=2, num_seeds=2), Wish(top=1, num_seeds=3)):
+    for options in (ConfirmOptions(top=2, num_seeds=2), ConfirmOptions(top=1, num_seeds=3)):
         with pytest.raises(StudyError, match=r"with other settings \(trials 0; seeds 1, 2\)"):
-            is_begun(confirming_study(searched, wish, "c"), folder)
+            is_begun(confirming_study(searched, options, "c"), folder)
     folder.write_config(searched.study)
     with pytest.raises(StudyError, match="which confirms no 'small'; give the new one another"):
         is_begun(study, folder)
@@ -326,7 +333,7 @@ def test_what_cannot_be_confirmed_ends_with_a_line_and_exit_code_2(
 
 
 def test_a_study_file_that_confirms_says_of_each_group_what_it_is() -> None:
-    raw = confirming_study(opened([(app(0.5), 0.1, 0.5)], **ONE), Wish(), "c").to_dict()
+    raw = confirming_study(opened([(app(0.5), 0.1, 0.5)], **ONE), ConfirmOptions(), "c").to_dict()
     raw["confirms"] = {**raw["confirms"], "metric": "error", "arms": raw["confirms"]["arms"][:1]}
     with pytest.raises(ConfigError) as refused:
         parse_study(raw)

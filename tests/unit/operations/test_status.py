@@ -12,7 +12,7 @@ import pytest
 
 from study.config.trial import parse_trial
 from study.errors import StudyError
-from study.operations.status import glance
+from study.operations.status import read_status
 from study.results import Outcome
 from study.store.record import Record
 from study.store.store import LOCK_FILE, RECORD_FILE, study_names
@@ -56,7 +56,7 @@ def written(root: Path, name: str = "small", constraints: str = "") -> Record:
 
 def test_it_tells_what_the_record_tells(tmp_path: Path) -> None:
     record = written(tmp_path)
-    seen = glance(tmp_path, "small")
+    seen = read_status(tmp_path, "small")
     assert (seen.state, seen.num_trials, seen.shown) == ("interrupted", 8, METRICS)
     assert (seen.tracking, seen.experiment) == ("sqlite:////x/m.db", "e")
     assert list(seen.trials) == list(record.trials)
@@ -77,9 +77,9 @@ def test_a_study_runs_while_a_process_holds_it_and_then_the_time_left_is_told(
     tmp_path: Path,
 ) -> None:
     written(tmp_path)
-    assert glance(tmp_path, "small").seconds_left is None
+    assert read_status(tmp_path, "small").seconds_left is None
     with filelock.FileLock(tmp_path / "small" / LOCK_FILE):
-        running = glance(tmp_path, "small")
+        running = read_status(tmp_path, "small")
     assert running.state == "running"
     # Three trials and a half of eight took active_s.
     assert running.seconds_left == pytest.approx(4.5 / 3.5 * running.active_s)
@@ -93,7 +93,7 @@ def test_the_time_between_two_processes_is_not_worked_time(tmp_path: Path) -> No
     lines = path.read_text().splitlines()
     early = [re.sub(r'"time":[\d.]+', '"time":1.5', line) for line in lines]
     path.write_text("\n".join([*early, *lines]) + "\n")
-    seen = glance(tmp_path, "idle")
+    seen = read_status(tmp_path, "idle")
     assert seen.state == "finished"
     assert seen.active_s < 60
 
@@ -103,18 +103,18 @@ def test_a_torn_last_line_is_no_matter_and_a_damaged_one_is_named(tmp_path: Path
     path = tmp_path / "small" / RECORD_FILE
     with path.open("a") as file:
         file.write('{"event":"outcome","key":"')
-    assert len(glance(tmp_path, "small").trials) == 4
+    assert len(read_status(tmp_path, "small").trials) == 4
     with path.open("a") as file:
         file.write("\n")
     with pytest.raises(StudyError, match=r"line \d+: cannot be read"):
-        glance(tmp_path, "small")
+        read_status(tmp_path, "small")
 
 
 def test_an_unknown_study_is_answered_with_those_there_are(tmp_path: Path) -> None:
     written(tmp_path)
     assert study_names(tmp_path) == ["small"]
     with pytest.raises(StudyError, match="did you mean 'small'"):
-        glance(tmp_path, "smal")
+        read_status(tmp_path, "smal")
 
 
 def call(folder: Path, *arguments: str) -> str:
@@ -149,10 +149,10 @@ def test_a_long_record_is_read_in_a_moment(tmp_path: Path) -> None:
     ][:1]
     path.write_bytes(b"".join([*lines, *[report] * 20_000]))
     started = time.process_time()
-    glance(tmp_path, "small")
+    read_status(tmp_path, "small")
     assert time.process_time() - started < 2.0
 
 
 def test_a_trial_that_breaks_a_constraint_is_not_told_as_best(tmp_path: Path) -> None:
     written(tmp_path, constraints="service_error >= 0.25")
-    assert [trial.number for trial in glance(tmp_path, "small").best_first()] == [0]
+    assert [trial.number for trial in read_status(tmp_path, "small").best_first()] == [0]

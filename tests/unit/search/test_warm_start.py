@@ -9,7 +9,12 @@ from study.config.study_config import StudyConfig
 from study.errors import StudyError
 from study.results import Outcome
 from study.search.optuna_study import Proposals
-from study.search.warm_start import EarlierStudy, earlier_trials, read_earlier, warm_start
+from study.search.warm_start import (
+    EarlierStudy,
+    read_transferred_trials,
+    transferred_trials,
+    warm_start,
+)
 from study.store.folder import StudyStore
 from study.store.record import Record
 from study.tracking.tracker import NullTracker
@@ -41,7 +46,7 @@ def store(tmp_path: Path) -> StudyStore:
 
 
 def early(store: StudyStore) -> EarlierStudy:
-    (found,) = read_earlier(later(), store, NullTracker())
+    (found,) = read_transferred_trials(later(), store, NullTracker())
     return found
 
 
@@ -50,7 +55,7 @@ def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
 ) -> None:
     study = later()
     with Record.open(tmp_path / "record.jsonl") as record:
-        (said,) = warm_start(study, read_earlier(study, store, NullTracker()), record)
+        (said,) = warm_start(study, read_transferred_trials(study, store, NullTracker()), record)
         assert "hears of 3 trials of the study early; 1 left out: they failed" in said
         assert record.trials == {}
         states = [t.state.name for t in Proposals(study, record).optuna_study.trials]
@@ -60,7 +65,7 @@ def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
 def test_a_trial_counts_once_though_two_studies_have_it(store: StudyStore, tmp_path: Path) -> None:
     study = later(search={"warm_start": ["early", "early"]})
     with Record.open(tmp_path / "record.jsonl") as record:
-        warm_start(study, read_earlier(study, store, NullTracker()), record)
+        warm_start(study, read_transferred_trials(study, store, NullTracker()), record)
         assert len(record.priors) == 3
 
 
@@ -76,7 +81,7 @@ def test_a_trial_counts_once_though_two_studies_have_it(store: StudyStore, tmp_p
 def test_another_fixed_configuration_is_left_out(
     store: StudyStore, changes: dict[str, object]
 ) -> None:
-    told, left_out = earlier_trials(later(**changes), early(store))
+    told, left_out = transferred_trials(later(**changes), early(store))
     assert told == []
     assert left_out.total() == 4
 
@@ -84,15 +89,15 @@ def test_another_fixed_configuration_is_left_out(
 def test_a_path_fixed_then_and_searched_now_is_no_difference(store: StudyStore) -> None:
     fixed = {path: v for path, v in FIXED.items() if path != "training.batch_size"}
     space = {**SPACE, "training.batch_size": [16, 32]}
-    told, _ = earlier_trials(later(fixed=fixed, search={"space": space}), early(store))
+    told, _ = transferred_trials(later(fixed=fixed, search={"space": space}), early(store))
     assert [prior.chosen["training.batch_size"] for prior in told] == [16, 16, 16]
 
 
 def test_values_outside_the_space_are_left_out(store: StudyStore) -> None:
     space = {**SPACE, "stream.num_megabatches": [3]}
-    assert earlier_trials(later(search={"space": space}), early(store))[0] == []
+    assert transferred_trials(later(search={"space": space}), early(store))[0] == []
 
 
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: StudyStore) -> None:
     with pytest.raises(StudyError, match="did you mean 'early'"):
-        read_earlier(later(search={"warm_start": ["earl"]}), store, NullTracker())
+        read_transferred_trials(later(search={"warm_start": ["earl"]}), store, NullTracker())

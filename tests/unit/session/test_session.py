@@ -34,8 +34,8 @@ def test_the_tracker_is_given_the_whole_history_and_only_when_it_grew(
     made, key = running
     made.report(key, history(1))
     made.report(key, history(1))
-    news = TrialHistory(history(2).epochs[2:], history(2).megabatches[1:])
-    made.report(key, news)
+    new_models = TrialHistory(history(2).epochs[2:], history(2).megabatches[1:])
+    made.report(key, new_models)
     assert isinstance(made.tracker, RecordingTracker)
     logged = [args for name, args in made.tracker.calls if name == "log_history"]
     assert logged == [(key, history(1)), (key, history(2))]
@@ -44,8 +44,8 @@ def test_the_tracker_is_given_the_whole_history_and_only_when_it_grew(
 def test_a_trial_ends_once(running: tuple[StudySession, str]) -> None:
     made, key = running
     made.report(key, history(2))
-    made.settle(key, Outcome.COMPLETE)
-    made.settle(key, Outcome.EARLY_STOPPED)
+    made.finish_trial(key, Outcome.COMPLETE)
+    made.finish_trial(key, Outcome.EARLY_STOPPED)
     made.report(key, history(2))
     assert made.record.trials[key].outcome is Outcome.COMPLETE
     assert calls(made) == ["start_trial", "log_history", "finish_trial", "describe_study"]
@@ -65,8 +65,8 @@ def test_what_the_tracker_is_told_is_on_disk_before(
 
     made.report(key, history(2))
     monkeypatch.setattr(made.tracker, "finish_trial", on_disk)
-    with pytest.raises(TrackingError), made.watched():
-        made.settle(key, Outcome.COMPLETE)
+    with pytest.raises(TrackingError), made.captured_errors():
+        made.finish_trial(key, Outcome.COMPLETE)
     assert [str(error) for error in made.errors] == ["the store is away"]
 
 
@@ -75,13 +75,13 @@ def test_repair_tells_the_tracker_of_every_trial_that_has_ended_and_of_no_other(
 ) -> None:
     made, key = running
     made.report(key, history(2))
-    made.settle(key, Outcome.ERROR, "it diverged")
+    made.finish_trial(key, Outcome.ERROR, "it diverged")
     other = {**POINT, "pruning.final_density": 0.25}
     made.propose(made.study.compose(other), source="search", chosen=other)
     made.record.close()
     resumed = session(made.study, tmp_path / "record.jsonl")
     with resumed.record:
-        resumed.repair()
+        resumed.resend_ended_trials()
         assert isinstance(resumed.tracker, RecordingTracker)
         assert resumed.tracker.calls == [
             ("start_trial", (made.info(key),)),

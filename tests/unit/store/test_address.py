@@ -31,7 +31,7 @@ SECRETS = (
 def test_a_url_is_taken_as_it_is(value: str) -> None:
     assert store_address(value) == value
     assert parse_study(raw_search(resources={"storage_path": value})).resources.storage_path
-    place = StorePlace.of(value)
+    place = StorePlace.from_address(value)
     assert str(place) == value
     assert place.copy is not None
 
@@ -42,13 +42,13 @@ def test_a_url_is_taken_as_it_is(value: str) -> None:
 def test_a_path_goes_through_no_copy(value: str) -> None:
     assert not is_url(value)
     assert store_address(value) == value
-    assert StorePlace.of(value) == StorePlace(Path(value).expanduser().absolute())
+    assert StorePlace.from_address(value) == StorePlace(Path(value).expanduser().absolute())
 
 
 @pytest.mark.parametrize("value", SECRETS)
 def test_a_secret_is_refused_and_not_repeated(value: str) -> None:
     with pytest.raises(StudyError) as by_flag:
-        StorePlace.of(value)
+        StorePlace.from_address(value)
     with pytest.raises(ConfigError) as by_file:
         parse_study(raw_search(resources={"storage_path": value}))
     for error in (by_flag, by_file):
@@ -64,7 +64,7 @@ def test_a_secret_is_refused_and_not_repeated(value: str) -> None:
 )  # fmt: skip
 def test_what_is_no_store_is_refused_with_the_remedy(value: str) -> None:
     with pytest.raises(StudyError, match=r"must be a URL such as|gone with the process"):
-        StorePlace.of(value)
+        StorePlace.from_address(value)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_lock_is_free_once_it_has_been_left(tmp_path: Path) -> None:
 
 def test_a_name_that_could_leave_a_url_is_looked_for_nowhere(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    place = StorePlace.of(f"file://{tmp_path}/there")
+    place = StorePlace.from_address(f"file://{tmp_path}/there")
     for name in ("../x", "..", "a/b", ""):
         with pytest.raises(StudyError, match="no study"):
             place.look(name)

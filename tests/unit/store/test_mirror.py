@@ -46,7 +46,7 @@ def test_what_is_being_written_and_what_is_the_drivers_stays_here(
     assert {CARD_FILE, README_FILE} == CARDS
     here = tmp_path / "here"
     write(here, a="a", **{".writing-7": "b", ".writing__weights": "c", "models__README.md": "d"})
-    MirroredFolder(here, remote, but=CARDS).push()
+    MirroredFolder(here, remote, excluding=CARDS).push()
     MirroredFolder(tmp_path / "other", remote).pull()
     assert files(tmp_path / "other") == {"a": "a"}
 

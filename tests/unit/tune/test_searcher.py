@@ -52,7 +52,7 @@ class Driver:
     def end(self, trial_id: str, outcome: Outcome = Outcome.COMPLETE, error: float = 0.25) -> None:
         key = self.keys[trial_id]
         self.session.report(key, history(2, error=error))
-        self.session.settle(key, outcome)
+        self.session.finish_trial(key, outcome)
         self.search.on_trial_complete(trial_id, result={})
 
     def states(self) -> list[optuna.trial.TrialState]:

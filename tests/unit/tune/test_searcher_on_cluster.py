@@ -29,7 +29,7 @@ def searcher(tmp_path: Path, nodes: Any) -> Iterator[StudySearch]:
 
 def end(searcher: StudySearch, trial_id: str, key: str) -> None:
     searcher._session.report(key, history(2))
-    searcher._session.settle(key, Outcome.COMPLETE)
+    searcher._session.finish_trial(key, Outcome.COMPLETE)
     searcher.on_trial_complete(trial_id, result={})
 
 

@@ -5,14 +5,14 @@ import weakref
 
 import pytest
 
-from analysis.runs.cache import once, uncollected
+from analysis.runs.cache import cached, gc_paused
 from tests.helpers.fake_study import runs_of, usual
 
 
 def test_the_same_question_about_the_same_runs_is_answered_once() -> None:
     asked = []
 
-    @once
+    @cached
     def number_of(runs, outcome, *, twice=False):
         asked.append((runs, outcome, twice))
         return len(runs.trials) * (1 + twice)
@@ -34,7 +34,7 @@ def test_what_was_remembered_goes_with_the_runs() -> None:
     class Answer:
         pass
 
-    @once
+    @cached
     def answer_to(runs):
         del runs
         return Answer()
@@ -52,7 +52,7 @@ def test_garbage_is_looked_for_again_also_after_an_error() -> None:
     assert gc.isenabled()
     seen = []
 
-    @uncollected()
+    @gc_paused()
     def wrong() -> None:
         seen.append(gc.isenabled())
         raise ValueError("wrong")
@@ -66,7 +66,7 @@ def test_garbage_is_looked_for_again_also_after_an_error() -> None:
 def test_whoever_had_switched_it_off_finds_it_off() -> None:
     gc.disable()
     try:
-        with uncollected():
+        with gc_paused():
             pass
         assert not gc.isenabled()
     finally:

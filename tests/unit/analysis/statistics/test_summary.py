@@ -8,7 +8,7 @@ from scipy import stats
 from analysis.comparison.dense_baseline import (
     Baselines,
     matches,
-    measure,
+    measure_of,
     smallest_as_good,
 )
 from analysis.errors import ReportError
@@ -131,13 +131,13 @@ def test_the_dense_baseline_is_of_equal_length_data_and_examples_and_of_the_same
         FakeTrial(4, "app", 2, 0.3),
     ]
     runs = runs_of(trials)
-    by = measure(runs)
-    found = Baselines(runs, by).of(runs.trials.iloc[3])
+    by = measure_of(runs)
+    found = Baselines(runs, by).for_trial(runs.trials.iloc[3])
     assert found is not None
     assert found.trial["number"] == 2
-    assert Baselines(runs, by).of(runs.trials.iloc[4]) is None
+    assert Baselines(runs, by).for_trial(runs.trials.iloc[4]) is None
     more = runs.trials.assign(samples_seen=[1e4, 1e4, 9e9, 1e4, 1e4])
-    by_examples = Baselines(dataclasses.replace(runs, trials=more), by).of(more.iloc[3])
+    by_examples = Baselines(dataclasses.replace(runs, trials=more), by).for_trial(more.iloc[3])
     assert by_examples is not None
     assert by_examples.trial["number"] == 1
 
@@ -145,7 +145,7 @@ def test_the_dense_baseline_is_of_equal_length_data_and_examples_and_of_the_same
 def test_as_good_as_dense_needs_both_errors_within_the_interval() -> None:
     trials = [FakeTrial(0, "dense", 8, 1.0), FakeTrial(1, "app", 8, 0.3), FakeTrial(2, t=8)]
     runs = runs_of(trials)
-    by = measure(runs)
+    by = measure_of(runs)
     smallest = smallest_as_good(matches(runs, by), by)
     assert smallest is not None
     assert smallest.trial["number"] == 2
