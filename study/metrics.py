@@ -5,34 +5,64 @@ fractions in [0, 1]; time is the fraction of the stream that has arrived.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, get_args
 
 Scope = Literal["epoch", "megabatch", "trial"]
 Direction = Literal["minimize", "maximize"]
+Split = Literal["train", "validation", "holdout", "test"]
+Quantity = Literal[
+    "error", "errors", "accuracy", "loss", "gap", "density", "overlap", "examples", "flops",
+    "bytes", "time", "throughput", "learning rate",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: what it is called, which way is better, and where its values lie."""
+    """One metric: what it is called, what it measures, and which way is better.
+
+    Attributes:
+        quantity: What its values are: ``error`` a rate, ``errors`` a count, ``density`` a share
+            of the weights whatever they are counted over.
+        split: The examples that it is measured on; None where it is of none.
+        low: Its least possible value, and ``high`` its greatest.
+        grows: Whether it adds up along the stream, so that it is larger the later it is asked for.
+    """
 
     name: str
     direction: Direction
     low: float
     high: float
     scope: Scope
+    quantity: Quantity
     description: str
+    split: Split | None = None
+    grows: bool = False
 
     @property
     def is_test(self) -> bool:
         """Whether it is measured on the test split, which nothing may be selected on."""
-        return self.name.startswith("test_")
+        return self.split == "test"
+
+    @property
+    def is_minimized(self) -> bool:
+        """Whether lower is better."""
+        return self.direction == "minimize"
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether its values, or the differences that they are, are shares, shown in percent."""
+        return self.high == 1
+
+    def cost(self, value: float) -> float:
+        """``value`` such that lower is better."""
+        return value if self.is_minimized else -value
 
     def better(self, a: float, b: float) -> bool:
         """Whether value ``a`` is strictly better than ``b``."""
-        return a < b if self.direction == "minimize" else a > b
+        return self.cost(a) < self.cost(b)
 
 
 def chance_error(num_classes: int) -> float:
@@ -76,144 +106,129 @@ def projected_service_error(
     return service_error([*errors, *stays], chance=chance, service_after=service_after)
 
 
-def _split_metrics() -> list[Metric]:
-    made = []
-    for split in ("train", "validation", "holdout", "test"):
-        made += [
-            Metric(f"{split}_error_rate", "minimize", 0, 1, "megabatch", f"error rate on {split}"),
-            Metric(f"{split}_accuracy", "maximize", 0, 1, "megabatch", f"accuracy on {split}"),
-        ]
-    for prefix, split in (("", "holdout"), ("test_", "test")):
-        made += [
-            Metric(
-                f"{prefix}projected_service_error",
-                "minimize",
-                0,
-                1,
-                "megabatch",
-                f"service error on {split} if the model stayed as it is",
-            ),
-            Metric(
-                f"{prefix}cumulative_errors",
-                "minimize",
-                0,
-                math.inf,
-                "megabatch",
-                f"misclassified {split} examples summed over the megabatches so far",
-            ),
-            Metric(
-                f"{prefix}mean_error",
-                "minimize",
-                0,
-                1,
-                "megabatch",
-                f"cumulative errors / (megabatches so far · {split} size)",
-            ),
-            Metric(
-                f"{prefix}anytime_error",
-                "minimize",
-                0,
-                1,
-                "trial",
-                f"mean error rate on {split} of what was in service while the stream ran",
-            ),
-            Metric(
-                f"{prefix}final_error",
-                "minimize",
-                0,
-                1,
-                "trial",
-                f"error rate on {split} of the last model",
-            ),
-            Metric(
-                f"{prefix}service_error",
-                "minimize",
-                0,
-                1,
-                "trial",
-                f"mean error rate on {split} while the stream ran and for as long after",
-            ),
-        ]
-    return made
+def _of_split(split: Split) -> Iterator[Metric]:
+    yield Metric(
+        f"{split}_error_rate", "minimize", 0, 1, "megabatch", "error", f"error rate on {split}",
+        split,
+    )  # fmt: skip
+    yield Metric(
+        f"{split}_accuracy", "maximize", 0, 1, "megabatch", "accuracy", f"accuracy on {split}",
+        split,
+    )  # fmt: skip
 
 
-def _all_metrics() -> dict[str, Metric]:
+def _of_service(split: Split) -> Iterator[Metric]:
+    """Errors of what is in service, whose bare names are measured on the holdout."""
+    prefix = "" if split == "holdout" else f"{split}_"
+
+    def error(name: str, scope: Scope, description: str) -> Metric:
+        return Metric(f"{prefix}{name}", "minimize", 0, 1, scope, "error", description, split)
+
+    yield error(
+        "projected_service_error", "megabatch",
+        f"service error on {split} if the model stayed as it is",
+    )  # fmt: skip
+    yield Metric(
+        f"{prefix}cumulative_errors", "minimize", 0, math.inf, "megabatch", "errors",
+        f"misclassified {split} examples summed over the megabatches so far", split, grows=True,
+    )  # fmt: skip
+    yield error(
+        "mean_error", "megabatch", f"cumulative errors / (megabatches so far · {split} size)"
+    )
+    yield error(
+        "anytime_error", "trial",
+        f"mean error rate on {split} of what was in service while the stream ran",
+    )  # fmt: skip
+    yield error("final_error", "trial", f"error rate on {split} of the last model")
+    yield error(
+        "service_error", "trial",
+        f"mean error rate on {split} while the stream ran and for as long after",
+    )  # fmt: skip
+
+
+def _of_training() -> Iterator[Metric]:
     inf = math.inf
-    made = [
-        *_split_metrics(),
-        Metric("train_loss", "minimize", 0, inf, "epoch", "mean loss over the epoch as trained"),
-        Metric("lr", "minimize", 0, inf, "epoch", "learning rate of the epoch's last step"),
-        Metric(
-            "generalization_gap",
-            "minimize",
-            -1,
-            1,
-            "megabatch",
-            "train accuracy as trained − validation accuracy, of the kept epoch",
-        ),
-        Metric(
-            "test_generalization_gap",
-            "minimize",
-            -1,
-            1,
-            "megabatch",
-            "train accuracy without augmentation − test accuracy",
-        ),
-        Metric("density", "minimize", 0, 1, "megabatch", "kept / prunable weights"),
-        Metric("sparsity", "maximize", 0, 1, "megabatch", "1 − density"),
-        Metric("model_density", "minimize", 0, 1, "megabatch", "non-zeroed / all parameters"),
-        Metric(
-            "effective_density",
-            "minimize",
-            0,
-            1,
-            "megabatch",
-            "weights on some path from input to output / prunable weights",
-        ),
-        Metric(
-            "mask_overlap",
-            "maximize",
-            0,
-            1,
-            "megabatch",
-            "kept weights shared with the previous mask / kept weights",
-        ),
-        Metric("samples_seen", "minimize", 0, inf, "megabatch", "examples through SGD so far"),
-        Metric(
-            "train_flops",
-            "minimize",
-            0,
-            inf,
-            "megabatch",
-            "forward and backward FLOPs so far, counted dense",
-        ),
-        Metric(
-            "train_flops_sparse",
-            "minimize",
-            0,
-            inf,
-            "megabatch",
-            "train_flops with each layer's scaled by its density",
-        ),
-        Metric("forward_flops", "minimize", 0, inf, "megabatch", "FLOPs of one image, dense"),
-        Metric(
-            "forward_flops_sparse",
-            "minimize",
-            0,
-            inf,
-            "megabatch",
-            "forward_flops with each layer's scaled by its density",
-        ),
-        Metric("model_bytes", "minimize", 0, inf, "megabatch", "the network in memory, dense"),
-        Metric("sparse_bytes", "minimize", 0, inf, "megabatch", "the network as a sparse file"),
-        Metric("seconds", "minimize", 0, inf, "megabatch", "wall time of the megabatch"),
-        Metric("images_per_second", "maximize", 0, inf, "megabatch", "training throughput"),
-        Metric("final_density", "minimize", 0, 1, "trial", "density of the last model"),
-    ]
-    return {metric.name: metric for metric in made}
+    yield Metric(
+        "train_loss", "minimize", 0, inf, "epoch", "loss", "mean loss over the epoch as trained",
+        "train",
+    )  # fmt: skip
+    yield Metric(
+        "lr",
+        "minimize",
+        0,
+        inf,
+        "epoch",
+        "learning rate",
+        "learning rate of the epoch's last step",
+    )
+    yield Metric(
+        "generalization_gap", "minimize", -1, 1, "megabatch", "gap",
+        "train accuracy as trained − validation accuracy, of the kept epoch", "validation",
+    )  # fmt: skip
+    yield Metric(
+        "test_generalization_gap", "minimize", -1, 1, "megabatch", "gap",
+        "train accuracy without augmentation − test accuracy", "test",
+    )  # fmt: skip
 
 
-METRICS: dict[str, Metric] = _all_metrics()
+def _of_density() -> Iterator[Metric]:
+    def share(name: str, direction: Direction, quantity: Quantity, description: str) -> Metric:
+        return Metric(name, direction, 0, 1, "megabatch", quantity, description)
+
+    yield share("density", "minimize", "density", "kept / prunable weights")
+    yield share("sparsity", "maximize", "density", "1 − density")
+    yield share("model_density", "minimize", "density", "non-zeroed / all parameters")
+    yield share(
+        "effective_density", "minimize", "density",
+        "weights on some path from input to output / prunable weights",
+    )  # fmt: skip
+    yield share(
+        "mask_overlap", "maximize", "overlap",
+        "kept weights shared with the previous mask / kept weights",
+    )  # fmt: skip
+
+
+def _of_cost() -> Iterator[Metric]:
+    def cost(name: str, quantity: Quantity, description: str, *, grows: bool = False) -> Metric:
+        return Metric(
+            name, "minimize", 0, math.inf, "megabatch", quantity, description, grows=grows
+        )
+
+    yield cost("samples_seen", "examples", "examples through SGD so far", grows=True)
+    yield cost(
+        "train_flops", "flops", "forward and backward FLOPs so far, counted dense", grows=True
+    )
+    yield cost(
+        "train_flops_sparse", "flops", "train_flops with each layer's scaled by its density",
+        grows=True,
+    )  # fmt: skip
+    yield cost("forward_flops", "flops", "FLOPs of one image, dense")
+    yield cost(
+        "forward_flops_sparse", "flops", "forward_flops with each layer's scaled by its density"
+    )
+    yield cost("model_bytes", "bytes", "the network in memory, dense")
+    yield cost("sparse_bytes", "bytes", "the network as a sparse file")
+    yield cost("seconds", "time", "wall time of the megabatch")
+    yield Metric(
+        "images_per_second", "maximize", 0, math.inf, "megabatch", "throughput",
+        "training throughput",
+    )  # fmt: skip
+    yield Metric(
+        "final_density", "minimize", 0, 1, "trial", "density", "density of the last model"
+    )
+
+
+def _all_metrics() -> Iterator[Metric]:
+    for split in get_args(Split):
+        yield from _of_split(split)
+    yield from _of_service("holdout")
+    yield from _of_service("test")
+    yield from _of_training()
+    yield from _of_density()
+    yield from _of_cost()
+
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _all_metrics()}
 
 # What two runs of one trial may differ in.
 TIMES = frozenset({"seconds", "images_per_second"})
