@@ -1,12 +1,19 @@
 # make study     install, run the quickstart study, print its answer
-# make test      install, lint, type-check, test
+# make check     lint, type-check, unit and property tests: a minute, between two edits
+# make test      all of that and the integration tests, on a real Ray
 # Another environment than .venv: make study VENV="$VIRTUAL_ENV"
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.anytime-pruning-study
+# A process a core, and no more than four: each may start a Ray, which takes all cores for its own.
+# The tests of a file stay together, as they share the study that they look at; tests/conftest.py
+# says which begin first.
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+DEFAULT := not gpu and not slow and not faults and not browser and not server
 
-.PHONY: study install test lint format test-slow test-faults test-browser test-server bench gpu clean
+.PHONY: study install check test lint types test-quick test-all format test-slow test-faults test-browser test-server bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -19,35 +26,47 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# The type checker runs beside the tests.
+check: lint
+	$(MAKE) --no-print-directory --jobs 2 types test-quick
+
 test: lint
-	$(BIN)/python -m pytest -m "not gpu and not slow and not faults and not browser and not server"
+	$(MAKE) --no-print-directory --jobs 2 types test-all
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install
 	$(BIN)/mypy
+
+test-quick: install
+	$(PYTEST) $(PARALLEL) -m "$(DEFAULT) and not ray" tests/unit tests/properties
+
+test-all: install
+	$(PYTEST) $(PARALLEL) -m "$(DEFAULT)"
 
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 test-slow: install
-	$(BIN)/python -m pytest -m "slow and not faults"
+	$(PYTEST) -m "slow and not faults"
 
 test-faults: install
-	$(BIN)/python -m pytest -m faults
+	$(PYTEST) -m faults
 
 bench: install
 	$(BIN)/python -m benchmarks
 
 test-browser: install
-	$(BIN)/python -m pytest -m browser
+	$(PYTEST) -m browser
 
 test-server: install
-	$(BIN)/python -m pytest -m server
+	$(PYTEST) -m server
 
 gpu: install
-	$(BIN)/python -m pytest -m gpu
+	$(PYTEST) -m gpu
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,5 +1,7 @@
 """Real studies on a real Ray, each in a process of its own, and what they leave."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -9,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from mlflow.entities import Run
 
+from study.cli import main
 from study.config.plugins import load_builtin_plugins
 from study.config.trial import parse_trial
 from study.metrics import TIMES
@@ -31,6 +35,7 @@ with warnings.catch_warnings():
 load_builtin_plugins()
 
 ROOT = Path(__file__).parents[2]
+WAIT_S = 600  # for a call to end; against what hangs, not against what is slow
 # Trials so small that what surrounds them is what takes time; how long they are is each test's.
 SMALL: dict[str, Any] = {
     "data.dataset": "synthetic",
@@ -44,13 +49,19 @@ SMALL: dict[str, Any] = {
 
 
 class LaunchedStudy:
-    """A folder in which ``app-study`` is called; MLflow and reports lie there too."""
+    """A folder in which ``app-study`` is called; MLflow and reports lie there too.
 
-    def __init__(self, folder: Path, raw: Mapping[str, Any]) -> None:
+    Args:
+        folder: Several studies may be launched in one.
+        raw: What the study's file says.
+        file: Its name.
+    """
+
+    def __init__(self, folder: Path, raw: Mapping[str, Any], file: str = "study.yaml") -> None:
         self.folder = folder
         self.environment: dict[str, str] = {}
         self.name = str(raw["name"])
-        (folder / "study.yaml").write_text(yaml.safe_dump(dict(raw)), encoding="utf-8")
+        (folder / file).write_text(yaml.safe_dump(dict(raw)), encoding="utf-8")
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "study.cli", *arguments]
@@ -75,8 +86,27 @@ class LaunchedStudy:
     def call(self, *arguments: str) -> tuple[int, str]:
         """Call app-study: its exit code and all that it said."""
         with self.start(*arguments) as process:
-            said, _ = process.communicate(timeout=240)
+            said, _ = process.communicate(timeout=WAIT_S)
         return process.returncode, said
+
+    def call_here(self, *arguments: str) -> tuple[int, str]:
+        """Call app-study in this process, which has imported already what takes it seconds."""
+        said, code = io.StringIO(), 0
+        with contextlib.ExitStack() as stack:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["app-study", *arguments])
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            stack.enter_context(contextlib.redirect_stdout(said))
+            stack.enter_context(contextlib.redirect_stderr(said))
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("default")  # as in a process of its own
+            try:
+                main()
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return code, said.getvalue()
 
     @property
     def client(self) -> MlflowClient:
@@ -98,7 +128,7 @@ class LaunchedStudy:
             if is_so(record):
                 return record
             assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"not within {timeout_s} s: {self.record.trials}")
 
     def runs(self, kind: str = names.KIND_TRIAL) -> list[Run]:

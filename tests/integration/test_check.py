@@ -23,7 +23,6 @@ from study.trial.datasets import dataset_key, load_dataset
 from study.trial.description import TrialDescriber
 from tests.helpers.small_studies import history, search
 
-pytestmark = pytest.mark.timeout(120)
 POINTS = [{"pruning.schedule": "dense", "stream.num_megabatches": [2, 4]}]
 
 

@@ -71,7 +71,7 @@ def searched(path: Path) -> list[RecordedTrial]:
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) -> None:
     found = searched(tmp_path / "app-studies")
     best = min(found[1:], key=lambda trial: trial.final_values["service_error"])

@@ -17,9 +17,9 @@ import pytest
 
 from study.export.folder import load_model, read_card
 from study.tracking import names
-from tests.helpers.launched import ROOT, LaunchedStudy
+from tests.helpers.launched import ROOT, WAIT_S, LaunchedStudy
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
 
 RAW: dict[str, Any] = {
     "name": "out",
@@ -79,7 +79,7 @@ def test_the_cards_own_code_gives_the_same_logits_where_this_package_is_not(
     name: str, launched: LaunchedStudy, tmp_path: Path
 ) -> None:
     out = tmp_path / "model"
-    code, said = launched.call(
+    code, said = launched.call_here(
         "export", "out", "--trial", "0", "--format", name, "--out", str(out)
     )
     assert code == 0, said
@@ -96,7 +96,7 @@ def test_the_cards_own_code_gives_the_same_logits_where_this_package_is_not(
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", program],
-        cwd=out, capture_output=True, text=True, timeout=120, check=False,
+        cwd=out, capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     _, predict = load_model(out)
@@ -147,7 +147,7 @@ def test_the_front_is_exported_each_to_its_folder_and_registered_models_are_one(
 def test_what_cannot_be_exported_is_refused_with_a_remedy(
     arguments: list[str], words: str, launched: LaunchedStudy
 ) -> None:
-    code, said = launched.call("export", "out", *arguments)
+    code, said = launched.call_here("export", "out", *arguments)
     assert code == 2
     assert words in said
     assert "Traceback" not in said
@@ -189,11 +189,11 @@ def served(launched: LaunchedStudy, port: int, request: pytest.FixtureRequest) -
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
         os.killpg(server.pid, 15)
-        server.wait(timeout=30)
+        server.wait(timeout=WAIT_S)
 
 
 def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + WAIT_S
     while time.monotonic() < end:
         assert server.poll() is None, "the server ended"
         try:

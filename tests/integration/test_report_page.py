@@ -369,7 +369,6 @@ def test_what_cannot_be_reported_is_said_in_a_line_with_exit_code_2(
     assert "Traceback" not in err
 
 
-@pytest.mark.timeout(180)
 def test_every_table_of_the_page_is_that_of_its_report_in_json(
     uri: str,
     tmp_path: Path,

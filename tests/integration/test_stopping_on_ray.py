@@ -1,6 +1,7 @@
 """A real search with early stopping: the record, Optuna, MLflow and the report agree."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -9,17 +10,22 @@ from study.config.study import parse_study
 from study.config.yaml_io import read_yaml_file
 from study.results import Outcome
 from study.search.optuna_study import Proposals
+from study.store.record import Record
 from study.tracking import names
-from tests.helpers.launched import LaunchedStudy, numbers, undisturbed
+from tests.helpers.gates import CRITERION, PLUGIN, Gate, ungated
+from tests.helpers.launched import WAIT_S, LaunchedStudy, numbers, undisturbed
 from tests.helpers.small_studies import FIXED
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
 
 NUM_PROPOSALS = 14
-RAW = {
+RAW: dict[str, Any] = {
     "name": "stopped",
+    "plugins": [PLUGIN],
     "fixed": {
         **FIXED,
+        "pruning.criterion": CRITERION,
+        "pruning.once": True,
         "pruning.schedule": "app",
         "pruning.final_density": 0.5,
         "stream.num_megabatches": 4,
@@ -40,19 +46,22 @@ RAW = {
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> LaunchedStudy:
-    """A study that was interrupted after half of its trials and resumed."""
-    study = LaunchedStudy(tmp_path_factory.mktemp("stopped"), RAW)
+    """A study that was killed after half of its trials, in the midst of one, and resumed."""
+    folder = tmp_path_factory.mktemp("stopped")
+    gate = Gate(folder / "gate")
+    study = LaunchedStudy(
+        folder, RAW | {"fixed": {**RAW["fixed"], "pruning.gate": str(gate.path)}}
+    )
     with study.start("launch", "study.yaml") as process:
-        record_path = study.folder / "app-studies" / "stopped" / "record.jsonl"
 
-        def is_halfway(record: object) -> bool:  # noqa: ARG001  # the record, not yet there at first
-            if not record_path.is_file():
-                return False
-            ended = [t for t in study.record.trials.values() if t.outcome is not None]
-            return len(ended) >= NUM_PROPOSALS // 2
+        def is_halfway(record: Record) -> bool:
+            ended = [t for t in record.trials.values() if t.outcome is not None]
+            return gate.pid is not None and len(ended) >= NUM_PROPOSALS // 2
 
-        study.wait_until(is_halfway, process, 120)
+        study.wait_until(is_halfway, process, WAIT_S)
         process.kill()
+    assert study.record.unfinished()
+    gate.open()
     code, said = study.call("resume", "stopped")
     assert code == 0, said
     return study
@@ -100,7 +109,7 @@ def test_the_report_names_a_finished_winner_and_counts_the_stopped(
 
 def test_stopping_and_resuming_change_no_number_of_a_trial(launched: LaunchedStudy) -> None:
     for trial in list(launched.record.trials.values())[:6]:
-        whole, seen = undisturbed(trial), numbers(trial.history)
+        whole, seen = undisturbed(ungated(trial)), numbers(trial.history)
         if trial.outcome is Outcome.COMPLETE:
             assert seen == whole
         else:

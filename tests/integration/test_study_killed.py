@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,42 @@ import torch
 from study.results import Outcome, TrialHistory
 from study.store.record import Record
 from study.tracking import names
+from tests.helpers.gates import CRITERION, PLUGIN, Gate, ungated
 from tests.helpers.launched import SMALL, LaunchedStudy, alive, descendants, numbers, undisturbed
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
 
-RAW = {
-    "name": "cut",
-    "fixed": {
-        **SMALL,
-        "training.total_samples": 40000,
-    },
-    "axes": {
-        "pruning.schedule": ["dense", "app", "one_shot"],
-        "pruning.final_density": [0.3, 0.2, 0.1],
-        "stream.num_megabatches": [5],
-    },
-    "resources": {"max_concurrent": 2},
-}
+DENSE, FIRST, SECOND, THIRD = range(4)  # the trials' numbers, in the order in which they begin
 NUM_TRIALS = 7
-WAIT_S = 150
+WAIT_S = 300
+
+
+def raw(gates: Sequence[Gate]) -> dict[str, Any]:
+    """A dense trial, three that wait in the midst of their streams, and three more."""
+    densities = [0.3, 0.2, 0.1]
+    return {
+        "name": "cut",
+        "plugins": [PLUGIN],
+        "fixed": {
+            **SMALL,
+            "pruning.criterion": CRITERION,
+            "stream.num_megabatches": 5,
+            "training.total_samples": 4000,
+        },
+        "axes": [
+            {"pruning.schedule": "dense"},
+            *(
+                {
+                    "pruning.schedule": "app",
+                    "pruning.final_density": density,
+                    "pruning.gate": str(gate.path),
+                }
+                for density, gate in zip(densities, gates, strict=True)
+            ),
+            {"pruning.schedule": "one_shot", "pruning.final_density": densities},
+        ],
+        "resources": {"max_concurrent": 2},
+    }
 
 
 @dataclass
@@ -43,6 +61,7 @@ class Story:
     """What was seen while it happened."""
 
     study: LaunchedStudy
+    gates: list[Gate]
     at_kill: Record = field(default_factory=Record)
     at_interrupt: Record = field(default_factory=Record)
     left_over: list[str] = field(default_factory=list)
@@ -53,23 +72,25 @@ class Story:
     resumed: tuple[int, str] = (0, "")
 
 
-def cut_after(num_ended: int) -> Any:
-    """A moment when so many trials have ended and another is just past its first checkpoint.
-
-    Early in it, so that it has not ended by the time that the disturbance arrives.
-    """
+def in_the_midst_of(*numbers: int, ended: int) -> Callable[[Record], bool]:
+    """The moment when one trial has ended and these are past their first megabatch, and wait."""
 
     def is_so(record: Record) -> bool:
-        ended = sum(trial.outcome is not None for trial in record.trials.values())
-        past = [trial for trial in record.unfinished() if len(trial.history.megabatches) in (1, 2)]
-        return ended >= num_ended and bool(past)
+        trials = list(record.trials.values())
+        return (
+            len(trials) > max(numbers)
+            and trials[ended].outcome is not None
+            and all(trials[number].history.megabatches for number in numbers)
+        )
 
     return is_so
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    told = Story(LaunchedStudy(tmp_path_factory.mktemp("study"), RAW))
+    folder = tmp_path_factory.mktemp("study")
+    gates = [Gate(folder / name) for name in ("first", "second", "third")]
+    told = Story(LaunchedStudy(folder, raw(gates)), gates)
     kill_the_driver(told)
     interrupt(told)
     kill_a_worker(told)
@@ -78,13 +99,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def kill_the_driver(told: Story) -> None:
     with told.study.start("launch", "study.yaml") as driver:
-        told.study.wait_until(cut_after(1), driver, WAIT_S)
+        told.study.wait_until(in_the_midst_of(FIRST, SECOND, ended=DENSE), driver, WAIT_S)
         family = descendants(driver.pid)
         driver.kill()
     # Ray's two agents, which train nothing, wait a minute for the dead server first.
     family = {pid: name for pid, name in family.items() if not name.endswith("Agent")}
     told.at_kill = told.study.record
-    end = time.monotonic() + 30
+    end = time.monotonic() + WAIT_S
     while alive(family) and time.monotonic() < end:
         time.sleep(0.1)
     told.left_over = [family[pid] for pid in alive(family)]
@@ -92,11 +113,11 @@ def kill_the_driver(told: Story) -> None:
 
 
 def interrupt(told: Story) -> None:
+    told.gates[0].open()
     with told.study.start("resume", "cut") as driver:
-        num_ended = len(told.at_kill.trials) - len(told.at_kill.unfinished())
-        told.study.wait_until(cut_after(num_ended + 1), driver, WAIT_S)
+        told.study.wait_until(in_the_midst_of(SECOND, THIRD, ended=FIRST), driver, WAIT_S)
         os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: every process hears it
-        said, _ = driver.communicate(timeout=60)
+        said, _ = driver.communicate(timeout=WAIT_S)
     told.interrupted = (driver.returncode, said)
     told.at_interrupt = told.study.record
     told.statuses = {
@@ -110,20 +131,22 @@ def is_trainable(command: str) -> bool:
 
 
 def kill_a_worker(told: Story) -> None:
-    begun = {trial.key: len(trial.history.epochs) for trial in told.at_interrupt.unfinished()}
-
-    def is_going_on(record: Record) -> bool:
-        return any(
-            len(trial.history.epochs) > begun.get(trial.key, 0) for trial in record.unfinished()
-        )
-
+    _, second, third = told.gates
+    second.open()
     with told.study.start("resume", "cut") as driver:
-        told.study.wait_until(is_going_on, driver, WAIT_S)
+        told.study.wait_until(
+            lambda record: (
+                in_the_midst_of(THIRD, ended=SECOND)(record)
+                and third.pid in descendants(driver.pid)
+            ),
+            driver,
+            WAIT_S,
+        )
+        assert third.pid is not None
         # An actor is called ray::StudyTrainable, and ray::ResourceTrainable.train as it trains.
-        family = descendants(driver.pid)
-        workers = {p: a for p, a in family.items() if is_trainable(a)}
-        pid, told.killed_worker = next(iter(workers.items()))
-        os.kill(pid, signal.SIGKILL)
+        told.killed_worker = descendants(driver.pid)[third.pid]
+        os.kill(third.pid, signal.SIGKILL)
+        third.open()
         said, _ = driver.communicate(timeout=WAIT_S)
     told.resumed = (driver.returncode, said)
 
@@ -175,7 +198,7 @@ def test_the_study_is_finished_with_every_trial_once(story: Story) -> None:
 
 def test_the_final_table_equals_an_undisturbed_one(story: Story) -> None:
     for trial in story.study.record.trials.values():
-        assert numbers(trial.history) == undisturbed(trial)
+        assert numbers(trial.history) == undisturbed(ungated(trial))
 
 
 def test_what_was_finished_before_is_as_it_was(story: Story) -> None:

@@ -475,7 +475,7 @@ def test_a_process_of_its_own_ends_with_the_message_and_without_ray(name: str, d
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     lines = ended.stderr.splitlines()

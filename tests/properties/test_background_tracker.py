@@ -27,6 +27,13 @@ def _undrawn():
         yield
 
 
+def wait_until(is_so):
+    end = time.monotonic() + 250  # against what hangs
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 class MemoryStore:
     """Runs as a database holds them, which fails as told: before or after it has done its work."""
 
@@ -39,13 +46,16 @@ class MemoryStore:
         self.log = []  # (run, metric, step) in order of arrival
         self.is_away = threading.Event()
         self.hangs = threading.Event()
+        self.is_hanging = False
         self.num_calls = 0
 
     def _do(self, work):
         self.num_calls += 1
         fault = "away" if self.is_away.is_set() else next(self._faults, None)
         while self.hangs.is_set():
+            self.is_hanging = True
             time.sleep(0.001)
+        self.is_hanging = False
         if fault in ("before", "away"):
             raise TrackingError("database is locked")
         answer = work()
@@ -211,12 +221,15 @@ def test_a_store_that_is_away_or_hangs_keeps_nobody_waiting_and_gets_all_afterwa
     store = MemoryStore()
     tracker = background(store, notices)
     tracker.start_study(study_info())
-    for trouble in (store.is_away, store.hangs):
+    for trouble, is_felt in (
+        (store.is_away, lambda: bool(notices)),
+        (store.hangs, lambda: store.is_hanging),
+    ):
         trouble.set()
         started = time.monotonic()
-        histories = live(tracker)
-        assert time.monotonic() - started < 1.0
-        time.sleep(0.05)
+        histories = live(tracker)  # who waited for the store would do so for ever
+        assert time.monotonic() - started < 30.0
+        wait_until(is_felt)
         trouble.clear()
     tracker.finish_study(histories, Outcome.COMPLETE)
     expect_all(store)
@@ -248,7 +261,7 @@ def test_at_the_end_it_is_said_what_did_not_arrive_and_a_new_tracker_sends_just_
     assert undelivered.num_trials == 4
     assert undelivered.reason
     getattr(store, trouble).clear()
-    tracker._thread.join(timeout=10)
+    tracker._thread.join(timeout=250)
     again = background(store)
     again.start_study(study_info())
     again.finish_study(live(again), Outcome.COMPLETE)
@@ -268,9 +281,14 @@ def test_one_trial_that_the_store_refuses_keeps_no_other_back():
     notices = []
     tracker = BackgroundTracker(choosy, notice=notices.append, patience_s=0.3, waits_s=(0.001,))
     tracker.start_study(study_info())
-    tracker.finish_study(live(tracker), Outcome.COMPLETE)
-    ended = [args[0] for name, args in choosy.calls if name == "finish_trial"]
-    assert ended == ["k0", "k2", "k3"]
+    histories = live(tracker)
+
+    def ended():
+        return [args[0] for name, args in choosy.calls if name == "finish_trial"]
+
+    wait_until(lambda: len(ended()) == 3)
+    tracker.finish_study(histories, Outcome.COMPLETE)
+    assert ended() == ["k0", "k2", "k3"]
     assert tracker.undelivered.num_trials == 1
     assert tracker.undelivered.reason == "not this one"
     assert len([text for text in notices if "fails" in text]) == 1
@@ -317,12 +335,14 @@ def test_a_run_starts_and_ends_when_the_record_says():
 def test_a_study_of_many_trials_may_take_its_time_to_be_closed():
     class Slow(RecordingTracker):
         def finish_study(self, histories, outcome):
-            time.sleep(0.3)
+            given_up.wait(0.3 if len(histories) > 1 else 250)
             super().finish_study(histories, outcome)
 
     for num_trials, arrives in ((1, False), (100, True)):
+        given_up = threading.Event()
         inner = Slow()
         tracker = BackgroundTracker(inner, notice=lambda _: None, patience_s=0.05)
         tracker.start_study(study_info())
         tracker.finish_study({str(n): TrialHistory() for n in range(num_trials)}, Outcome.COMPLETE)
         assert (tracker.undelivered is None) == arrives
+        given_up.set()

@@ -44,7 +44,7 @@ def said() -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=True,
     )
     return ended.stdout

@@ -96,10 +96,10 @@ def test_what_cannot_be_read_says_where(text: str, says: str) -> None:
 def test_aliases_that_explode_are_refused_before_they_do() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 11)]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError, match="once aliases are expanded"):
         read_yaml("\n".join(lines))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_aliases_may_be_used() -> None:
@@ -117,10 +117,10 @@ def test_a_file_of_100_mb_takes_neither_memory_nor_time(tmp_path: Path) -> None:
     path = tmp_path / "endless.yaml"
     with path.open("wb") as file:
         file.truncate(100_000_000)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError, match="larger than"):
         read_yaml_file(path)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_utf_8_may_begin_with_its_mark(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def call(folder: Path, *arguments: str) -> str:
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "study.cli", *arguments],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=50, check=True,
+        capture_output=True, text=True, timeout=250, check=True,
     )  # fmt: skip
     imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert not imported & {"torch", "ray", "mlflow", "optuna", "pandas", "numpy"}

@@ -70,7 +70,7 @@ def test_a_process_that_died_on_this_machine_has_it_no_longer(study: Remote, clo
     if not module._this_machine():
         pytest.skip("nothing tells machines apart here")
     dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait(timeout=30)
+    dead.wait(timeout=250)
     put(study, Lease("theirs", "here", module._this_machine(), dead.pid, clock.now))
     LeaseHolder(study, pause=clock.pause).take()
 
