@@ -1,4 +1,4 @@
-"""What every architecture of the registry owes; large ones are marked slow."""
+"""What every architecture of the registry owes; all but one of each family are marked slow."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Every architecture of the registry, pruned twice; large ones are marked slow."""
+"""Every architecture of the registry, pruned twice; all but one of each family are slow."""
 
 import pickle
 from collections.abc import Iterable

@@ -21,11 +21,26 @@ def published_parameters(name: str) -> int:
     return int(models.get_model_weights(name).DEFAULT.meta["num_params"])
 
 
+def family(name: str) -> str:
+    """The module that holds the network's relatives."""
+    if name in models.list_models(module=models):
+        return str(models.get_model_builder(name).__module__)
+    return ARCHITECTURES.get(name).__module__
+
+
 def cases() -> list[ParameterSet]:
-    """Every registered name, large ones marked slow."""
+    """Every registered name; large ones, and all but the smallest of a family, marked slow."""
     slow = [pytest.mark.slow, pytest.mark.timeout(600)]
+    smallest: dict[str, str] = {}
+    for name in sorted(ARCHITECTURES, key=published_parameters):
+        smallest.setdefault(family(name), name)
     return [
-        pytest.param(name, marks=slow if published_parameters(name) > _LARGEST_QUICK else [])
+        pytest.param(
+            name,
+            marks=[]
+            if published_parameters(name) <= _LARGEST_QUICK and name in smallest.values()
+            else slow,
+        )
         for name in ARCHITECTURES
     ]
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +25,18 @@ from analysis.runs.load import is_known, load
 from analysis.runs.mlflow_reader import RunRecord, Store
 from study.results import Outcome, TrialHistory
 from study.tracking import names
+from study.tracking.artifacts import run_files
 from study.tracking.mlflow.tracker import MlflowTracker
 from tests.helpers.fake_study import SERVICE_AND_SIZE, FakeTrial, runs_of, study_info, usual
 from tests.helpers.page_reader import Page, agree
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _undrawn() -> Iterator[None]:
+    """Reports look at no picture of a trial, and to draw one takes longer than all else of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_files, "trial_pictures", lambda *_: {})
+        yield
 
 
 def _write(tracker: MlflowTracker, name: str, trials: Sequence[FakeTrial], *, end: bool) -> None:
@@ -42,7 +51,7 @@ def _write(tracker: MlflowTracker, name: str, trials: Sequence[FakeTrial], *, en
         tracker.finish_study({t.key: t.history() for t in trials}, Outcome.COMPLETE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One database with every kind of study, and a stranger's runs."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
