@@ -3,8 +3,10 @@
 A study as small as a test's is over before one could do anything to it, on one machine or another.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from study.store.record import RecordedTrial
 
@@ -38,3 +40,9 @@ def ungated(trial: RecordedTrial) -> RecordedTrial:
     return replace(
         trial, config={**trial.config, "pruning": {**pruning, "criterion": "magnitude"}}
     )
+
+
+def ungated_study(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study's file says, likewise, so that it is read where the plug-in is not."""
+    fixed = {k: v for k, v in raw["fixed"].items() if k not in ("pruning.gate", "pruning.once")}
+    return {**raw, "plugins": [], "fixed": {**fixed, "pruning.criterion": "magnitude"}}

@@ -75,6 +75,8 @@ class LaunchedStudy:
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
                 "OMP_NUM_THREADS": "1",
+                # Workers that Ray starts ahead, a core each, and that no trial of Tune's uses.
+                "RAY_prestart_worker_first_driver": "0",
                 **self.environment,
             },
             stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from analysis import cli
 from analysis.errors import ReportError
 from analysis.page.answer import answer
 from analysis.page.page import sections, write_report
-from analysis.presentation.report import REPORTS
+from analysis.presentation.report import REPORTS, ReportSection
 from analysis.runs.load import is_known, load
 from analysis.runs.mlflow_reader import RunRecord, Store
 from study.results import Outcome, TrialHistory
@@ -73,6 +73,19 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     (experiment,) = [e for e in client.search_experiments() if e.name == "app-study"]
     client.create_run(experiment.experiment_id, run_name="a stranger's")
     return uri
+
+
+@pytest.fixture(scope="module")
+def html(uri: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of the usual study."""
+    written = write_report("usual", tracking_uri=uri, out=tmp_path_factory.mktemp("page"))
+    return written.page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(uri: str) -> Mapping[str, ReportSection]:
+    """Its sections."""
+    return sections(load("usual", tracking_uri=uri))
 
 
 def _resume(tracker: MlflowTracker) -> None:
@@ -380,12 +393,12 @@ def test_what_cannot_be_reported_is_said_in_a_line_with_exit_code_2(
 
 def test_every_table_of_the_page_is_that_of_its_report_in_json(
     uri: str,
-    tmp_path: Path,
+    html: str,
+    made: Mapping[str, ReportSection],
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
-    page, made = Page(html), sections(load("usual", tracking_uri=uri))
+    page = Page(html)
     assert list(page.sections) == ["answer", *made, "notes", "reading"]
     for name, section in made.items():
         _, out, _ = _report(
@@ -395,8 +408,7 @@ def test_every_table_of_the_page_is_that_of_its_report_in_json(
         agree(page.sections[name], json.loads(out)["tables"], section.tables)
 
 
-def test_the_page_mentions_no_address_but_its_own_and_data(uri: str, tmp_path: Path) -> None:
-    html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
+def test_the_page_mentions_no_address_but_its_own_and_data(html: str) -> None:
     page = Page(html)
     assert page.addresses
     for address in page.addresses:
@@ -409,9 +421,10 @@ def test_the_page_mentions_no_address_but_its_own_and_data(uri: str, tmp_path: P
     assert "@import" not in style
 
 
-def test_what_a_figure_draws_and_what_a_table_holds_can_be_saved(uri: str, tmp_path: Path) -> None:
-    html = write_report("usual", tracking_uri=uri, out=tmp_path).page.read_text(encoding="utf-8")
-    page, made = Page(html), sections(load("usual", tracking_uri=uri))
+def test_what_a_figure_draws_and_what_a_table_holds_can_be_saved(
+    html: str, made: Mapping[str, ReportSection]
+) -> None:
+    page = Page(html)
     figures = {figure.name: figure for section in made.values() for figure in section.figures}
     assert set(figures) == set(page.figures)
     num_tables = sum(bool(table.rows) for section in made.values() for table in section.tables)

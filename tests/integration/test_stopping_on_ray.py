@@ -12,7 +12,7 @@ from study.results import Outcome
 from study.search.optuna_study import Proposals
 from study.store.record import Record
 from study.tracking import names
-from tests.helpers.gates import CRITERION, PLUGIN, Gate, ungated
+from tests.helpers.gates import CRITERION, PLUGIN, Gate, ungated, ungated_study
 from tests.helpers.launched import WAIT_S, LaunchedStudy, numbers, undisturbed
 from tests.helpers.small_studies import FIXED
 
@@ -84,7 +84,7 @@ def test_a_stopped_trial_is_pruned_to_optuna_and_tagged_in_mlflow(
 ) -> None:
     record = launched.record
     path = launched.folder / "app-studies" / "stopped" / "study.yaml"
-    known = Proposals(parse_study(read_yaml_file(path)), record).optuna_study.trials
+    known = Proposals(parse_study(ungated_study(read_yaml_file(path))), record).optuna_study.trials
     pruned = {t.user_attrs["trial_key"] for t in known if t.state.name == "PRUNED"}
     stopped = {t.key for t in record.trials.values() if t.outcome is Outcome.EARLY_STOPPED}
     assert pruned == stopped
