@@ -29,6 +29,9 @@ class Metric:
         split: The examples that it is measured on; None where it is of none.
         low: Its least possible value, and ``high`` its greatest.
         grows: Whether it adds up along the stream, so that it is larger the later it is asked for.
+        uncharged: The time in service whose errors it leaves out: before the first model, or
+            after the stream, while the last one serves.
+        is_planned: Whether a trial's configuration sets it, but for a rounding.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Metric:
     description: str
     split: Split | None = None
     grows: bool = False
+    uncharged: Literal["before", "after"] | None = None
+    is_planned: bool = False
 
     @property
     def is_test(self) -> bool:
@@ -55,6 +60,11 @@ class Metric:
     def is_fraction(self) -> bool:
         """Whether its values, or the differences that they are, are shares, shown in percent."""
         return self.high == 1
+
+    @property
+    def is_training_compute(self) -> bool:
+        """Whether it counts what training has taken so far."""
+        return self.grows and self.split is None
 
     def cost(self, value: float) -> float:
         """``value`` such that lower is better."""
@@ -121,8 +131,16 @@ def _of_service(split: Split) -> Iterator[Metric]:
     """Errors of what is in service, whose bare names are measured on the holdout."""
     prefix = "" if split == "holdout" else f"{split}_"
 
-    def error(name: str, scope: Scope, description: str) -> Metric:
-        return Metric(f"{prefix}{name}", "minimize", 0, 1, scope, "error", description, split)
+    def error(
+        name: str,
+        scope: Scope,
+        description: str,
+        uncharged: Literal["before", "after"] | None = None,
+    ) -> Metric:
+        return Metric(
+            f"{prefix}{name}", "minimize", 0, 1, scope, "error", description, split,
+            uncharged=uncharged,
+        )  # fmt: skip
 
     yield error(
         "projected_service_error", "megabatch",
@@ -131,13 +149,15 @@ def _of_service(split: Split) -> Iterator[Metric]:
     yield Metric(
         f"{prefix}cumulative_errors", "minimize", 0, math.inf, "megabatch", "errors",
         f"misclassified {split} examples summed over the megabatches so far", split, grows=True,
+        uncharged="before",
     )  # fmt: skip
     yield error(
-        "mean_error", "megabatch", f"cumulative errors / (megabatches so far · {split} size)"
-    )
+        "mean_error", "megabatch", f"cumulative errors / (megabatches so far · {split} size)",
+        "before",
+    )  # fmt: skip
     yield error(
         "anytime_error", "trial",
-        f"mean error rate on {split} of what was in service while the stream ran",
+        f"mean error rate on {split} of what was in service while the stream ran", "after",
     )  # fmt: skip
     yield error("final_error", "trial", f"error rate on {split} of the last model")
     yield error(
@@ -153,14 +173,9 @@ def _of_training() -> Iterator[Metric]:
         "train",
     )  # fmt: skip
     yield Metric(
-        "lr",
-        "minimize",
-        0,
-        inf,
-        "epoch",
-        "learning rate",
+        "lr", "minimize", 0, inf, "epoch", "learning rate",
         "learning rate of the epoch's last step",
-    )
+    )  # fmt: skip
     yield Metric(
         "generalization_gap", "minimize", -1, 1, "megabatch", "gap",
         "train accuracy as trained − validation accuracy, of the kept epoch", "validation",
@@ -172,12 +187,23 @@ def _of_training() -> Iterator[Metric]:
 
 
 def _of_density() -> Iterator[Metric]:
-    def share(name: str, direction: Direction, quantity: Quantity, description: str) -> Metric:
-        return Metric(name, direction, 0, 1, "megabatch", quantity, description)
+    def share(
+        name: str,
+        direction: Direction,
+        quantity: Quantity,
+        description: str,
+        *,
+        is_planned: bool = False,
+    ) -> Metric:
+        return Metric(
+            name, direction, 0, 1, "megabatch", quantity, description, is_planned=is_planned
+        )
 
-    yield share("density", "minimize", "density", "kept / prunable weights")
-    yield share("sparsity", "maximize", "density", "1 − density")
-    yield share("model_density", "minimize", "density", "non-zeroed / all parameters")
+    yield share("density", "minimize", "density", "kept / prunable weights", is_planned=True)
+    yield share("sparsity", "maximize", "density", "1 − density", is_planned=True)
+    yield share(
+        "model_density", "minimize", "density", "non-zeroed / all parameters", is_planned=True
+    )
     yield share(
         "effective_density", "minimize", "density",
         "weights on some path from input to output / prunable weights",
@@ -214,8 +240,9 @@ def _of_cost() -> Iterator[Metric]:
         "training throughput",
     )  # fmt: skip
     yield Metric(
-        "final_density", "minimize", 0, 1, "trial", "density", "density of the last model"
-    )
+        "final_density", "minimize", 0, 1, "trial", "density", "density of the last model",
+        is_planned=True,
+    )  # fmt: skip
 
 
 def _all_metrics() -> Iterator[Metric]:
@@ -229,6 +256,17 @@ def _all_metrics() -> Iterator[Metric]:
 
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _all_metrics()}
+
+
+def on_selection_split(metric: Metric) -> Metric:
+    """The metric to select on in place of one on test: the same where it is measured on another.
+
+    Raises:
+        KeyError: ``metric`` is not measured on test.
+    """
+    bare = metric.name.removeprefix("test_")
+    return METRICS[bare if bare in METRICS else f"holdout_{bare}"]
+
 
 # What two runs of one trial may differ in.
 TIMES = frozenset({"seconds", "images_per_second"})

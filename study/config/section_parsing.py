@@ -55,18 +55,22 @@ def _unknown_plugins(name: str, section: type[Section], raw: Mapping[str, Any]) 
 
 
 def _refusals(name: str, parsed: Section) -> list[Problem]:
-    """What the chosen plug-ins say against their settings."""
+    """The settings that the chosen plug-ins refuse."""
     problems = []
     for point in parsed.plugin_points:
         try:
             parsed.plugin(point)
         except ValueError as error:
-            first, _, rest = str(error).partition(" ")
-            if rest and first in type(parsed).model_fields:
-                problems.append(Problem(f"{name}.{first}", rest))
-            else:
-                problems.append(Problem(f"{name}.{point}", str(error)))
+            problems.append(plugin_problem(name, parsed, point, error))
     return problems
+
+
+def plugin_problem(name: str, parsed: Section, point: str, error: ValueError) -> Problem:
+    """A plug-in's refusal, at the setting that its message begins with, else at its point."""
+    first, _, rest = str(error).partition(" ")
+    if rest and first in type(parsed).model_fields:
+        return Problem(f"{name}.{first}", rest)
+    return Problem(f"{name}.{point}", str(error))
 
 
 def _problem(

@@ -13,7 +13,7 @@ from study.data.dataset import DATASETS
 from study.data.replay import REPLAY_POLICIES
 from study.models.architecture import ARCHITECTURES
 from study.pruning.allocation import ALLOCATIONS
-from study.pruning.schedules import SCHEDULES
+from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
 from study.pruning.scoring import CRITERIA
 from study.registry import Registry, hyperparameters
 
@@ -118,6 +118,11 @@ class PruningSection(Section):
     control: Literal["none", "shuffle_within_layers", "reinitialised_scores"] = "none"
     regrow: Fraction = 0.0
     reference_compat: bool = False
+
+    @property
+    def target_density(self) -> float | None:
+        """Density at the end of the stream, None for schedules that take no target."""
+        return self.final_density if self.tau is None else float(SPARSITY_BASE**self.tau)
 
 
 class SaliencySection(Section):

@@ -135,8 +135,8 @@ def _rule_problems(sections: Mapping[str, Any]) -> list[Problem]:
     problems = []
     if "pruning" in sections:
         problems += target_problems(sections["pruning"])
+        if not problems and "stream" in sections:
+            problems += schedule_problems(sections["pruning"], sections["stream"])
     if "training" in sections:
         problems += training_problems(sections["training"])
-    if "pruning" in sections and "stream" in sections:
-        problems += schedule_problems(sections["pruning"], sections["stream"])
     return problems

@@ -30,6 +30,7 @@ class OpenEnded(PruningSchedule):
     takes_target: ClassVar[bool] = False
     ends_on_target: ClassVar[bool] = False
     goes_on: ClassVar[bool] = True
+    density_setting: ClassVar[str | None] = "floor"
 
     floor: float = 0.05
     driver: Driver = "examples"
@@ -61,6 +62,15 @@ class OpenEnded(PruningSchedule):
             return self.floor + (1.0 - self.floor) * halved
         num_plateaus = self._count_plateaus(event.validation_errors)
         return max(self.floor, math.pow(self.plateau_factor, num_plateaus))
+
+    def lowest_density(self, num_megabatches: int, target: float | None) -> float | None:  # noqa: ARG002  # however long the stream
+        """The floor."""
+        return self.floor
+
+    @property
+    def needs_validation(self) -> str | None:
+        """``driver`` where it is ``plateau``."""
+        return "driver" if self.driver == "plateau" else None
 
     def _count_plateaus(self, errors: tuple[float, ...]) -> int:
         plateaus, num_worse, best = 0, 0, float("inf")

@@ -69,6 +69,7 @@ class Geometric(PruningSchedule):
 
     takes_target: ClassVar[bool] = False
     goes_on: ClassVar[bool] = True
+    density_setting: ClassVar[str | None] = "rate"
 
     rate: float = 0.2
 
@@ -167,6 +168,7 @@ class Step(PruningSchedule):
 
     takes_target: ClassVar[bool] = False
     ends_on_target: ClassVar[bool] = False
+    density_setting: ClassVar[str | None] = "densities"
 
     densities: tuple[float, ...]
 

@@ -58,6 +58,8 @@ class PruningSchedule(ABC):
     ends_on_target: ClassVar[bool] = True
     # Whether it prunes on where megabatches arrive after the T that it was made for.
     goes_on: ClassVar[bool] = False
+    # The setting of its own that its lowest density follows from; None where it has none.
+    density_setting: ClassVar[str | None] = None
 
     @abstractmethod
     def density(self, event: PruningEvent) -> float:
@@ -77,6 +79,15 @@ class PruningSchedule(ABC):
             target: Density asked for; None for a schedule without target.
         """
         return target if self.takes_target and self.ends_on_target else None
+
+    def lowest_density(self, num_megabatches: int, target: float | None) -> float | None:
+        """The lowest density that it may come to over such a stream; None where none is known."""
+        return self.final_density(num_megabatches, target)
+
+    @property
+    def needs_validation(self) -> str | None:
+        """The setting by which it follows the validation error; None where it follows none."""
+        return None
 
 
 SCHEDULES: Registry[PruningSchedule] = Registry("pruning schedule")

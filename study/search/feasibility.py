@@ -2,12 +2,10 @@
 
 from study.config.trial import TrialConfig, parse_trial
 from study.constraints import Constraint, allows_all
+from study.metrics import METRICS
 from study.results import MegabatchRecord, Outcome
 from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
-
-# They only grow while a trial runs: once above a bound, always above it.
-GROWING = frozenset({"samples_seen", "train_flops", "train_flops_sparse", "cumulative_errors"})
 
 
 def violations(recorded: RecordedTrial, constraints: tuple[Constraint, ...]) -> dict[str, float]:
@@ -41,14 +39,19 @@ def broken(
     if density is not None:
         sure["final_density"] = density
     for megabatch in newest:
-        sure |= {name: v for name, v in megabatch.metrics.items() if name in GROWING}
+        # Once above a bound, always above it.
+        sure |= {name: v for name, v in megabatch.metrics.items() if _grows(name)}
     return {
         str(c): c.violation(sure[c.metric])
         for c in constraints
         if c.metric in sure
         and c.violation(sure[c.metric]) > 0
-        and (c.symbol == "<=" or c.metric not in GROWING)
+        and (c.symbol == "<=" or not _grows(c.metric))
     }
+
+
+def _grows(name: str) -> bool:
+    return name in METRICS and METRICS[name].grows
 
 
 def may_win(recorded: RecordedTrial, constraints: tuple[Constraint, ...]) -> bool:

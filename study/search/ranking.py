@@ -1,4 +1,4 @@
-"""Which trials may win, and in what order: one rule for all that tell of a best."""
+"""Which trials may win, and in what order: one rule for all that name a best."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -25,9 +25,9 @@ def best_first(
         metric: What is compared, by its own direction.
         constraints: The study's.
     """
-    sign = 1.0 if METRICS[metric].direction == "minimize" else -1.0
+    cost = METRICS[metric].cost
     may_win = [
-        (sign * known[metric], trial)
+        (cost(known[metric]), trial)
         for trial in complete
         if _is_number((known := values(trial)).get(metric)) and allows_all(constraints, known)
     ]

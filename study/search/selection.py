@@ -91,8 +91,8 @@ def _values(trial: RecordedTrial, metrics: tuple[str, ...]) -> tuple[float, ...]
 
 def _costs(trial: RecordedTrial, metrics: tuple[str, ...]) -> tuple[float, ...]:
     """Values, lower is better."""
-    signs = [1.0 if METRICS[name].direction == "minimize" else -1.0 for name in metrics]
-    return tuple(s * v for s, v in zip(signs, _values(trial, metrics), strict=True))
+    values = _values(trial, metrics)
+    return tuple(METRICS[name].cost(value) for name, value in zip(metrics, values, strict=True))
 
 
 def _beats(one: RecordedTrial, other: RecordedTrial, metrics: tuple[str, ...]) -> bool:

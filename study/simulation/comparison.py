@@ -32,7 +32,7 @@ class Target:
         """Whether a trial has ended as well as one of the table's best."""
         if not may_win(trial, self.study.objective.limits):
             return False
-        return _signed(trial, self.study) <= self.value
+        return _cost(trial, self.study) <= self.value
 
 
 def find_target(table: Table, study: StudyConfig) -> Target:
@@ -47,7 +47,7 @@ def find_target(table: Table, study: StudyConfig) -> Target:
             "and limits by --set 'objective.constraints=[final_density <= 0.2]'"
         )
     limits = study.objective.limits
-    values = sorted(_signed(row, study) for row in table.rows if may_win(row, limits))
+    values = sorted(_cost(row, study) for row in table.rows if may_win(row, limits))
     values = [value for value in values if math.isfinite(value)]
     if not values:
         raise StudyError("no recorded trial keeps the constraints: there is nothing to find")
@@ -55,12 +55,11 @@ def find_target(table: Table, study: StudyConfig) -> Target:
     return Target(study, values[count - 1], count)
 
 
-def _signed(trial: RecordedTrial, study: StudyConfig) -> float:
-    """The first objective, lower being better."""
+def _cost(trial: RecordedTrial, study: StudyConfig) -> float:
+    """The first objective such that lower is better; NaN where it has no value."""
     name = study.objective.metrics[0]
     found = trial.values((name,))
-    value = math.nan if found is None else found[0]
-    return value if METRICS[name].direction == "minimize" else -value
+    return METRICS[name].cost(math.nan if found is None else found[0])
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,13 @@ def ratio_interval(
 
 def best_so_far(ended: Sequence[Ended], study: StudyConfig) -> list[tuple[float, float]]:
     """(examples through SGD, best objective so far) whenever it improves; constraints count."""
-    sign = 1.0 if METRICS[study.objective.metrics[0]].direction == "minimize" else -1.0
+    metric = METRICS[study.objective.metrics[0]]
     best, found = math.inf, []
     for end in ended:
-        value = _signed(end.trial, study)
-        if may_win(end.trial, study.objective.limits) and value < best:
-            best = value
-            found.append((end.samples, sign * value))
+        cost = _cost(end.trial, study)
+        if may_win(end.trial, study.objective.limits) and cost < best:
+            best = cost
+            found.append((end.samples, metric.cost(cost)))  # its own inverse
     return found
 
 

@@ -13,7 +13,7 @@ from study.data.splits import Splits, make_splits
 from study.data.stream import Megabatch, cut_stream, with_arrivals
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod
-from study.pruning.schedules import SPARSITY_BASE, PruningSchedule
+from study.pruning.schedules import PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
@@ -60,18 +60,24 @@ def meta_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
         return build_model(trial, dataset)
 
 
-def target_density(trial: TrialConfig) -> float | None:
-    """Density at the end of the stream, None for schedules that take no target."""
-    if trial.pruning.tau is not None:
-        return float(SPARSITY_BASE**trial.pruning.tau)
-    return trial.pruning.final_density
-
-
 def known_density(trial: TrialConfig) -> float | None:
-    """Density after the last megabatch, where the configuration alone says it."""
+    """Density after the last megabatch, where it follows from the configuration alone."""
+    return _schedule(trial).final_density(_num_pruned(trial), trial.pruning.target_density)
+
+
+def lowest_density(trial: TrialConfig) -> float | None:
+    """The lowest density that the trial may come to; None where the schedule knows of none."""
+    return _schedule(trial).lowest_density(_num_pruned(trial), trial.pruning.target_density)
+
+
+def _schedule(trial: TrialConfig) -> PruningSchedule:
     schedule: PruningSchedule = trial.pruning.plugin("schedule")
-    num = trial.num_megabatches if schedule.goes_on else trial.stream.num_megabatches
-    return schedule.final_density(num, target_density(trial))
+    return schedule
+
+
+def _num_pruned(trial: TrialConfig) -> int:
+    """Megabatches over which the density falls."""
+    return trial.num_megabatches if _schedule(trial).goes_on else trial.stream.num_megabatches
 
 
 def assemble(
@@ -135,7 +141,7 @@ def _pruning_spec(trial: TrialConfig) -> PruningSpec:
     pruning = trial.pruning
     return PruningSpec(
         schedule=pruning.plugin("schedule"),
-        target_density=target_density(trial),
+        target_density=pruning.target_density,
         method=PruningMethod(
             criterion=pruning.plugin("criterion"),
             allocation=pruning.plugin("allocation"),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from study.config.problems import ConfigError, Problem
+from study.config.sections import TARGETS
 from study.config.trial import TrialConfig
 from study.data.dataset import DataError, ImageDataset
 from study.data.stream import Megabatch
@@ -18,13 +19,11 @@ from study.pruning.schedule_shapes import AnytimeProgressive
 from study.pruning.schedules import SPARSITY_BASE
 from study.text import count
 from study.training.epochs import megabatch_samples
-from study.trial.assembly import known_density, meta_model, split, stream, target_density
+from study.trial.assembly import lowest_density, meta_model, split, stream
 from study.trial.datasets import DatasetKey, dataset_key, load_dataset
 
 logger = logging.getLogger(__name__)
 
-# Which of the settings is to blame for the density at the end, first found first.
-_DENSITY_SETTINGS = ("final_density", "tau", "rate", "densities", "floor")
 _DOTTED_PATH = re.compile(r"[a-z]+\.[a-z_]+")
 _T = TypeVar("_T")
 
@@ -132,7 +131,7 @@ def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:
             f"choose the best epoch by: the last one is kept until there are some "
             f"(stream.num_megabatches = {trial.stream.num_megabatches})"
         )
-    target = target_density(trial)
+    target = trial.pruning.target_density
     is_app = isinstance(trial.pruning.plugin("schedule"), AnytimeProgressive)
     # At density 1 nothing is pruned, however it is called.
     if is_app and target is not None and SPARSITY_BASE <= target < 1:
@@ -159,14 +158,14 @@ def _training_sizes(trial: TrialConfig, megabatches: Sequence[Megabatch]) -> lis
 
 
 def _validation_problems(trial: TrialConfig, megabatches: Iterable[Megabatch]) -> list[Problem]:
-    driver = getattr(trial.pruning, "driver", None)
-    if driver != "plateau" or any(len(m.validation) for m in megabatches):
+    setting = trial.pruning.plugin("schedule").needs_validation
+    if setting is None or any(len(m.validation) for m in megabatches):
         return []
     return [
         Problem(
-            "pruning.driver",
-            "plateau follows the validation error, but no megabatch has a validation example; "
-            "raise stream.validation_fraction, or set it to examples",
+            f"pruning.{setting}",
+            f"{getattr(trial.pruning, setting)} follows the validation error, but no megabatch "
+            f"has a validation example; raise stream.validation_fraction, or change it",
         )
     ]
 
@@ -195,16 +194,15 @@ def _minibatch_problems(
 
 
 def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Problem]:
-    density = known_density(trial)
-    if density is None:  # of the schedules that end where the stream does, the lowest they go
-        density = getattr(trial.pruning.plugin("schedule"), "floor", None)
+    density = lowest_density(trial)
     num_weights = sum(layer_sizes)
     if density is None or num_kept(density, num_weights) >= len(layer_sizes):
         return []
-    given = (n for n in _DENSITY_SETTINGS if getattr(trial.pruning, n, None) is not None)
+    targets = [name for name in TARGETS if getattr(trial.pruning, name) is not None]
+    own = trial.pruning.plugin("schedule").density_setting
     return [
         Problem(
-            f"pruning.{next(given, 'schedule')}",
+            f"pruning.{(targets or [own or 'schedule'])[0]}",
             f"leaves {num_kept(density, num_weights)} of {num_weights:,} weights at "
             f"stream.num_megabatches = {_length(trial)} ({trial.pruning.schedule}, density "
             f"{density:.3g}), "

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import study.pruning.open_ended
-import study.pruning.schedule_shapes  # noqa: F401  # both register on import
+import study.pruning.schedule_shapes  # both register on import
 from study.pruning.schedules import SCHEDULES, PruningEvent, PruningSchedule
+from study.registry import hyperparameters
 
 REQUIRED = {"step": lambda length: {"densities": tuple(0.9**k for k in range(1, length + 1))}}
 
@@ -55,6 +56,41 @@ def test_it_ends_where_it_says_that_it_ends(name: str, length: int, target: floa
     if schedule.takes_target and schedule.ends_on_target:
         assert said == target
         assert run(schedule, 1, target)[-1] == target
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
+@settings(deadline=None)
+@given(length=st.integers(1, 60), target=st.floats(0.001, 1.0))
+def test_it_comes_to_no_density_below_the_lowest_that_it_names(
+    name: str, length: int, target: float
+) -> None:
+    schedule = build(name, length)
+    lowest = schedule.lowest_density(length, target if schedule.takes_target else None)
+    assert lowest is None or min(run(schedule, length, target)) >= lowest
+    assert (lowest is not None) or not schedule.ends_on_target
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_the_settings_that_it_names_are_its_own(name: str) -> None:
+    schedule = build(name, 7)
+    named = {schedule.density_setting, schedule.needs_validation} - {None}
+    assert named <= set(hyperparameters(type(schedule)))
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_its_densities_follow_the_validation_error_only_where_it_needs_one(name: str) -> None:
+    schedule = build(name, 7)
+    target = 0.2 if schedule.takes_target else None
+    found = {
+        schedule.density(PruningEvent(7, 7, target, 1.0, 3500, (error,) * 6))
+        for error in (0.1, 0.5)
+    } | {schedule.density(PruningEvent(7, 7, target, 1.0, 3500))}
+    assert len(found) == 1 or schedule.needs_validation
+
+
+def test_a_schedule_that_follows_plateaus_needs_validation() -> None:
+    schedule = study.pruning.open_ended.OpenEnded(driver="plateau")
+    assert schedule.needs_validation == "driver"
 
 
 @pytest.mark.parametrize("name", SCHEDULES.names())

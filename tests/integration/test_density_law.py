@@ -15,7 +15,7 @@ from study.pruning.prunable import prunable_parameters
 from study.pruning.schedules import SCHEDULES, PruningEvent
 from study.results import MegabatchRecord
 from study.training.anytime import AnytimeLearner
-from study.trial.assembly import assemble, target_density
+from study.trial.assembly import assemble
 from tests.helpers.small_trials import learner, trial
 
 LENGTHS = range(1, 13)
@@ -48,7 +48,7 @@ def expected_counts(made: AnytimeLearner, trial_config: TrialConfig) -> list[int
     num_weights = sum(p.numel() for p in prunable_parameters(made.model).values())
     schedule = trial_config.pruning.plugin("schedule")
     total = trial_config.stream.num_megabatches
-    target = target_density(trial_config)
+    target = trial_config.pruning.target_density
     densities = [schedule.density(PruningEvent(k + 1, total, target)) for k in range(total)]
     if target is not None:
         assert densities[-1] == target

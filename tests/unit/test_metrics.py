@@ -10,6 +10,7 @@ from study.metrics import (
     anytime_error,
     chance_error,
     mean_error,
+    on_selection_split,
     projected_service_error,
     service_error,
 )
@@ -79,3 +80,12 @@ def test_metric_names_bounds_and_directions_agree_with_their_meaning() -> None:
     assert METRICS["density"].better(0.1, 0.2)
     assert METRICS["sparsity"].better(0.2, 0.1)
     assert not METRICS["density"].better(0.1, 0.1)
+
+
+def test_in_place_of_a_metric_on_test_one_of_the_same_quantity_may_be_selected_on() -> None:
+    for metric in METRICS.values():
+        if metric.is_test:
+            instead = on_selection_split(metric)
+            assert instead.split in ("holdout", "validation")
+            assert (instead.quantity, instead.scope) == (metric.quantity, metric.scope)
+    assert on_selection_split(METRICS["test_error_rate"]).name == "holdout_error_rate"

@@ -6,58 +6,61 @@ from study.config.problems import Problem, did_you_mean, shown
 from study.config.sections import StreamSection
 from study.config.study_config import StudyConfig
 from study.constraints import Constraint, parse_constraint
-from study.metrics import METRICS
+from study.metrics import METRICS, Metric, on_selection_split
 
-_DENSITY = {"final_density", "density", "sparsity", "model_density", "effective_density"}
-_COMPUTE = {"samples_seen", "train_flops", "train_flops_sparse"}
-_CUMULATIVE = {"cumulative_errors", "mean_error", "test_cumulative_errors", "test_mean_error"}
-_ANYTIME = {"anytime_error", "test_anytime_error"}
 _T = "stream.num_megabatches"
 _HOLDOUT = "data.holdout_fraction"
-_NO_HOLDOUT = ("train_", "validation_", "test_")
 
 
 def objective_problems(study: StudyConfig) -> list[Problem]:
     """What is wrong with the metrics that a study optimises, or names without a search."""
-    names = study.objective.metrics
-    problems = [*_name_problems(names), *_constraint_problems(study)]
+    problems = [*_name_problems(study.objective.metrics), *_constraint_problems(study)]
     if study.search is None:
         return problems
-    chosen = set(names)
+    metrics = _objectives(study)
     if not study.objective.allow_test_objective:
-        problems += [
-            _refuse(
-                f"{name} is measured on test, which nothing may be selected on; use "
-                f"{name.removeprefix('test_')} (on holdout), or set "
-                f"objective.allow_test_objective: true and have every report say so"
-            )
-            for name in names
-            if name in METRICS and METRICS[name].is_test
-        ]
-    if chosen & _ANYTIME and chosen & _DENSITY:
+        problems += [_refuse(_on_test(metric)) for metric in metrics if metric.is_test]
+    uncharged = {metric.uncharged: metric.name for metric in metrics}
+    if "after" in uncharged and any(metric.quantity == "density" for metric in metrics):
         problems.append(
             _refuse(
-                "anytime_error together with a density charges nobody for ruining the last "
-                "model; use service_error"
+                f"{uncharged['after']} together with a density charges nobody for ruining the "
+                f"last model; use service_error"
             )
         )
     if _varies_stream_length(study):
         problems += [
             _refuse(
-                f"{name} rewards T = 1, which has seen everything before it is asked, and "
+                f"{metric.name} rewards T = 1, which has seen everything before it is asked, and "
                 f"{_T} is searched; use service_error"
             )
-            for name in sorted(chosen & _CUMULATIVE)
+            for metric in sorted(metrics, key=lambda metric: metric.name)
+            if metric.uncharged == "before"
         ]
     return problems + _holdout_problems(study)
+
+
+def _objectives(study: StudyConfig) -> list[Metric]:
+    """Those that there are, each once."""
+    return [METRICS[name] for name in dict.fromkeys(study.objective.metrics) if name in METRICS]
+
+
+def _on_test(metric: Metric) -> str:
+    instead = on_selection_split(metric)
+    return (
+        f"{metric.name} is measured on test, which nothing may be selected on; use "
+        f"{instead.name} (on {instead.split}), or set objective.allow_test_objective: true and "
+        f"have every report say so"
+    )
 
 
 def charge_problems(study: StudyConfig) -> list[Problem]:
     """While T is searched, compute must be charged: else the longest stream trains most."""
     if study.search is None or not _varies_stream_length(study):
         return []
-    charged = {*study.objective.metrics, *(c.metric for c in _limits(study) if c.symbol == "<=")}
-    if "training.total_samples" in study.fixed or charged & _COMPUTE:
+    limited = (c.metric for c in _limits(study) if c.symbol == "<=" and c.metric in METRICS)
+    charged = [*_objectives(study), *(METRICS[name] for name in limited)]
+    if "training.total_samples" in study.fixed or any(m.is_training_compute for m in charged):
         return []
     where = "search.space" if _T in study.space.paths else "search.points"
     return [
@@ -78,7 +81,7 @@ def _varies_stream_length(study: StudyConfig) -> bool:
 
 def _holdout_problems(study: StudyConfig) -> list[Problem]:
     """An objective on holdout needs one."""
-    on_holdout = [n for n in study.objective.metrics if _is_on_holdout(n)]
+    on_holdout = [m.name for m in _objectives(study) if m.split == "holdout"]
     if not on_holdout:
         return []
     empty = [d.path for d in study.space.dimensions if d.path == _HOLDOUT and 0 in d.domain.ends()]
@@ -94,7 +97,7 @@ def _limits(study: StudyConfig) -> list[Constraint]:
     """The constraints that can be read."""
     made = []
     for text in study.objective.constraints:
-        with contextlib.suppress(ValueError):  # told by _constraint_problems
+        with contextlib.suppress(ValueError):  # _constraint_problems refuses it
             made.append(parse_constraint(text))
     return made
 
@@ -113,10 +116,7 @@ def _constraint_problems(study: StudyConfig) -> list[Problem]:
         if name not in allowed:
             problems.append(f"no metric is called {shown(name)}; {did_you_mean(name, allowed)}")
         elif METRICS[name].is_test and not study.objective.allow_test_objective:
-            problems.append(
-                f"{name} is measured on test, which nothing may be selected on; use "
-                f"{name.removeprefix('test_')}, or set objective.allow_test_objective: true"
-            )
+            problems.append(_on_test(METRICS[name]))
     return [Problem("objective.constraints", problem) for problem in problems]
 
 
@@ -142,10 +142,3 @@ def _name_problems(names: tuple[str, ...]) -> list[Problem]:
     if len(set(names)) < len(names):
         problems.append(_refuse("names a metric twice; keep one of them"))
     return problems
-
-
-def _is_on_holdout(name: str) -> bool:
-    metric = METRICS.get(name)
-    if metric is None or name.startswith(_NO_HOLDOUT):
-        return False
-    return "on holdout" in metric.description or "holdout examples" in metric.description

@@ -5,10 +5,7 @@ from study.config.points import MAX_CELLS
 from study.config.problems import Problem, shown
 from study.config.study_config import StudyConfig
 from study.config.study_sections import ObjectiveSection, SearchSection, StoppingName
-from study.metrics import RUNNING_FORMS
-
-# Objectives that are known, but for a rounding, before a trial starts.
-_KNOWN_BEFOREHAND = {"final_density", "density", "sparsity", "model_density"}
+from study.metrics import METRICS, RUNNING_FORMS
 
 
 def stopping_name(search: SearchSection, objective: ObjectiveSection) -> StoppingName:
@@ -45,14 +42,14 @@ def _stopping_problems(search: SearchSection, objective: ObjectiveSection) -> li
     if name in ("auto", "none"):
         return []
     if judged_metric(objective) is None:
-        known = ", ".join(n for n in RUNNING_FORMS if not n.startswith("test_"))
+        known = ", ".join(n for n in RUNNING_FORMS if not METRICS[n].is_test)
         message = (
             f"{name} compares running trials by one error, and the objectives "
             f"{shown(objective.metrics)} have none or several; use one of {known}, or none"
         )
         return [Problem("search.stopping.name", message)]
     others = [n for n in objective.metrics if n not in RUNNING_FORMS]
-    unknown = [n for n in others if n not in _KNOWN_BEFOREHAND]
+    unknown = [n for n in others if n not in METRICS or not METRICS[n].is_planned]
     if unknown:
         message = (
             f"with several objectives {name} compares within bands of density alone, and says "

@@ -1,6 +1,7 @@
 """What must hold between the values of a trial, without looking at its data."""
 
 from study.config.problems import Problem, shown
+from study.config.section_parsing import plugin_problem
 from study.config.sections import TARGETS, PruningSection, StreamSection, TrainingSection
 
 
@@ -56,14 +57,9 @@ def training_problems(training: TrainingSection) -> list[Problem]:
 
 
 def schedule_problems(pruning: PruningSection, stream: StreamSection) -> list[Problem]:
-    """A density for each megabatch where a schedule lists them."""
-    densities = getattr(pruning, "densities", None)
-    if densities is None or len(densities) == stream.num_megabatches:
-        return []
-    return [
-        Problem(
-            "pruning.densities",
-            f"{len(densities)} densities for stream.num_megabatches = {stream.num_megabatches}; "
-            f"give one for each megabatch",
-        )
-    ]
+    """Whether the schedule can run over so many megabatches."""
+    try:
+        pruning.plugin("schedule").final_density(stream.num_megabatches, pruning.target_density)
+    except ValueError as error:
+        return [plugin_problem("pruning", pruning, "schedule", error)]
+    return []

@@ -168,9 +168,10 @@ def test_an_unknown_metric_is_refused_without_a_search_too() -> None:
     )
 
 
-def test_an_objective_on_holdout_needs_one() -> None:
+@pytest.mark.parametrize("metric", ["service_error", "mean_error"])
+def test_an_objective_on_holdout_needs_one(metric: str) -> None:
     fixed = {"training.total_samples": 100, "data.holdout_fraction": 0}
-    said = problems_of(**{**SEARCH, "fixed": fixed})
+    said = problems_of(**{**SEARCH, "fixed": fixed, "objective": {"metrics": [metric]}})
     assert said[0].startswith("fixed.data.holdout_fraction: is 0")
     space = {**SEARCH["search"]["space"], "data.holdout_fraction": [0.0, 0.1]}
     said = problems_of(**{**SEARCH, "search": {"space": space}})
