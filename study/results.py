@@ -97,23 +97,34 @@ class TrialHistory:
         megabatch = self.megabatches[-1].recorded_at if self.megabatches else 0.0
         return max(epoch, megabatch)
 
-    def to_json(self) -> str:
-        """One line of JSON, read back by :meth:`from_json` to equal records."""
-        return json.dumps(dataclasses.asdict(self))
+    def __add__(self, newer: "TrialHistory") -> "TrialHistory":
+        return TrialHistory(self.epochs + newer.epochs, self.megabatches + newer.megabatches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, read back by :meth:`from_dict` to equal records, through JSON too."""
+        return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> "TrialHistory":
-        """The history that :meth:`to_json` wrote."""
-        raw: dict[str, Any] = json.loads(text)
+    def from_dict(cls, raw: Mapping[str, Any]) -> "TrialHistory":
+        """The history that :meth:`to_dict` wrote."""
         return cls(
-            epochs=tuple(EpochRecord(**epoch) for epoch in raw["epochs"]),
-            megabatches=tuple(
+            tuple(EpochRecord(**epoch) for epoch in raw["epochs"]),
+            tuple(
                 MegabatchRecord(
                     **{
                         **megabatch,
-                        "layers": tuple(LayerDensity(**layer) for layer in megabatch["layers"]),
+                        "layers": tuple(LayerDensity(**x) for x in megabatch["layers"]),
                     }
                 )
                 for megabatch in raw["megabatches"]
             ),
         )
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrialHistory":
+        """The history that :meth:`to_json` wrote."""
+        return cls.from_dict(json.loads(text))

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from analysis.presentation import render
 from analysis.presentation.report import REPORTS, ReportSection
 from analysis.reports.discovery import load_reports
 from analysis.wording import label
+from study.files import atomic_write
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def write_report(*studies: str, tracking_uri: str, out: Path) -> WrittenReport:
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Whoever reads the old page while the new one is written sees a whole one.
-        part = target.with_suffix(f".{os.getpid()}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        atomic_write(target, text.encode())
     except OSError as error:
         raise ReportError(
             f"the report cannot be written to {target}: {error.strerror}; choose another folder "

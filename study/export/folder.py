@@ -15,6 +15,7 @@ from study.errors import ExportError
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, Predict, Safetensors, save_weights
 from study.export.readme import readme
+from study.files import UNFINISHED
 from study.pruning.mask import Mask
 
 CARD_FILE, README_FILE, MASKS_FILE = "model_card.json", "README.md", "masks.safetensors"
@@ -85,7 +86,7 @@ def load_model(folder: Path) -> tuple[ModelCard, Predict]:
 def replaced(folder: Path) -> Iterator[Path]:
     """A new folder to be filled, which then takes the place of ``folder``."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    new = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
     new.chmod(0o755)  # a temporary folder is its maker's alone
     try:
         yield new

@@ -13,7 +13,7 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.errors import StudyError
-from study.store.atomic_write import write_private
+from study.files import atomic_write
 from study.store.record import ARRIVALS_FOLDER, Record
 from study.store.remote.copies import StudyCopy
 from study.store.remote.hold import Hold, held
@@ -123,7 +123,7 @@ class StudyFolder:
     def write_config(self, study: StudyConfig) -> None:
         """Keep the study as launched, or as extended; whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_private(self.config_path, write_yaml(study.to_dict()))
+        atomic_write(self.config_path, write_yaml(study.to_dict()).encode(), is_private=True)
 
     def read_config(self) -> StudyConfig:
         """The study as launched; its plug-ins must have been imported."""

@@ -4,7 +4,6 @@ Everything else (Optuna's knowledge, what MLflow shows, which trials are to be c
 from it. A line is on disk before anybody else hears of it.
 """
 
-import dataclasses
 import json
 import os
 import time
@@ -159,7 +158,7 @@ class Record:
                 "key": prior.key,
                 "chosen": dict(prior.chosen),
                 "config": prior.config,
-                "history": dataclasses.asdict(prior.history),
+                "history": prior.history.to_dict(),
                 "outcome": prior.outcome,
             }
         )
@@ -177,7 +176,7 @@ class Record:
         )
         if not new.epochs and not new.megabatches:
             return False
-        self._append({"event": "history", "key": key, "history": dataclasses.asdict(new)})
+        self._append({"event": "history", "key": key, "history": new.to_dict()})
         return True
 
     def add_outcome(self, key: str, outcome: Outcome, reason: str = "") -> None:

@@ -1,6 +1,5 @@
 """What a study's record knows of one trial, and how its lines say it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +51,7 @@ class RecordedTrial:
     def take(self, event: Mapping[str, Any]) -> None:
         """What the record says of the trial after it was proposed."""
         if event["event"] == "history":
-            new = TrialHistory.from_json(json.dumps(event["history"])).recorded(event["time"])
-            self.history = TrialHistory(
-                self.history.epochs + new.epochs, self.history.megabatches + new.megabatches
-            )
+            self.history += TrialHistory.from_dict(event["history"]).recorded(event["time"])
         elif event["event"] == "outcome":
             self.outcome, self.reason = Outcome(event["outcome"]), event["reason"]
             self.ended_at = event["time"]
@@ -98,7 +94,7 @@ def prior_trial(event: Mapping[str, Any], *, number: int) -> RecordedTrial:
         source="prior",
         chosen=with_tuples(event["chosen"]),
         config=event["config"],
-        history=TrialHistory.from_json(json.dumps(event["history"])),
+        history=TrialHistory.from_dict(event["history"]),
         outcome=Outcome(event["outcome"]),
     )
 

@@ -3,12 +3,12 @@
 import hashlib
 import io
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from study.files import UNFINISHED, atomic_write
 from study.results import EpochRecord, MegabatchRecord
 
 if TYPE_CHECKING:
@@ -47,22 +47,13 @@ class CheckpointFolder:
             OSError: The disk is full or cannot be written; the checkpoints before are untouched.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".writing-{os.getpid()}"
         # In memory first: torch's writer takes a disk that fills up for a fault of its own.
         content = io.BytesIO()
         torch.save(state, content)
         digest = hashlib.sha256(content.getbuffer()).hexdigest()[:_DIGEST_LENGTH]
         error = "" if error_rate is None else f"-{error_rate:.6f}"
         path = self.folder / f"{position:08d}-{digest}{error}.pt"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(self.folder)
+        atomic_write(path, content.getbuffer())
         self._clean(path)
         return path
 
@@ -88,7 +79,7 @@ class CheckpointFolder:
         earlier = [p for p in others if p not in stale]
         best = _best([newest, *earlier])
         old = [p for p in earlier[NUM_KEPT - 1 :] if p != best]
-        for path in [*stale, *old, *self.folder.glob(".writing-*")]:
+        for path in [*stale, *old, *self.folder.glob(f"{UNFINISHED}*")]:
             path.unlink(missing_ok=True)
 
     def best(self) -> Path | None:
@@ -101,7 +92,7 @@ class CheckpointFolder:
 
     def leftovers(self) -> list[Path]:
         """What a killed process was writing."""
-        return sorted(self.folder.glob(".writing-*"))
+        return sorted(self.folder.glob(f"{UNFINISHED}*"))
 
     def load_latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that is whole, on the CPU; None where there is none.
@@ -139,11 +130,3 @@ def _is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return digest[:_DIGEST_LENGTH] == _parts(path)[1]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

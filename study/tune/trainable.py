@@ -17,9 +17,9 @@ from study.config.study_sections import LogModels
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.errors import StorageError, TrialError
+from study.files import atomic_write
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialHistory
 from study.session.service_models import keep_model
-from study.store.atomic_write import write_private
 from study.store.remote.copies import StudyCopy
 from study.store.remote.remote import Remote
 from study.training.anytime import AnytimeLearner
@@ -217,7 +217,8 @@ class StudyTrainable(tune.Trainable):
     def _keep_trace(self) -> None:
         with contextlib.suppress(OSError):  # a full disk is no further failure
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_private(self._folder / "error.txt", traceback.format_exc())
+            trace = traceback.format_exc().encode()
+            atomic_write(self._folder / "error.txt", trace, is_private=True)
         self._send()
 
     def _failure(self, error: Exception) -> dict[str, Any]:

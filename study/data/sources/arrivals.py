@@ -1,6 +1,5 @@
 """What arrives after a data set was whole: read, checked against it, and kept."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from study.data.dataset import Arrival, DataError, DatasetSource, ImageDataset
 from study.data.sources.arrays import channels_first, checked_labels, read_arrays
 from study.data.sources.image_folder import ImageFolder
+from study.files import atomic_replacement
 
 
 def read_arrival(path: Path, source: DatasetSource, dataset: ImageDataset) -> Arrival:
@@ -45,15 +45,8 @@ def write_arrival(arrival: Arrival, path: Path) -> None:
         OSError: The disk is full or cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, images=arrival.images, labels=arrival.labels)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_replacement(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, images=arrival.images, labels=arrival.labels)
 
 
 def _read_archive(path: Path, dataset: ImageDataset) -> Arrival:

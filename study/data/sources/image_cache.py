@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from study.data.dataset import UInt8Array
 from study.data.sources.decoding import DecodeSettings, UnreadableImageError, decode_image
 from study.data.sources.memory import check_fits
+from study.files import atomic_replacement
 
 CACHE_FOLDER = ".app-study-cache"
 _DECODER_VERSION = 2  # part of the key: raise it when decoded pixels or the cache would differ
@@ -138,14 +138,9 @@ def _write_cache(path: Path, images: UInt8Array) -> bool:
     """Write so that another process never sees half a file; False if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                np.save(out, images, allow_pickle=False)
-                out.write(_checksum(path.name, images))
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with atomic_replacement(path, is_private=True) as temporary, temporary.open("wb") as out:
+            np.save(out, images, allow_pickle=False)
+            out.write(_checksum(path.name, images))
     except OSError:
         return False
     return True

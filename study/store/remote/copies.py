@@ -3,12 +3,12 @@
 import hashlib
 import os
 import re
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import StorageError
+from study.files import atomic_write
 from study.store.remote.lease import LEASE_FILE, read_lease
 from study.store.remote.mirror import MirroredFolder
 from study.store.remote.remote import Remote
@@ -141,9 +141,9 @@ class StudyMirror:
                 f"URL"
             )
         self._copy.path.mkdir(parents=True, exist_ok=True)
-        _replace(self._copy.path / _CONFIG, config)
+        atomic_write(self._copy.path / _CONFIG, config, is_private=True)
         if here != record:
-            _replace(self._copy.path / _RECORD, record)
+            atomic_write(self._copy.path / _RECORD, record, is_private=True)
 
     def push(self) -> None:
         """Send the record's whole lines and the rest, if they are there and have changed.
@@ -177,16 +177,3 @@ def _whole_lines(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     return content[: content.rfind(b"\n") + 1]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all, and its owner's alone."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".fetching-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

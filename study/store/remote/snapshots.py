@@ -9,13 +9,13 @@ snapshot, is never taken for the one that is meant.
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from study.errors import OvertakenError, StorageError
+from study.files import atomic_replacement
 from study.store.remote.remote import Remote
 
 _DIGEST_LENGTH = 32
@@ -119,17 +119,15 @@ class Snapshots:
         """Make ``target`` the file, whole or not at all; False where it is not as written."""
         digest = snapshot.files[path]
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".fetching-{os.getpid()}"
         try:
-            (self.remote / _stored_name(path, digest)).get(temporary)
-            if digest_of(temporary) != digest:
-                return False
-            temporary.chmod(0o600)  # a trace in error.txt may tell of its machine
-            temporary.replace(target)
+            # Private: a trace in error.txt may tell of its machine.
+            with atomic_replacement(target, is_private=True) as temporary:
+                (self.remote / _stored_name(path, digest)).get(temporary)
+                temporary.chmod(0o600)  # a driver may have made it anew
+                if digest_of(temporary) != digest:
+                    raise FileNotFoundError(path)
         except FileNotFoundError:
             return False
-        finally:
-            temporary.unlink(missing_ok=True)
         return True
 
     def _digest(self, source: bytes | Path) -> str:

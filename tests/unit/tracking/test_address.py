@@ -17,7 +17,6 @@ from study.config.problems import ConfigError
 from study.config.study import parse_study
 from study.config.yaml_io import write_yaml
 from study.results import Outcome
-from study.store.atomic_write import write_private
 from study.store.folder import StudyStore
 from study.store.record import Record
 from tests.helpers.small_studies import raw_search
@@ -92,21 +91,12 @@ def test_a_password_among_a_commands_arguments_is_refused_with_the_remedy(
 def test_the_study_file_is_its_owners_alone_even_over_one_that_was_not(tmp_path: Path) -> None:
     folder = StudyStore(tmp_path).folder("small")
     folder.path.mkdir()
-    for name in ("study.yaml", ".study.yaml.writing"):
-        (folder.path / name).write_text("of another time", encoding="utf-8")
-        (folder.path / name).chmod(0o644)
+    folder.config_path.write_text("of another time", encoding="utf-8")
+    folder.config_path.chmod(0o644)
     folder.write_config(parse_study(raw_search()))
     assert folder.read_config() == parse_study(raw_search())
     assert [path.name for path in folder.path.iterdir()] == ["study.yaml"]
     assert stat.S_IMODE(folder.config_path.stat().st_mode) == 0o600
-
-
-def test_a_private_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "error.txt"
-    write_private(path, "first")
-    with pytest.raises(UnicodeEncodeError):
-        write_private(path, "\ud800")
-    assert path.read_text(encoding="utf-8") == "first"
 
 
 def test_the_record_keeps_no_password_of_what_a_trial_failed_of(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+# What a killed process leaves is called so, and belongs to nobody.
+UNFINISHED = ".writing-"
+_OWNER_ALONE, _AS_USUAL = 0o600, 0o666  # the second as the process's umask has it
+
+
+@contextlib.contextmanager
+def atomic_replacement(path: Path, *, is_private: bool = False) -> Iterator[Path]:
+    """An empty file beside ``path`` to be written, which then takes its place and is on disk.
+
+    Where writing it fails it is removed, and ``path`` is as it was.
+
+    Args:
+        path: In a folder that exists.
+        is_private: For its owner alone.
+
+    Raises:
+        OSError: The disk is full or cannot be written.
+    """
+    temporary = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}")
+    mode = _OWNER_ALONE if is_private else _AS_USUAL
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def atomic_write(path: Path, content: bytes | memoryview, *, is_private: bool = False) -> None:
+    """Make ``path`` a file of this content; see :func:`atomic_replacement`."""
+    with atomic_replacement(path, is_private=is_private) as temporary:
+        temporary.write_bytes(content)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
