@@ -88,7 +88,7 @@ def ours(name: str, precision: Precision) -> tuple[Callable[[], object], Callabl
     )
     return (
         lambda: epochs.train_epoch_(model, optimiser, mask, pool, order, how),
-        lambda: epochs.count_errors(model, pool, order, precision=precision),
+        lambda: epochs.wrong_examples(model, pool, order, precision=precision),
     )
 
 

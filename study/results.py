@@ -59,7 +59,9 @@ class MegabatchRecord:
     """The model in service once a megabatch has been learned.
 
     ``stream_fraction`` is (megabatch_index + 1) / T; ``summary`` holds the metrics of the whole
-    trial and is empty before the last megabatch; ``recorded_at`` as in :class:`EpochRecord`.
+    trial and is empty before the last megabatch; ``example_errors`` has, for ``holdout`` and
+    ``test``, which examples it gets wrong, as :class:`study.example_errors.ExampleErrors` writes
+    it; ``recorded_at`` as in :class:`EpochRecord`.
     """
 
     megabatch_index: int
@@ -68,6 +70,7 @@ class MegabatchRecord:
     metrics: Mapping[str, float]
     summary: Mapping[str, float] = field(default_factory=dict)
     layers: tuple[LayerDensity, ...] = ()
+    example_errors: Mapping[str, str] = field(default_factory=dict)
     recorded_at: float = field(default=0.0, compare=False)
 
     @property

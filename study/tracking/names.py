@@ -67,6 +67,7 @@ CONFIG_ARTIFACT: Final = "config.yaml"
 MEGABATCHES_ARTIFACT: Final = "history/megabatches.parquet"
 EPOCHS_ARTIFACT: Final = "history/epochs.parquet"
 LAYERS_ARTIFACT: Final = "history/layers.parquet"
+EXAMPLES_ARTIFACT: Final = "history/examples.parquet"  # a trial's: outcomes by example
 RUNS_ARTIFACT: Final = "history/runs.parquet"  # the parent's: its children's runs
 MEGABATCHES_TABLE: Final = "tables/megabatches.json"
 LAYERS_TABLE: Final = "tables/layers.json"

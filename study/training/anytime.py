@@ -25,6 +25,7 @@ from study.training.evaluation import (
     along_stream,
     cost_metrics,
     density_metrics,
+    example_errors,
     service_metrics,
     size_metrics,
     with_flops,
@@ -213,7 +214,8 @@ class AnytimeLearner:
             "samples_seen": float(done.samples_seen + size),
         }
         if len(validation):
-            metrics["validation_accuracy"] = 1.0 - self._error_rate("train", validation)
+            num_wrong = int(self._wrong("train", validation).sum())
+            metrics["validation_accuracy"] = 1.0 - num_wrong / len(validation)
         record = EpochRecord(*position, step=len(self.history.epochs), metrics=metrics)
         best = done.best
         if how.keep == "best" and is_best(record, best):
@@ -230,7 +232,8 @@ class AnytimeLearner:
             kept = done.open_epochs[done.best.epoch_index]
         check_weights(self.model, self.mask)
         orders = {"train": train, "holdout": self.data.holdout, "test": self.data.test}
-        rates = {name: self._error_rate(name, o) for name, o in orders.items() if len(o)}
+        wrong = {name: self._wrong(name, order) for name, order in orders.items() if len(order)}
+        rates = {name: int(bits.sum()) / len(bits) for name, bits in wrong.items()}
         earlier = [m.metrics for m in self.history.megabatches]
         metrics = {
             **accuracy_metrics(rates, kept),
@@ -252,15 +255,20 @@ class AnytimeLearner:
             metrics={**metrics, **running},
             summary=summary,
             layers=done.layers,
+            example_errors={
+                name: example_errors(bits).to_text()
+                for name, bits in wrong.items()
+                if name != "train"
+            },
         )
         self._progress = done.after_megabatch(record)
         return record
 
-    def _error_rate(self, split: str, order: IndexArray) -> float:
+    def _wrong(self, split: str, order: IndexArray) -> torch.Tensor:
         """Of ``order``, in the test images for the split ``test`` and the training images else."""
         images = self.data.test_images if split == "test" else self.data.train_images
         precision = self.spec.training.precision
-        return epochs.count_errors(self.model, images, order, precision=precision) / len(order)
+        return epochs.wrong_examples(self.model, images, order, precision=precision)
 
     def state_dict(self) -> dict[str, Any]:
         """A checkpoint: live tensors and plain values; write it before training goes on."""

@@ -191,15 +191,19 @@ def _masked_parameters(model: nn.Module, mask: Mask) -> list[tuple[nn.Parameter,
     ]
 
 
-def count_errors(
+def wrong_examples(
     model: nn.Module, images: ImagePool, order: IndexArray, *, precision: Literal["fp32", "bf16"]
-) -> int:
-    """Misclassified examples among ``order``, in evaluation mode, without augmentation."""
+) -> Tensor:
+    """Which of ``order`` are misclassified, in evaluation mode, without augmentation.
+
+    Returns:
+        Booleans ``[examples]`` in the order given, on the network's device.
+    """
     device = next(model.parameters()).device
     model.eval()
-    num_wrong = torch.zeros((), dtype=torch.int64, device=device)
+    wrong = [torch.zeros(0, dtype=torch.bool, device=device)]
     with torch.inference_mode():
         for inputs, labels in images.minibatches(order, batch_size=EVALUATION_BATCH_SIZE):
             with autocast(precision, device):
-                num_wrong += (model(inputs).argmax(1) != labels).sum()
-    return int(num_wrong)
+                wrong.append(model(inputs).argmax(1) != labels)
+    return torch.cat(wrong)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
 from study import metrics as arithmetic
+from study.example_errors import ExampleErrors
 from study.models.flops import (
     TRAINING_PER_FORWARD,
     FlopCount,
@@ -28,6 +30,11 @@ class ServiceTerms:
     chance: float
     service_after: float
     split_sizes: Mapping[str, int]
+
+
+def example_errors(wrong: Tensor) -> ExampleErrors:
+    """Outcomes by example of booleans ``[examples]``."""
+    return ExampleErrors(len(wrong), np.packbits(wrong.cpu().numpy()).tobytes())
 
 
 def accuracy_metrics(error_rates: Mapping[str, float], kept: EpochRecord) -> dict[str, float]:

@@ -1,10 +1,12 @@
-"""Histories as tables: three tidy Parquet files, for one trial or for all of a study.
+"""Histories as tables: tidy Parquet files, three for one trial or for all of a study.
 
 - megabatches: a row per megabatch: trial_key, megabatch_index, stream_fraction, kept_epoch_index,
   then metrics;
 - epochs: a row per epoch: trial_key, megabatch_index, epoch_index, step, then metrics;
 - layers: a row per megabatch and prunable tensor: trial_key, megabatch_index, then the fields of
-  ``LayerDensity``.
+  ``LayerDensity``;
+- examples, for a trial alone: a row per megabatch and split: trial_key, megabatch_index, split,
+  num_examples, and the bits of :class:`study.example_errors.ExampleErrors` as ``wrong``.
 
 Indices and counts are int64, names string, all else float64. Metric columns come in the order of
 ``study.metrics.METRICS``, the unknown ones after it by name. A metric that a row lacks is null
@@ -18,11 +20,13 @@ from pathlib import Path
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
+from study.example_errors import ExampleErrors
 from study.metrics import METRICS
 from study.results import LayerDensity, TrialHistory
 from study.tracking.metric_points import megabatch_metrics
 from study.tracking.names import (
     EPOCHS_ARTIFACT,
+    EXAMPLES_ARTIFACT,
     KEY_COLUMN,
     LAYERS_ARTIFACT,
     MEGABATCHES_ARTIFACT,
@@ -56,6 +60,15 @@ _LAYER_COLUMNS = {
 }
 
 
+_EXAMPLE_COLUMNS = {
+    KEY_COLUMN: pa.string(),
+    "megabatch_index": pa.int64(),
+    "split": pa.string(),
+    "num_examples": pa.int64(),
+    "wrong": pa.binary(),
+}
+
+
 @dataclass(frozen=True)
 class HistoryTables:
     """The three tables, rows in the order of the histories."""
@@ -71,9 +84,7 @@ class HistoryTables:
             (self.epochs, EPOCHS_ARTIFACT),
             (self.layers, LAYERS_ARTIFACT),
         ):
-            path = folder / artifact
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, path, compression="zstd")
+            _write(table, folder / artifact)
 
 
 def history_tables(histories: Mapping[str, TrialHistory]) -> HistoryTables:
@@ -87,6 +98,30 @@ def history_tables(histories: Mapping[str, TrialHistory]) -> HistoryTables:
         epochs=_table(_EPOCH_COLUMNS, _epoch_rows(histories)),
         layers=_table(_LAYER_COLUMNS, _layer_rows(histories)),
     )
+
+
+def write_examples(folder: Path, key: str, history: TrialHistory) -> None:
+    """Write a trial's outcomes by example below ``folder``; nothing where it has none."""
+    rows = [
+        {
+            KEY_COLUMN: key,
+            "megabatch_index": record.megabatch_index,
+            "split": split,
+            "num_examples": errors.num_examples,
+            "wrong": errors.bits,
+        }
+        for record in history.megabatches
+        for split, text in record.example_errors.items()
+        for errors in (ExampleErrors.from_text(text),)
+    ]
+    if rows:
+        table = pa.Table.from_pylist(rows, schema=pa.schema(_EXAMPLE_COLUMNS))
+        _write(table, folder / EXAMPLES_ARTIFACT)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd")
 
 
 def _megabatch_rows(histories: Mapping[str, TrialHistory]) -> list[_Row]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from study.results import LayerDensity, TrialHistory
 from study.tracking import names
-from study.tracking.artifacts.history import history_tables
+from study.tracking.artifacts.history import history_tables, write_examples
 from study.tracking.artifacts.pictures import trial_pictures
 from study.tracking.metric_points import megabatch_metrics
 
@@ -26,6 +26,7 @@ def log_trial_files(folder: Path, key: str, title: str, history: TrialHistory) -
         The tags that make them shown.
     """
     history_tables({key: history}).write(folder)
+    write_examples(folder, key, history)
     for artifact, picture in trial_pictures(title, history).items():
         _write(folder / artifact, picture)
     if not history.megabatches:

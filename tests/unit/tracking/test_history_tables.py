@@ -1,13 +1,20 @@
 import dataclasses
 import math
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from study.example_errors import ExampleErrors
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
-from study.tracking.artifacts.history import history_tables
+from study.tracking.artifacts.history import history_tables, write_examples
 from study.tracking.metric_points import metric_points
-from study.tracking.names import EPOCHS_ARTIFACT, LAYERS_ARTIFACT, MEGABATCHES_ARTIFACT
+from study.tracking.names import (
+    EPOCHS_ARTIFACT,
+    EXAMPLES_ARTIFACT,
+    LAYERS_ARTIFACT,
+    MEGABATCHES_ARTIFACT,
+)
 from tests.helpers.tracking_records import history
 
 
@@ -109,3 +116,19 @@ def test_epoch_metrics_are_prefixed_and_summaries_stand_at_the_last_megabatch():
     assert points["epoch/lr", 3] == 0.1
     assert points["service_error", 1] == 0.3
     assert ("service_error", 0) not in points
+
+
+def test_outcomes_by_example_are_a_table_of_their_own_for_a_trial(tmp_path: Path) -> None:
+    errors = {"holdout": ExampleErrors(3, b"\xa0"), "test": ExampleErrors(9, b"\x01\x80")}
+    texts = {split: known.to_text() for split, known in errors.items()}
+    record = MegabatchRecord(0, 1.0, 0, {}, example_errors=texts)
+    write_examples(tmp_path, "a", TrialHistory(megabatches=(record,)))
+    rows = pq.read_table(tmp_path / EXAMPLES_ARTIFACT).to_pylist()
+    assert [row["split"] for row in rows] == ["holdout", "test"]
+    assert [ExampleErrors(row["num_examples"], row["wrong"]) for row in rows] == [*errors.values()]
+    assert {(row["trial_key"], row["megabatch_index"]) for row in rows} == {("a", 0)}
+
+
+def test_a_trial_without_outcomes_by_example_leaves_no_table_of_them(tmp_path: Path) -> None:
+    write_examples(tmp_path, "a", TrialHistory(megabatches=(MegabatchRecord(0, 1.0, 0, {}),)))
+    assert not (tmp_path / EXAMPLES_ARTIFACT).exists()

@@ -10,12 +10,12 @@ from study.errors import TrialError
 from study.pruning.mask import Mask
 from study.training.epochs import (
     EpochTraining,
-    count_errors,
     epoch_sizes,
     megabatch_samples,
     num_steps,
     steps_of,
     train_epoch_,
+    wrong_examples,
 )
 from study.training.optimiser import OptimiserSpec
 from tests.helpers.small_trials import trained, trial
@@ -113,7 +113,9 @@ def test_divergence_is_told_even_if_only_the_last_step_broke_the_weights(size: i
 def test_errors_are_counted_in_evaluation_mode_and_leave_the_network_alone() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(4, 2))
     before = {n: t.clone() for n, t in model.state_dict().items()}
-    counts = {count_errors(model, pool(), np.arange(20), precision="fp32") for _ in range(5)}
+    counts = {
+        int(wrong_examples(model, pool(), np.arange(20), precision="fp32").sum()) for _ in range(5)
+    }
     assert len(counts) == 1
     assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from study.errors import TrialError
+from study.example_errors import ExampleErrors
 from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
 from study.results import EpochRecord, MegabatchRecord
 from study.training.anytime import AnytimeLearner
@@ -125,3 +126,14 @@ def test_a_compiled_forward_pass_is_what_trains() -> None:
         for one, other in zip(made.run(), compiled.run(), strict=True):
             assert type(one) is type(other)
     assert numbers(compiled.history) == numbers(made.history)
+
+
+def test_outcomes_by_example_add_up_to_the_error_rates() -> None:
+    made = trained(trial())
+    sizes = {"holdout": len(made.data.holdout), "test": len(made.data.test)}
+    for record in made.history.megabatches:
+        assert set(record.example_errors) == {"holdout", "test"}
+        for split, text in record.example_errors.items():
+            errors = ExampleErrors.from_text(text)
+            assert errors.num_examples == sizes[split]
+            assert errors.num_wrong / sizes[split] == record.metrics[f"{split}_error_rate"]
