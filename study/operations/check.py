@@ -9,16 +9,13 @@ from typing import Literal
 from study.config.study_config import StudyConfig
 from study.operations.sync import sync, tracked_trials
 from study.results import Outcome
-from study.session.display import SilentDisplay
-from study.session.service_models import ServiceModels
-from study.session.session import StudySession
+from study.session.session import open_session
 from study.store.folder import StudyFolder
 from study.store.record import Record
 from study.tracking.audit import AuditedStore, Expected, RunFindings, audit_runs, mend_runs
 from study.tracking.tracker import Tracker
 from study.training.checkpoint import CheckpointFolder
 from study.trial.checks import load_and_check
-from study.trial.description import TrialDescriber
 
 
 @dataclass(frozen=True)
@@ -61,15 +58,7 @@ def mend_study(
     if findings.texts:
         datasets = load_and_check(tracked_trials(study, record))
         mend_runs(store, findings)
-        service_models = ServiceModels(
-            study, folder.path / "trials", datasets, folder.fetch_models
-        )
-        describer = TrialDescriber(study, datasets)
-        sync(
-            StudySession(
-                study, record, tracker, describer, SilentDisplay(), service_models.new_models
-            )
-        )
+        sync(open_session(study, folder, record, datasets, tracker))
 
 
 def _audit(folder: StudyFolder, record: Record, store: AuditedStore) -> RunFindings:

@@ -1,6 +1,7 @@
 """One trial in the foreground, without Ray and MLflow."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -10,8 +11,10 @@ from rich.table import Table
 from study.config.problems import ConfigError, Problem
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
-from study.results import MegabatchRecord, TrialHistory
-from study.training.checkpoint import CheckpointFolder
+from study.data.dataset import ImageDataset
+from study.results import EpochRecord, MegabatchRecord, TrialHistory
+from study.training.anytime import AnytimeLearner
+from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
 from study.trial.checks import load_and_check
 from study.trial.datasets import dataset_key
@@ -65,14 +68,12 @@ def run_trial(
     torch.set_num_threads(study.resources.cpus_per_trial)
     checkpoints = CheckpointFolder(out / "checkpoints") if out else None
     state = checkpoints.load_latest() if checkpoints else None
-    try:
-        learner = assemble(
-            trial, datasets[dataset_key(trial.data)], service_after=study.objective.service_after
-        )
-        if state is not None:
-            learner.load_state_dict(state)
-    except ValueError as error:
-        raise ConfigError([Problem("", str(error))]) from error
+    learner = _learner(study, trial, datasets[dataset_key(trial.data)], state)
+
+    def save(record: EpochRecord | MegabatchRecord) -> None:
+        if checkpoints:
+            checkpoints.save_learner(learner, record)
+
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -87,9 +88,7 @@ def run_trial(
             total=learner.num_megabatches,
             completed=len(learner.history.megabatches),
         )
-        for record in learner.run():
-            if checkpoints:
-                checkpoints.save_learner(learner, record)
+        for record in checkpointed(learner, save):
             if isinstance(record, MegabatchRecord):
                 progress.advance(task)
     console.print(_megabatch_table(learner.history))
@@ -98,6 +97,19 @@ def run_trial(
     if out:
         (out / "history.json").write_text(learner.history.to_json() + "\n", encoding="utf-8")
     return learner.history
+
+
+def _learner(
+    study: StudyConfig, trial: TrialConfig, dataset: ImageDataset, state: dict[str, Any] | None
+) -> AnytimeLearner:
+    """The trial's learner, at a checkpoint where there is one."""
+    try:
+        learner = assemble(trial, dataset, service_after=study.objective.service_after)
+        if state is not None:
+            learner.load_state_dict(state)
+    except ValueError as error:
+        raise ConfigError([Problem("", str(error))]) from error
+    return learner
 
 
 def _megabatch_table(history: TrialHistory) -> Table:

@@ -5,14 +5,12 @@ from collections.abc import Callable
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
 from study.results import Outcome, TrialHistory
-from study.session.display import SilentDisplay
-from study.session.service_models import ServiceModels
-from study.session.session import StudySession
+from study.session.session import StudySession, open_session
 from study.store.folder import StudyFolder
 from study.store.record import Record
 from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import study_info
 
 
 def sync_study(
@@ -37,15 +35,7 @@ def sync_study(
     with folder.lock():
         record = Record.read(folder.record_path)
         datasets = load_and_check(tracked_trials(study, record))
-        tracker = open_tracker()
-        service_models = ServiceModels(
-            study, folder.path / "trials", datasets, folder.fetch_models
-        )
-        describer = TrialDescriber(study, datasets)
-        session = StudySession(
-            study, record, tracker, describer, SilentDisplay(), service_models.new_models
-        )
-        sync(session)
+        sync(open_session(study, folder, record, datasets, open_tracker()))
         return len(record.all)
 
 

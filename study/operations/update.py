@@ -2,26 +2,25 @@
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 
 from study.data.sources.arrivals import write_arrival
 from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
 from study.operations.update_plan import Update
-from study.results import MegabatchRecord, Outcome
+from study.results import EpochRecord, MegabatchRecord, Outcome
 from study.session.display import SilentDisplay
-from study.session.service_models import ServiceModels, keep_model
-from study.session.session import StudySession
+from study.session.service_models import keep_model
+from study.session.session import StudySession, open_session
 from study.store.record import Record, RecordedTrial
 from study.text import count
 from study.tracking.background import BackgroundTracker, Undelivered
 from study.tracking.tracker import Tracker
 from study.training.anytime import AnytimeLearner
-from study.training.checkpoint import CheckpointFolder
+from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import study_info
 from study.tune.cluster.resources import limit_process
 
 
@@ -133,12 +132,8 @@ def _session(
     study = opened.study
     datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
     tracker.start_study(study_info(study, num_trials=study.num_trials))
-    service_models = ServiceModels(
-        study, opened.folder.path / "trials", datasets, opened.folder.fetch_models
-    )
-    describer = TrialDescriber(study, datasets)
-    return StudySession(
-        study, opened.record, tracker, describer, _Display(say), service_models.new_models
+    return open_session(
+        study, opened.folder, opened.record, datasets, tracker, display=_Display(say)
     )
 
 
@@ -155,23 +150,20 @@ def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) 
     session.finish_trial(key, Outcome.COMPLETE)
 
 
-def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[None]:
+def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[object]:
     """Train, and come back whenever a checkpoint has been written."""
     folder = opened.folder.trial_path(learner.spec.identity)
     checkpoints = CheckpointFolder(folder / "checkpoints")
     mirror = opened.folder.mirror(learner.spec.identity)
-    saved_at = time.monotonic()
-    for record in learner.run():
-        is_megabatch = isinstance(record, MegabatchRecord)
-        if is_megabatch:
+
+    def save(record: EpochRecord | MegabatchRecord) -> None:
+        if isinstance(record, MegabatchRecord):
             keep_model(learner, folder, opened.study.tracking.log_models)
-        is_due = time.monotonic() - saved_at >= opened.study.resources.checkpoint_every_s
-        if is_megabatch or is_due:
-            checkpoints.save_learner(learner, record)
-            if mirror is not None:
-                mirror.push()
-            saved_at = time.monotonic()
-            yield
+        checkpoints.save_learner(learner, record)
+        if mirror is not None:
+            mirror.push()
+
+    return checkpointed(learner, save, every_s=opened.study.resources.checkpoint_every_s)
 
 
 def changes(before: RecordedTrial, after: RecordedTrial) -> str:

@@ -8,15 +8,50 @@ from typing import Any
 
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig, parse_trial
+from study.data.dataset import ImageDataset
 from study.results import Outcome, TrialHistory
-from study.session.display import Display
+from study.session.display import Display, SilentDisplay
 from study.session.markdown_summary import markdown_summary
+from study.session.service_models import ServiceModels
+from study.store.folder import StudyFolder
 from study.store.record import Record, RecordedTrial, Source
 from study.tracking.facts import ModelInfo, TrialInfo
 from study.tracking.tracker import Tracker
+from study.trial.datasets import DatasetKey
 from study.trial.description import TrialDescriber
 
 _DESCRIBED_EVERY_S = 10.0
+
+
+def open_session(  # noqa: PLR0913  # all that a session is made of
+    study: StudyConfig,
+    folder: StudyFolder,
+    record: Record,
+    datasets: Mapping[DatasetKey, ImageDataset],
+    tracker: Tracker,
+    *,
+    display: Display | None = None,
+    fetch_models: Callable[[str], None] | None = None,
+) -> "StudySession":
+    """A session on a study, everything being open.
+
+    Args:
+        study: As it was launched.
+        folder: The study's.
+        record: To be written to, or as it was read.
+        datasets: All that its trials learn from.
+        tracker: What the trials' reports go to.
+        display: The terminal; None for silence.
+        fetch_models: Has a trial's models, by its key, in the study's folder; by default from
+            where the folder says.
+    """
+    models = ServiceModels(
+        study, folder.path / "trials", datasets, fetch_models or folder.fetch_models
+    )
+    describer = TrialDescriber(study, datasets)
+    return StudySession(
+        study, record, tracker, describer, display or SilentDisplay(), models.new_models
+    )
 
 
 def no_models(trial: RecordedTrial) -> list[ModelInfo]:  # noqa: ARG001  # one of several

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import logging
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +113,31 @@ class CheckpointFolder:
         if not self.folder.is_dir():
             return []
         return sorted(self.folder.glob("[0-9]*-*.pt"), reverse=True)
+
+
+def checkpointed(
+    learner: "AnytimeLearner",
+    save: Callable[[EpochRecord | MegabatchRecord], None],
+    *,
+    every_s: float = 0.0,
+) -> Iterator[EpochRecord | MegabatchRecord]:
+    """Train, and come back with each record that ``save`` has just been called with.
+
+    Args:
+        learner: Where it stands.
+        save: Writes a checkpoint of the learner, just after a record.
+        every_s: A checkpoint is due with each megabatch, and with an epoch once so many seconds
+            have passed since this went on.
+
+    Raises:
+        TrialError: Training fails.
+    """
+    since = time.monotonic()
+    for record in learner.run():
+        if isinstance(record, MegabatchRecord) or time.monotonic() - since >= every_s:
+            save(record)
+            yield record
+            since = time.monotonic()
 
 
 def _position(path: Path) -> int:

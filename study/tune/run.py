@@ -14,8 +14,7 @@ from study.errors import StorageError, StudyError
 from study.results import Outcome
 from study.search.budget import Budget
 from study.session.end import StudyEnd, study_end
-from study.session.service_models import ServiceModels
-from study.session.session import StudySession
+from study.session.session import StudySession, open_session
 from study.session.terminal import TerminalDisplay
 from study.store.folder import StudyFolder
 from study.store.record import Record
@@ -23,7 +22,7 @@ from study.store.remote.hold import Hold
 from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import study_info
 from study.tune.cluster.connection import RayDiedError
 from study.tune.cluster.resources import TrialResources
 from study.tune.worker_deaths import Deaths, cause_of
@@ -51,7 +50,6 @@ class StudyRun:
     def to_its_end(self) -> StudyEnd:
         """Go on until all is done, or a signal comes."""
         study, record = self.study, self.record
-        describer = TrialDescriber(study, self.datasets)
         display = TerminalDisplay(
             self.console,
             study=self.folder.name,
@@ -63,14 +61,14 @@ class StudyRun:
         tracker.start_study(study_info(study, num_trials=study.num_trials))
         if self.hold is not None:
             self.hold.notice = display.notice
-        service_models = ServiceModels(
+        session = open_session(
             study,
-            self.folder.path / "trials",
+            self.folder,
+            record,
             self.datasets,
-            lambda key: self._fetch_models(key, display),
-        )
-        session = StudySession(
-            study, record, tracker, describer, display, service_models.new_models
+            tracker,
+            display=display,
+            fetch_models=lambda key: self._fetch_models(key, display),
         )
         budget = Budget(study.budget, record)
         try:

@@ -23,7 +23,7 @@ from study.session.service_models import keep_model
 from study.store.remote.copies import StudyCopy
 from study.store.remote.remote import Remote
 from study.training.anytime import AnytimeLearner
-from study.training.checkpoint import CheckpointFolder
+from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
 from study.tune.cluster.nodes import node_keeper
 from study.tune.cluster.resources import limit_process
@@ -118,7 +118,11 @@ class StudyTrainable(tune.Trainable):
             damaged = ", ".join(torn)
             where = f"record {learner.position}" if state is not None else "its beginning"
             self._notices.append(f"damaged checkpoint {damaged} passed over: goes on from {where}")
-        self._run = learner.run()
+        self._run = checkpointed(
+            learner,
+            lambda record: self._save(learner, record),
+            every_s=self._context.checkpoint_every_s,
+        )
         return learner
 
     def _pulled(self) -> list[str]:
@@ -148,7 +152,7 @@ class StudyTrainable(tune.Trainable):
                 if problem := self._node_problem():
                     return self._handed_back(problem)
                 self._learner = self._prepare()
-            self._advance(self._learner)
+            next(self._run, None)
         except Exception as error:  # the study goes on, whatever a trial runs into
             # Its memory is given back before the next trial comes.
             self._learner, self._run = None, iter(())
@@ -179,19 +183,14 @@ class StudyTrainable(tune.Trainable):
             tune.result.DONE: outcome is not None,
         }
 
-    def _advance(self, learner: AnytimeLearner) -> None:
-        started = time.monotonic()
-        for record in self._run:
-            is_megabatch = isinstance(record, MegabatchRecord)
-            if is_megabatch:
-                with self._tolerated("the model"):
-                    keep_model(learner, self._folder, self._context.log_models)
-            if is_megabatch or time.monotonic() - started >= self._context.checkpoint_every_s:
-                with self._tolerated("a checkpoint"):
-                    self._checkpoints.save_learner(learner, record)
-                is_last = isinstance(record, MegabatchRecord) and record.is_last
-                self._send(_LAST_WAITS_S if is_last else ())
-                return
+    def _save(self, learner: AnytimeLearner, record: EpochRecord | MegabatchRecord) -> None:
+        if isinstance(record, MegabatchRecord):
+            with self._tolerated("the model"):
+                keep_model(learner, self._folder, self._context.log_models)
+        with self._tolerated("a checkpoint"):
+            self._checkpoints.save_learner(learner, record)
+        is_last = isinstance(record, MegabatchRecord) and record.is_last
+        self._send(_LAST_WAITS_S if is_last else ())
 
     def _send(self, waits_s: Sequence[float] = ()) -> None:
         """Send what the trial has left here to the study's URL, trying as often again."""
