@@ -10,7 +10,7 @@ from study.tracking import names
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.runs.mlflow_reader import RunRecord
+    from study.tracking.run_store import StoredRun
 
 RUNNING = names.OUTCOME_RUNNING
 
@@ -63,7 +63,7 @@ def _converter(given: Set[str]) -> Callable[[str], object]:
     return str
 
 
-def trials_frame(runs: "Sequence[RunRecord]") -> "pd.DataFrame":
+def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
     """One row a trial by number: facts, params by dotted name (typed), last metrics.
 
     Metrics and params that no run has logged are there and missing, so reports need no check.

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.runs import frames
 from analysis.runs.frames import KEY, STEP, T
-from analysis.runs.mlflow_reader import RunRecord, Store
+from analysis.runs.mlflow_reader import Store
 from study.results import Outcome
 from study.tracking import names
+from study.tracking.run_store import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ def no_layers() -> "pd.DataFrame":
 
 
 def megabatches(
-    store: Store, parent: RunRecord, trials: "pd.DataFrame", notes: list[str]
+    store: Store, parent: StoredRun, trials: "pd.DataFrame", notes: list[str]
 ) -> "pd.DataFrame":
     """One row a trial and megabatch; what is missing or odd joins ``notes``."""
     parts, missing = _tables(store, parent, trials, names.MEGABATCHES_ARTIFACT)
@@ -47,7 +48,7 @@ def megabatches(
 
 
 def _tables(
-    store: Store, parent: RunRecord, trials: "pd.DataFrame", artifact: str
+    store: Store, parent: StoredRun, trials: "pd.DataFrame", artifact: str
 ) -> "tuple[list[pd.DataFrame], list[dict[str, Any]]]":
     """Histories from the parent's table, or else the trial's own; and the trials with neither."""
     parts: list[pd.DataFrame] = []
@@ -63,7 +64,7 @@ def _tables(
         current = {
             row[KEY]
             for row in left
-            if row[KEY] in steps.index and (not parent.running or steps[row[KEY]] == row[T])
+            if row[KEY] in steps.index and (not parent.is_running or steps[row[KEY]] == row[T])
         }
         parts.append(compacted[compacted[KEY].isin(list(current))])
         left = [row for row in left if row[KEY] not in current]
@@ -84,7 +85,7 @@ def _from_metrics(store: Store, trial: dict[str, Any]) -> "pd.DataFrame":
     return frames.history_frame(trial[KEY], steps, known)
 
 
-def layers(store: Store, parent: RunRecord, trials: "pd.DataFrame") -> "pd.DataFrame":
+def layers(store: Store, parent: StoredRun, trials: "pd.DataFrame") -> "pd.DataFrame":
     """The sparsity ledger: one row a trial, megabatch and layer."""
     import pandas as pd
 

@@ -8,10 +8,11 @@ from analysis.errors import unknown
 from analysis.runs import frames, histories
 from analysis.runs.cache import gc_paused
 from analysis.runs.frames import T
-from analysis.runs.mlflow_reader import RunRecord, Store
+from analysis.runs.mlflow_reader import Store
 from analysis.runs.study_runs import Runs, StudyFacts
 from study.results import Outcome
 from study.tracking import names
+from study.tracking.run_store import StoredRun, newest_ended, one_run_per_trial
 
 if TYPE_CHECKING:
     pass
@@ -47,7 +48,7 @@ def load(study: str, *, tracking_uri: str) -> Runs:
         )
     # Of several studies of one name the runs are mixed, as they are in MLflow.
     runs = _searched(_trial_runs(store, study, parent if len(named) == 1 else None), notes)
-    trials = frames.trials_frame(_closed(_one_per_key(runs, notes), facts, notes))
+    trials = frames.trials_frame(_closed(_one_per_trial(runs, notes), facts, notes))
     del runs  # the records take more room than the frame that is made of them
     if trials[T].isna().any():
         notes.append(f"{int(trials[T].isna().sum())} trial(s) have no {T} in their record.")
@@ -79,13 +80,13 @@ def is_known(study: str, *, tracking_uri: str) -> bool:
     return any(run.tags.get(names.TAG_STUDY) == study for run in Store(tracking_uri).studies())
 
 
-def _confirming(parents: Sequence[RunRecord], study: str) -> str:
+def _confirming(parents: Sequence[StoredRun], study: str) -> str:
     """The study that confirms ``study``, of several the newest that ended; empty for none."""
     found = [run for run in parents if run.tags.get(names.TAG_CONFIRMS) == study]
-    return max(found, key=_preference).tags[names.TAG_STUDY] if found else ""
+    return newest_ended(found).tags[names.TAG_STUDY] if found else ""
 
 
-def _facts(parent: RunRecord) -> StudyFacts:
+def _facts(parent: StoredRun) -> StudyFacts:
     listed = parent.tags.get(names.TAG_OBJECTIVES, "").split(",")
     return StudyFacts(
         name=parent.tags[names.TAG_STUDY],
@@ -98,21 +99,21 @@ def _facts(parent: RunRecord) -> StudyFacts:
     )
 
 
-def _outcome(parent: RunRecord) -> str:
-    if parent.running:
+def _outcome(parent: StoredRun) -> str:
+    if parent.is_running:
         return frames.RUNNING
     outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
     # Ended by somebody else, who did not say how.
     return Outcome.INTERRUPTED if outcome == frames.RUNNING else outcome
 
 
-def _trial_runs(store: Store, study: str, closed: RunRecord | None) -> list[RunRecord]:
+def _trial_runs(store: Store, study: str, closed: StoredRun | None) -> list[StoredRun]:
     """From the table of the closed study, if there is one and it has left it, else one by one."""
     found = store.closed_trials(closed) if closed else None
     return store.trials(study) if found is None else found
 
 
-def _searched(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:
+def _searched(runs: Sequence[StoredRun], notes: list[str]) -> list[StoredRun]:
     """The study's own trials, without those that went on with data of later."""
     kept = [run for run in runs if names.TAG_UPDATED_FROM not in run.tags]
     if len(kept) < len(runs):
@@ -123,11 +124,8 @@ def _searched(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:
     return kept
 
 
-def _one_per_key(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]:
-    """One run a trial: the complete one where there are several, else the newest."""
-    chosen: dict[str, RunRecord] = {}
-    for run in sorted(runs, key=_preference):
-        chosen[run.tags.get(names.TAG_TRIAL_KEY, run.run_id)] = run
+def _one_per_trial(runs: Sequence[StoredRun], notes: list[str]) -> list[StoredRun]:
+    chosen = one_run_per_trial(runs)
     if len(chosen) < len(runs):
         notes.append(
             f"{len(runs) - len(chosen)} run(s) repeat the trial of another; each trial is "
@@ -139,11 +137,7 @@ def _one_per_key(runs: Sequence[RunRecord], notes: list[str]) -> list[RunRecord]
     return list(chosen.values())
 
 
-def _preference(run: RunRecord) -> tuple[bool, int]:
-    return run.tags.get(names.TAG_OUTCOME) == Outcome.COMPLETE, run.start_time
-
-
-def _closed(runs: Sequence[RunRecord], facts: StudyFacts, notes: list[str]) -> Sequence[RunRecord]:
+def _closed(runs: Sequence[StoredRun], facts: StudyFacts, notes: list[str]) -> Sequence[StoredRun]:
     """Trials still marked as running in a study that has ended are interrupted ones."""
     if facts.running:
         return runs

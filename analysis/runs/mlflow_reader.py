@@ -1,12 +1,12 @@
 """MLflow, read only: runs by their tags, and the histories that they left."""
 
+import dataclasses
 import os
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
@@ -14,12 +14,11 @@ from urllib.parse import unquote
 from analysis.errors import ReportError
 from study.credentials import without_credentials
 from study.tracking import names
+from study.tracking.run_store import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run
-
-    from study.tracking.run_store import StoredRun
 
 _DEFAULT_URI = "sqlite:///mlflow.db"
 _PAGE = 1000
@@ -30,19 +29,6 @@ _UNQUOTABLE = frozenset("'\"`\\")
 def default_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or else the file mlflow.db in the working directory."""
     return os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_URI
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """What reports need of one MLflow run. Times in milliseconds since 1970; metrics are last."""
-
-    run_id: str
-    running: bool
-    start_time: int
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    experiment_id: str = ""
 
 
 class Store:
@@ -67,17 +53,17 @@ class Store:
                 found.experiment_id for found in self._client.search_experiments()
             ]
 
-    def studies(self) -> list[RunRecord]:
+    def studies(self) -> list[StoredRun]:
         """The parent runs of all studies, newest first."""
         return self._search(f"tags.`{names.TAG_KIND}` = '{names.KIND_STUDY}'")
 
-    def trials(self, study: str) -> list[RunRecord]:
+    def trials(self, study: str) -> list[StoredRun]:
         """The runs of all trials of ``study``, newest first."""
         found = self._search(_trials_of(study))
         # Some databases compare without regard to case.
         return [run for run in found if run.tags.get(names.TAG_STUDY) == study]
 
-    def closed_trials(self, parent: RunRecord) -> list[RunRecord] | None:
+    def closed_trials(self, parent: StoredRun) -> list[StoredRun] | None:
         """The runs of a study's trials from the table that it left when it was closed.
 
         Runs that somebody has deleted since are left out. None where the study goes on, or was
@@ -86,13 +72,13 @@ class Store:
         from study.tracking.artifacts.runs_table import read_runs
 
         outcome = parent.tags.get(names.TAG_OUTCOME, names.OUTCOME_RUNNING)
-        if parent.running or outcome == names.OUTCOME_RUNNING:
+        if parent.is_running or outcome == names.OUTCOME_RUNNING:
             return None
         with self._fetched(parent.run_id, names.RUNS_ARTIFACT) as path:
             if path is None:
                 return None
             try:
-                runs = [_record_of(run, parent.experiment_id) for run in read_runs(path)]
+                runs = [_compacted(run) for run in read_runs(path)]
             except (OSError, ValueError):  # broken, no Parquet, or another table
                 return None
         deleted = self._search(_trials_of(parent.tags[names.TAG_STUDY]), deleted=True)
@@ -142,18 +128,18 @@ class Store:
             point.step: point.value for point in sorted(history, key=lambda point: point.timestamp)
         }
 
-    def _search(self, condition: str, *, deleted: bool = False) -> list[RunRecord]:
+    def _search(self, condition: str, *, deleted: bool = False) -> list[StoredRun]:
         from mlflow.entities import ViewType
 
         view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
-        found: list[RunRecord] = []
+        found: list[StoredRun] = []
         token: str | None = None
         while self._experiments:
             with self._readable():
                 page = self._client.search_runs(
                     self._experiments, condition, view, max_results=_PAGE, page_token=token
                 )
-            found += [_record(run) for run in page]
+            found += [_stored(run) for run in page]
             token = page.token
             if not token:
                 break
@@ -182,27 +168,23 @@ def _trials_of(study: str) -> str:
     return condition
 
 
-def _record(run: "Run") -> RunRecord:
-    return RunRecord(
-        run_id=run.info.run_id,
-        running=run.info.status == "RUNNING",
-        start_time=run.info.start_time or 0,
-        tags=_compact(run.data.tags),
-        params=_compact(run.data.params),
-        metrics=_compact(run.data.metrics),
-        experiment_id=run.info.experiment_id,
+def _stored(run: "Run") -> StoredRun:
+    return _compacted(
+        StoredRun(
+            run_id=run.info.run_id,
+            status=run.info.status,
+            start_time=run.info.start_time or 0,
+            tags=run.data.tags,
+            params=run.data.params,
+            metrics=run.data.metrics,
+            experiment_id=run.info.experiment_id,
+        )
     )
 
 
-def _record_of(run: "StoredRun", experiment_id: str) -> RunRecord:
-    return RunRecord(
-        run_id=run.run_id,
-        running=run.status == "RUNNING",
-        start_time=run.start_time,
-        tags=_compact(run.tags),
-        params=_compact(run.params),
-        metrics=_compact(run.metrics),
-        experiment_id=experiment_id,
+def _compacted(run: StoredRun) -> StoredRun:
+    return dataclasses.replace(
+        run, tags=_compact(run.tags), params=_compact(run.params), metrics=_compact(run.metrics)
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from study.results import ENDED_BY_THEMSELVES, Outcome
+from study.tracking import names
 from study.tracking.facts import DatasetInfo, ModelInfo
 from study.tracking.metric_points import MetricPoint
 
@@ -13,7 +15,8 @@ from study.tracking.metric_points import MetricPoint
 class StoredRun:
     """A study or a trial.
 
-    ``start_time`` is in milliseconds since 1970; of each metric there is the last value.
+    ``start_time`` is in milliseconds since 1970; of each metric there is the last value;
+    ``experiment_id`` is empty where the store does not say.
     """
 
     run_id: str
@@ -22,6 +25,40 @@ class StoredRun:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    experiment_id: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still open."""
+        return self.status == "RUNNING"
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, as its tag says; None where that says nothing of an end."""
+        tag = self.tags.get(names.TAG_OUTCOME)
+        return Outcome(tag) if tag in set(Outcome) else None
+
+
+def one_run_per_trial(runs: Iterable[StoredRun]) -> dict[str, StoredRun]:
+    """Trial key → the run that counts of those that the trial has.
+
+    A complete one before one that was stopped early, this before all others, and of equals the
+    newest. A run without a trial's key goes by its own id.
+    """
+    chosen: dict[str, StoredRun] = {}
+    for run in sorted(runs, key=_rank):
+        chosen[run.tags.get(names.TAG_TRIAL_KEY, run.run_id)] = run
+    return chosen
+
+
+def newest_ended(runs: Iterable[StoredRun]) -> StoredRun:
+    """Of several runs the one that counts, by the same rule; there must be one."""
+    return max(runs, key=_rank)
+
+
+def _rank(run: StoredRun) -> tuple[bool, bool, int]:
+    outcome = run.outcome
+    return outcome is Outcome.COMPLETE, outcome in ENDED_BY_THEMSELVES, run.start_time
 
 
 class RunStore(Protocol):

@@ -1,17 +1,17 @@
 """What a store of runs knows of a study that somebody has tracked in it."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
 from study.metrics import METRICS
-from study.results import ENDED_BY_THEMSELVES, MegabatchRecord, Outcome, TrialHistory
+from study.results import ENDED_BY_THEMSELVES, MegabatchRecord, TrialHistory
 from study.tracking import names
 from study.tracking.facts import TrackedStudy, TrackedTrial
-from study.tracking.run_store import RunStore, StoredRun
+from study.tracking.run_store import RunStore, StoredRun, one_run_per_trial
 
 
 def read_study(store: RunStore, name: str) -> TrackedStudy | None:
@@ -28,37 +28,22 @@ def read_study(store: RunStore, name: str) -> TrackedStudy | None:
         return None
     parent = parents[-1]
     runs = store.find({names.TAG_KIND: names.KIND_TRIAL, names.TAG_STUDY: name})
-    trials = _one_per_key(run for run in runs if names.TAG_UPDATED_FROM not in run.tags)
+    trials = one_run_per_trial(run for run in runs if names.TAG_UPDATED_FROM not in run.tags)
     with tempfile.TemporaryDirectory() as folder:
         config = store.fetch(parent.run_id, names.CONFIG_ARTIFACT, Path(folder))
         config_yaml = config.read_text(encoding="utf-8") if config else ""
     histories = _histories(store, parent)
     for key, run in trials.items():
         # Those that ended since the study was last closed are in their own runs only.
-        if key not in histories and _outcome(run) in ENDED_BY_THEMSELVES:
+        if key not in histories and run.outcome in ENDED_BY_THEMSELVES:
             histories |= _histories(store, run)
     return TrackedStudy(
         config_yaml,
         tuple(
-            TrackedTrial(key, run.params, _outcome(run), histories.get(key, TrialHistory()))
+            TrackedTrial(key, run.params, run.outcome, histories.get(key, TrialHistory()))
             for key, run in trials.items()
         ),
     )
-
-
-def _one_per_key(runs: Iterable[StoredRun]) -> dict[str, StoredRun]:
-    """Of several runs of a trial one that ended by itself, else the newest."""
-    chosen: dict[str, StoredRun] = {}
-    for run in runs:
-        key = run.tags.get(names.TAG_TRIAL_KEY, "")
-        if key not in chosen or _outcome(chosen[key]) not in ENDED_BY_THEMSELVES:
-            chosen[key] = run
-    return chosen
-
-
-def _outcome(run: StoredRun) -> Outcome | None:
-    tag = run.tags.get(names.TAG_OUTCOME)
-    return Outcome(tag) if tag in set(Outcome) else None
 
 
 def _histories(store: RunStore, run: StoredRun) -> dict[str, TrialHistory]:

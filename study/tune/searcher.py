@@ -6,10 +6,8 @@ from typing import Any
 
 import optuna
 from ray.tune.search import Searcher
-from ray.tune.search.optuna import OptunaSearch
 
 from study.config.trial import TrialConfig
-from study.metrics import METRICS
 from study.results import Outcome
 from study.search.optuna_study import Proposals
 from study.session.session import StudySession
@@ -21,10 +19,10 @@ from study.tune.worker_deaths import NODE_DIED, Deaths
 MAX_REPEATS_IN_A_ROW = 100
 
 
-class StudySearch(OptunaSearch):
+class StudySearch(Searcher):
     """Proposes the trials of a study and tells Optuna what became of them.
 
-    What Tune's own searcher gets wrong is put right here: a trial stopped early is *pruned* to
+    Unlike in Tune's own OptunaSearch, a trial stopped early is *pruned* to
     Optuna and not complete, one without a finite value is failed, the same configuration is never
     trained twice, and nothing is restored from a pickle: all is made anew from the record.
     """
@@ -37,12 +35,8 @@ class StudySearch(OptunaSearch):
         deaths: Deaths,
         nodes: Nodes | None = None,
     ) -> None:
+        super().__init__()
         study = session.study
-        names = list(study.objective.metrics)
-        short = {"minimize": "min", "maximize": "max"}
-        super().__init__(
-            space=None, metric=names, mode=[short[METRICS[n].direction] for n in names]
-        )
         self.is_over = False
         self._session = session
         self._deaths = deaths
@@ -52,6 +46,7 @@ class StudySearch(OptunaSearch):
         self._points = deque(study.points)
         self._nodes = nodes  # of a cluster
         self._keys: dict[str, str] = {}
+        self._asked: dict[str, optuna.Trial] = {}
         self._waiting: dict[str, list[optuna.Trial]] = {}
         self._is_blocked = False  # until a trial ends
 
@@ -126,10 +121,10 @@ class StudySearch(OptunaSearch):
                 yield trial, chosen
 
     def _enqueue(self, recorded: RecordedTrial) -> None:
-        if self._proposals and recorded.key not in self._ot_trials:
+        if self._proposals and recorded.key not in self._asked:
             optuna_trial = self._proposals.enqueue(recorded.chosen)
             if optuna_trial is not None:
-                self._ot_trials[recorded.key] = optuna_trial
+                self._asked[recorded.key] = optuna_trial
 
     def _search(self) -> RecordedTrial | None:
         assert self._proposals is not None
@@ -142,7 +137,7 @@ class StudySearch(OptunaSearch):
             trial = self._session.study.compose(chosen)
             known = record.trials.get(trial.key())
             if known is None:
-                self._ot_trials[trial.key()] = optuna_trial
+                self._asked[trial.key()] = optuna_trial
                 return self._session.propose(trial, source="search", chosen=chosen)
             record.add_repeat(known.key, chosen)
             if known.outcome is None:
@@ -181,7 +176,7 @@ class StudySearch(OptunaSearch):
             elif result is not None:
                 self._session.finish_trial(key, Outcome.EARLY_STOPPED)
         self._is_blocked = False
-        own = self._ot_trials.pop(key, None)
+        own = self._asked.pop(key, None)
         waiting = self._waiting.pop(key, [])
         if self._proposals:
             for optuna_trial in [*([own] if own else []), *waiting]:

@@ -11,9 +11,9 @@ from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.session.session import StudySession
 from study.store.record import Record, RecordedTrial
 from study.tracking.facts import TrialInfo
-from study.tracking.tracker import RecordingTracker
 from study.trial.datasets import dataset_key, load_dataset
 from study.trial.description import TrialDescriber
+from tests.helpers.trackers import RecordingTracker
 
 load_builtin_plugins()
 

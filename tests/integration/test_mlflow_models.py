@@ -11,7 +11,8 @@ from study.tracking.facts import ModelInfo
 from study.tracking.mlflow import logged_models
 from study.tracking.mlflow.registry import MlflowRegistry
 from study.tracking.mlflow.tracker import MlflowTracker
-from study.tracking.tracker import RecordingTracker, TrackingError
+from study.tracking.tracker import TrackingError
+from tests.helpers.trackers import RecordingTracker
 from tests.helpers.tracking_records import history, study_info, trial_info
 
 

@@ -23,10 +23,10 @@ from study.session.session import StudySession
 from study.store.folder import StudyStore
 from study.store.record import Record, RecordedTrial
 from study.store.store import StorePlace
-from study.tracking.tracker import RecordingTracker
 from study.training.checkpoint import CheckpointFolder
 from tests.helpers.finished_study import NAME, digits_in_parts, finish_study
 from tests.helpers.small_trials import assert_same_bits, numbers, trained
+from tests.helpers.trackers import RecordingTracker
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,7 +14,8 @@ from study.tracking.background import BackgroundTracker
 from study.tracking.metric_points import metric_points
 from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
-from study.tracking.tracker import RecordingTracker, TrackingError
+from study.tracking.tracker import TrackingError
+from tests.helpers.trackers import RecordingTracker
 from tests.helpers.tracking_records import before, history, study_info, trial_info
 
 WHOLE = history(3, of=3).recorded(1.5e9)

@@ -29,7 +29,7 @@ _SCHEMA = pa.schema(
 
 def write_runs(path: Path, runs: Iterable[StoredRun]) -> None:
     """Write the table of ``runs`` to ``path``, creating its folder."""
-    rows = [{name: _cell(value) for name, value in vars(run).items()} for run in runs]
+    rows = [{name: _cell(getattr(run, name)) for name in _SCHEMA.names} for run in runs]
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), path, compression="zstd")
 

@@ -337,6 +337,7 @@ def _stored(run: Run) -> StoredRun:
         start_time=run.info.start_time or 0,
         params=run.data.params,
         metrics=run.data.metrics,
+        experiment_id=run.info.experiment_id,
     )
 
 

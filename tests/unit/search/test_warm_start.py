@@ -17,8 +17,8 @@ from study.search.warm_start import (
 )
 from study.store.folder import StudyStore
 from study.store.record import Record
-from study.tracking.tracker import NullTracker
 from tests.helpers.small_studies import FIXED, SPACE, history, raw_search
+from tests.helpers.trackers import NullTracker
 
 
 def later(**changes: object) -> StudyConfig:

@@ -8,8 +8,9 @@ import pytest
 from study.results import Outcome, TrialHistory
 from study.session.session import StudySession
 from study.store.record import Record
-from study.tracking.tracker import RecordingTracker, TrackingError
+from study.tracking.tracker import TrackingError
 from tests.helpers.small_studies import QuietDisplay, history, search, session
+from tests.helpers.trackers import RecordingTracker
 
 POINT = {"pruning.schedule": "app", "pruning.final_density": 0.5, "stream.num_megabatches": 2}
 
