@@ -1,4 +1,4 @@
-"""Commands for studies that have ended: compare what is left of one, and go on with it."""
+"""``app-study check``: a study's record against its checkpoints and MLflow."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ from study.commands.options import (
     with_data_root,
 )
 from study.config.problems import in_file
+from study.session.console import say
 from study.text import count, printable
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ FAULTY = 1
 def check(
     name: Annotated[str, typer.Argument(help="Name of a study that does not run.")],
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make checkpoints and runs what the record says.")
+        bool, typer.Option("--repair", help="Make checkpoints and runs agree with the record.")
     ] = False,
     data_root: DataRoot = None,
     store: Store = None,
@@ -49,26 +50,23 @@ def check(
         record = Record.read(folder.record_path)
         runs = MlflowStore(tracking_address(study, tracking_uri), study.tracking.experiment)
         found = check_study(folder, record, runs)
-        _say(found, console)
+        _print_findings(found, console)
         if found and repair:
             mend_study(study, folder, record, runs, RunTracker(runs, {}))
             left = check_study(folder, record, runs)
             console.print(f"{len(found) - len(left)} of {len(found)} mended")
-            _say(left, console)
+            _print_findings(left, console)
             found = left
     if not found:
         num_trials = count(len(record.trials), "trial")
-        console.print(
-            f"The study {name} is as its record says: {num_trials}.", markup=False, highlight=False
-        )
+        say(console, f"The study {name} agrees with its record: {num_trials}.")
         return
     if not repair:
-        console.print("mend it by: app-study check --repair", end=" ", highlight=False)
-        console.print(name, markup=False, highlight=False)
+        say(console, f"mend it with: app-study check --repair {name}")
     raise typer.Exit(FAULTY)
 
 
-def _say(findings: "list[Finding]", console: Console) -> None:
+def _print_findings(findings: "list[Finding]", console: Console) -> None:
     if not findings:
         return
     table = Table("where", "trial", "what is wrong", box=None)

@@ -17,6 +17,7 @@ from study.commands.options import (
     with_override,
 )
 from study.config.problems import in_file
+from study.session.console import say
 from study.text import count
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def confirm(
         study = confirming_study(searched, options, new_name or f"{name}-confirm", overrides=given)
     folder = StudyStore(root).folder(study.name)
     is_fresh = not is_begun(study, folder)
-    _say(study, searched, folder, is_fresh=is_fresh)
+    _print_plan(study, searched, folder, is_fresh=is_fresh)
     # Where the searched study is tracked, so that a report finds both.
     known = read_status(searched.folder.path.parent, name).tracking_uri
     beside = None if study.tracking.uri else known
     run_whole(study, StudyStore(root), tracking_uri or beside, reports, fresh=is_fresh)
 
 
-def _say(
+def _print_plan(
     study: "StudyConfig", searched: "OpenedStudy", folder: "StudyFolder", *, is_fresh: bool
 ) -> None:
     from analysis.statistics.paired import pairs_needed
@@ -82,7 +83,7 @@ def _say(
     assert study.confirms is not None
     numbers = list(dict.fromkeys(a.trial for a in study.confirms.arms if a.trial is not None))
     num_seeds = len({study.compose(point).seed for point in study.points})
-    said = [
+    lines = [
         f"{count(len(numbers), 'trial')} of {searched.study.name} "
         f"({', '.join(map(str, numbers))}) and their baselines, each with "
         f"{count(num_seeds, 'fresh seed')}: {count(len(study.points), 'trial')} of the study "
@@ -90,15 +91,15 @@ def _say(
     ]
     num_comparisons = sum(len(arm.baseline_of) for arm in study.confirms.arms)
     if num_comparisons and num_seeds < (needed := pairs_needed(num_comparisons)):
-        said.append(
+        lines.append(
             f"{num_seeds} seeds give figures with intervals, but no test of "
             f"{count(num_comparisons, 'difference')} to baselines can be significant with fewer "
             f"than {needed}."
         )
     if not searched.record.is_finished:
-        said.append(f"{searched.study.name} is not finished: what is best may still change.")
+        lines.append(f"{searched.study.name} is not finished: what is best may still change.")
     if not is_fresh:
-        how = "finished already" if folder.is_finished() else "gone on with"
-        said.append(f"{study.name} has begun with the same settings before; it is {how}.")
-    for line in said:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        how = "finished already" if folder.is_finished() else "continued"
+        lines.append(f"{study.name} has begun with the same settings before; it is {how}.")
+    for line in lines:
+        say(Console(), line)

@@ -1,4 +1,4 @@
-"""What is said when a process leaves a study: how far it came, the answer, and where to look."""
+"""What is printed when a process ends its part in a study: progress, the answer, where to look."""
 
 import shlex
 import sys
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from study.credentials import holds_credentials
+from study.session.console import say
 from study.text import count, printable
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from study.store.folder import StudyStore
 
 
-def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
+def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     """How many trials ended how, and how to go on."""
     from study.store.store import DEFAULT_STORE, StorePlace
 
@@ -27,47 +28,46 @@ def say_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     elsewhere = store.place != StorePlace.from_address(DEFAULT_STORE)
     where = f" --store {shlex.quote(str(store.place))}" if elsewhere else ""
     if end.num_interrupted:
-        complete += f", {end.num_interrupted} cut"
+        complete += f", {end.num_interrupted} interrupted"
     if end.is_finished:
         done = f"The study {end.name} is finished: {complete}."
     else:
         done = (
             f"The study {end.name} {'was ended' if end.why else 'was interrupted'}: {complete}.\n"
-            f"Nothing is lost; go on with it by: app-study resume {end.name}{where}"
+            f"Nothing is lost; continue it with: app-study resume {end.name}{where}"
         )
-    console.print(done, markup=False, highlight=False, soft_wrap=True)
+    say(console, done)
     if end.savings.num_stopped:
         saved = (
             f"Stopped early: {count(end.savings.num_stopped, 'trial')}, which saved "
             f"{end.savings.fraction:.0%} of the examples through SGD."
         )
-        console.print(saved, markup=False, highlight=False, soft_wrap=True)
+        say(console, saved)
     if end.why:
-        console.print(f"  {end.why}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"  {end.why}")
     for reason, num_failed in end.failures:
-        said = printable(f"  failed ({count(num_failed, 'trial')}): {reason}")
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
-    _say_unsent(end, where, console)
+        say(console, f"  failed ({count(num_failed, 'trial')}): {reason}")
+    _print_unsent(end, where, console)
 
 
-def _say_unsent(end: "StudyEnd", where: str, console: Console) -> None:
+def _print_unsent(end: "StudyEnd", where: str, console: Console) -> None:
     """What has not reached the study's store and the tracking store, and how to send it."""
     if end.unsent:
-        said = (
-            f"The study's store has not got all of its record: {end.unsent}\n"
-            f"The local copy on this machine has; once the store answers, send it by: "
-            f"app-study sync {end.name}{where}"
+        say(
+            console,
+            f"The study's store is missing a part of its record: {end.unsent}\n"
+            f"The copy on this machine is complete; once the store answers, send it with: "
+            f"app-study sync {end.name}{where}",
         )
-        console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
     if end.undelivered:
         unsent = end.undelivered
-        said = (
-            f"The tracking store has not got all of it ({count(unsent.num_trials, 'trial')} and "
-            f"the study's own run are behind): {unsent.reason}\n"
-            f"The study's record has; once the store answers, send it by: "
-            f"app-study sync {end.name}{where}"
+        say(
+            console,
+            f"The tracking store is behind by {count(unsent.num_trials, 'trial')} and the "
+            f"study's own run: {unsent.reason}\n"
+            f"The study's record is complete; once the store answers, send it with: "
+            f"app-study sync {end.name}{where}",
         )
-        console.print(printable(said), markup=False, highlight=False, soft_wrap=True)
 
 
 def reported(study: "StudyConfig", name: str, uri: str) -> str:
@@ -79,7 +79,7 @@ def reported(study: "StudyConfig", name: str, uri: str) -> str:
     return study.confirms.study
 
 
-def say_answer(name: str, uri: str, reports: Path, console: Console) -> None:
+def print_answer(name: str, uri: str, reports: Path, console: Console) -> None:
     """Write the report and print its sentences."""
     from analysis.page.page import write_report
 

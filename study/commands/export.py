@@ -9,6 +9,7 @@ from rich.console import Console
 
 from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
 from study.config.problems import in_file
+from study.session.console import say
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -69,7 +70,7 @@ def export(
             folder = root if is_only else root / f"trial-{recorded.number}"
             model = opened.final_model(recorded)
             card = export_model(model, folder, format_name=format_name, licence=licence)
-            say_exported(card, folder)
+            print_exported(card, folder)
             if register is not None:
                 register_model(opened.study, card, folder, (register, alias), tracking_uri)
 
@@ -88,14 +89,12 @@ def check_export_options(format_name: str, register: str | None, alias: str | No
         raise ExportError("--alias names a version of a registered model; add --register NAME")
 
 
-def say_exported(card: "ModelCard", folder: Path) -> None:
+def print_exported(card: "ModelCard", folder: Path) -> None:
     """Where a model lies and what it is."""
-    Console().print(
+    say(
+        Console(),
         f"Trial {card.trial_number}, {card.title}: {folder} ({card.format}, read again and "
         f"compared with the network)",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -106,7 +105,7 @@ def register_model(
     register: tuple[str, str | None],
     tracking_uri: str | None,
 ) -> None:
-    """Make an exported model a version of a registered one, and say how it is served."""
+    """Make an exported model a version of a registered one, and print how it is served."""
     from study.export.registration import model_info, run_tags, version_tags
     from study.tracking.mlflow.registry import MlflowRegistry
 
@@ -121,11 +120,9 @@ def register_model(
         alias=alias,
     )
     address = f"models:/{registered_name}" + (f"@{alias}" if alias else f"/{version.version}")
-    Console().print(
+    say(
+        Console(),
         f"Registered as version {version.version} of {registered_name}; to serve it: "
         f"MLFLOW_TRACKING_URI={shlex.quote(registry.address)} mlflow models serve "
         f"--env-manager local --host 127.0.0.1 --port 5001 --model-uri {shlex.quote(address)}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )

@@ -37,7 +37,7 @@ def extend(
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Raise the budget of a study, and go on with it where it had come to its end."""
+    """Raise the budget of a study, and continue it where it had come to its end."""
     from study.config.loading import load_study
     from study.operations.extend import Extension
     from study.operations.extend import extend as raise_budget

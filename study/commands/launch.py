@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from study.commands.ending import reported, say_answer, say_end
+from study.commands.ending import print_answer, print_end, reported
 from study.commands.options import (
     Address,
     Config,
@@ -22,7 +22,7 @@ from study.commands.options import (
     with_override,
 )
 from study.config.problems import in_file
-from study.text import printable
+from study.session.console import say
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -56,7 +56,7 @@ def launch(
 
 
 def resume(
-    name: Annotated[str, typer.Argument(help="Name of a study that was cut off.")],
+    name: Annotated[str, typer.Argument(help="Name of a study that was interrupted.")],
     data_root: DataRoot = None,
     store: Store = None,
     address: Address = None,
@@ -75,12 +75,11 @@ def resume(
         run_whole(study, study_store, tracking_uri, reports, fresh=False)
 
 
-def _say_plugins(study: "StudyConfig", console: Console) -> None:
+def print_plugins(study: "StudyConfig", console: Console) -> None:
     """Which code runs besides ours, and where it lies."""
     for name in study.plugins:
         place = getattr(sys.modules[name], "__file__", None) or "no file"
-        said = printable(f"plug-in {name}: {place}")
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        say(console, f"plug-in {name}: {place}")
 
 
 def run_whole(
@@ -91,7 +90,7 @@ def run_whole(
     *,
     fresh: bool,
 ) -> None:
-    """Begin a study, or go on with it, to its end and its report.
+    """Start or continue a study, to its end and its report.
 
     Raises:
         typer.Exit: It was interrupted, or ended by its own budget.
@@ -99,13 +98,13 @@ def run_whole(
     from study.operations.launch import run_study
 
     console = Console()
-    _say_plugins(study, console)
+    print_plugins(study, console)
     uri = tracking_address(study, tracking_uri)
 
     end = run_study(study, store, lambda: open_tracker(study, uri), console, fresh=fresh)
-    say_end(end, console, store)
+    print_end(end, console, store)
     if end.num_complete and not end.undelivered:
-        say_answer(reported(study, end.name, uri), uri, reports, console)
+        print_answer(reported(study, end.name, uri), uri, reports, console)
     if not end.is_finished:
         raise typer.Exit(ENDED if end.why else INTERRUPTED)
 

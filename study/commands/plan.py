@@ -1,4 +1,4 @@
-"""Commands that start nothing: what a study file says, what it will take, what there is."""
+"""``app-study plan``: what a study will cost."""
 
 import os
 

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from study.commands.options import Set, Store, store_root
+from study.session.console import say
 
 if TYPE_CHECKING:
     from study.simulation.table import Table
@@ -43,7 +44,7 @@ def replay(
     console = Console()
     if export is not None:
         write_table(table, export)
-        console.print(f"{len(table.rows)} trials written to {export}", markup=False)
+        say(console, f"{len(table.rows)} trials written to {export}")
         return
     target = find_target(table, table.study)
     tried = {"sampler": sampler, "stopping": {"name": stopping}}

@@ -16,7 +16,7 @@ from study.config.problems import in_file
 
 if TYPE_CHECKING:
     pass
-from study.commands.launch import _say_plugins
+from study.commands.launch import print_plugins
 
 
 def run(
@@ -35,5 +35,5 @@ def run(
     with in_file(config):
         study = load_study(config, overrides=with_data_root(overrides, data_root))
         console = Console()
-        _say_plugins(study, console)
+        print_plugins(study, console)
         run_trial(study, single_trial(study), out=out, console=console)

@@ -12,7 +12,7 @@ from study.commands.options import (
     Store,
     store_root,
 )
-from study.text import printable
+from study.session.console import say
 
 if TYPE_CHECKING:
     from study.operations.status import StudyStatus, TrialStatus
@@ -70,19 +70,19 @@ def status(
     )
     left = study.seconds_left
     about = f"; about {_duration(left)} left" if left is not None else ""
-    said = [
+    lines = [
         f"{name} is {study.state}: {ended} of {study.num_trials or '?'} trials ended"
         f"{f' ({counts})' if counts else ''}{about}",
         f"last recorded {_when(study.last_at)}, worked on for {_duration(study.active_s)}",
     ]
     if study.tracking:
-        said.append(f"tracked at {study.tracking}, experiment {study.experiment}")
-    said += _trials(study)
-    said += [_update(trial) for trial in study.updates.values()]
+        lines.append(f"tracked at {study.tracking}, experiment {study.experiment}")
+    lines += _trials(study)
+    lines += [_update(trial) for trial in study.updates.values()]
     failed = [trial for trial in study.trials.values() if trial.outcome is Outcome.ERROR]
-    said += [f"failed ({count}): {why}" for why, count in by_cause(t.reason for t in failed)]
-    for line in said:
-        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+    lines += [f"failed ({count}): {why}" for why, count in by_cause(t.reason for t in failed)]
+    for line in lines:
+        say(console, line)
 
 
 def _read_status(place: "StorePlace", name: str) -> "StudyStatus":
@@ -93,8 +93,8 @@ def _read_status(place: "StorePlace", name: str) -> "StudyStatus":
 
 
 def _trials(study: "StudyStatus") -> list[str]:
-    said = [
-        f"{'now' if study.state == 'running' else 'cut off'}: {trial.title}, "
+    lines = [
+        f"{'now' if study.state == 'running' else 'interrupted'}: {trial.title}, "
         f"{trial.stream_fraction:.0%} of its stream"
         for trial in study.trials.values()
         if trial.outcome is None
@@ -106,15 +106,15 @@ def _trials(study: "StudyStatus") -> list[str]:
             for name in study.shown
             if name in trial.metrics
         )
-        said.append(f"best {place}: {trial.title} (trial {trial.number}): {values}")
-    return said
+        lines.append(f"best {place}: {trial.title} (trial {trial.number}): {values}")
+    return lines
 
 
 def _update(trial: "TrialStatus") -> str:
-    how = trial.outcome or "cut off, the same command goes on with it"
+    how = trial.outcome or "interrupted, the same command continues it"
     error = trial.metrics.get("holdout_error_rate")
-    told = f", holdout error rate {error:.4g}" if error is not None else ""
-    return f"update: {trial.title} (trial {trial.number}): {how}{told}"
+    measured = f", holdout error rate {error:.4g}" if error is not None else ""
+    return f"update: {trial.title} (trial {trial.number}): {how}{measured}"
 
 
 def _best(study: "StudyStatus") -> str:

@@ -25,7 +25,7 @@ def sync(
     store: Store = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Send to MLflow what it has not got of a study, or all of it to a new store."""
+    """Send to MLflow what is missing there of a study, or all of it to another store."""
     from study.config.loading import load_study
     from study.operations.sync import sync_study
     from study.store.folder import StudyStore

@@ -1,5 +1,6 @@
-"""The command that goes on with a finished trial once more data is there."""
+"""``app-study update``: a finished trial learns what has arrived since."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +14,13 @@ from study.commands.export import (
     Register,
     Study,
     check_export_options,
+    print_exported,
     register_model,
-    say_exported,
 )
 from study.commands.launch import INTERRUPTED, open_tracker
 from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
 from study.config.problems import in_file
-from study.text import printable
+from study.session.console import say
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -68,34 +69,32 @@ def update(
     check_export_options(format_name, register, alias)
     console = Console()
 
-    def say(text: str) -> None:
-        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
-
     held = opened_to_write(OpenedStudy.open(name, store, data_root))
     with held as opened, in_file(opened.folder.config_path):
         uri = tracking_address(opened.study, tracking_uri)
         planned = plan_update(opened, trial, data)
         if planned.outlook:
-            say(planned.outlook)
+            say(console, planned.outlook)
         try:
             after, undelivered = learn(
-                opened, planned, lambda: open_tracker(opened.study, uri), say
+                opened, planned, lambda: open_tracker(opened.study, uri), partial(say, console)
             )
         except KeyboardInterrupt:
-            say("Interrupted; nothing is lost: the same command goes on from here.")
+            say(console, "Interrupted; nothing is lost: the same command continues from here.")
             raise typer.Exit(INTERRUPTED) from None
         if after.updated_from:
-            say(changes(opened.record.find(after.updated_from), after))
+            say(console, changes(opened.record.find(after.updated_from), after))
         if undelivered is not None:
             say(
-                f"The tracking store has not got all of it: {undelivered.reason}\nOnce it "
-                f"answers, send it by: app-study sync {name}"
+                console,
+                f"The tracking store is behind: {undelivered.reason}\nOnce it answers, send the "
+                f"rest with: app-study sync {name}",
             )
         folder = out or Path("exports") / name / f"trial-{after.number}"
         card = export_model(
             opened.final_model(after), folder, format_name=format_name, licence=licence
         )
-        say_exported(card, folder)
+        print_exported(card, folder)
         if register is not None and _may_replace(
             opened.study, card, (register, alias), tracking_uri, replace_better=replace_better
         ):

@@ -1,4 +1,4 @@
-"""Whether a study's checkpoints and its runs are what its record says, and mending them."""
+"""Whether a study's checkpoints and its runs agree with its record, and mending them."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from study.trial.checks import load_and_check
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as the record says; ``trial`` is empty where it is the study's."""
+    """One thing that disagrees with the record; ``trial`` is empty where it is the study's."""
 
     place: Literal["MLflow", "checkpoints"]
     trial: str
@@ -28,7 +28,7 @@ class Finding:
 
 
 def check_study(folder: StudyFolder, record: Record, store: AuditedStore) -> list[Finding]:
-    """Everything that is not as the record says.
+    """Everything that disagrees with the record.
 
     Raises:
         StorageError: The trials' folders cannot be read from the study's URL.
@@ -45,7 +45,7 @@ def check_study(folder: StudyFolder, record: Record, store: AuditedStore) -> lis
 def mend_study(
     study: StudyConfig, folder: StudyFolder, record: Record, store: AuditedStore, tracker: Tracker
 ) -> None:
-    """Make checkpoints and runs what the record says; what cannot be is found again by a check.
+    """Make checkpoints and runs agree with the record; what cannot be is found again by a check.
 
     Raises:
         StorageError: The study's URL refuses what is mended.

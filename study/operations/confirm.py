@@ -177,7 +177,7 @@ def spread(ordered: list[RecordedTrial], num: int) -> list[RecordedTrial]:
 
 
 def fresh_seeds(record: Record, options: ConfirmOptions) -> list[dict[str, int]]:
-    """The smallest seeds that no trial of the search had, nor those of earlier ones it heard of.
+    """The smallest seeds that no trial of the search had, nor those transferred to it.
 
     Returns:
         Path → value for each replicate: ``seed``, and ``data.seed`` if the data is to vary.

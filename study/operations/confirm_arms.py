@@ -12,7 +12,7 @@ from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
 
 DENSE = "dense"
-SEEDS = ("seed", "data.seed")  # what tells replicates of one configuration apart
+SEEDS = ("seed", "data.seed")  # in which replicates of one configuration differ
 _TARGETS = frozenset(f"pruning.{name}" for name in TARGETS)
 
 

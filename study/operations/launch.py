@@ -1,4 +1,4 @@
-"""Begins a study, or goes on with it: checks first, then everything it needs is opened."""
+"""Starts or continues a study: checks first, then everything it needs is opened."""
 
 import contextlib
 import itertools
@@ -16,6 +16,7 @@ from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.errors import StudyError
 from study.search.warm_start import read_transferred_trials, warm_start
+from study.session.console import say
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record
@@ -39,7 +40,7 @@ def run_study(
     *,
     fresh: bool,
 ) -> StudyEnd:
-    """Begin a study, or go on with it.
+    """Start or continue a study.
 
     Args:
         study: Checked, its plug-ins imported.
@@ -87,7 +88,7 @@ def run_study(
         )
         if fresh:
             for sentence in warm_start(study, earlier, record):
-                console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+                say(console, sentence)
         status.stop()
         run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)
         return run.to_its_end()
@@ -123,15 +124,11 @@ def newly_locked(folder: StudyFolder) -> Iterator[Hold | None]:
 def named_anew(
     study: StudyConfig, store: StudyStore, tracker: Tracker, console: Console
 ) -> StudyConfig:
-    """The study under the first free name; says so where that is another than its own."""
+    """The study under the first free name; with a line where that is another than its own."""
     name = free_name(store, study.name, tracker)
     if name == study.name:
         return study
-    console.print(
-        f"The study {study.name} is finished; this one is called {name}.",
-        markup=False,
-        highlight=False,
-    )
+    say(console, f"The study {study.name} is finished; this one is called {name}.")
     return renamed(study, name)
 
 
@@ -148,7 +145,7 @@ def free_name(store: StudyStore, name: str, tracker: Tracker | None = None) -> s
             remedy = (
                 "runs in another process; wait for it, or stop it"
                 if folder.is_running()
-                else f"is not finished; go on with it by: app-study resume {candidate}"
+                else f"is not finished; continue it with: app-study resume {candidate}"
             )
             raise StudyError(f"the study {candidate!r} {remedy}")
         if not folder.exists and not (tracker and tracker.has_study(candidate)):

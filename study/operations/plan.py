@@ -1,4 +1,4 @@
-"""What a study will cost, told before it starts: trials, examples, FLOPs, and hours."""
+"""What a study will cost, before it starts: trials, examples, FLOPs, and hours."""
 
 import time
 from collections.abc import Mapping, Sequence

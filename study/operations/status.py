@@ -27,7 +27,7 @@ class TrialStatus:
     """A trial as the record has it.
 
     Attributes:
-        outcome: None while it runs, or where it was cut off.
+        outcome: None while it runs, or where it was interrupted.
         stream_fraction: How much of its stream it has learned.
         metrics: Of its last model.
     """
@@ -48,7 +48,7 @@ class StudyStatus:
     Attributes:
         state: ``running``, ``finished`` or ``interrupted``.
         num_trials: In all, as far as known before they are proposed.
-        shown: The metrics that it is told by; the best are so by the first.
+        shown: The metrics that are shown of it; the first ranks.
         constraints: What a trial must keep to be among the best.
         updates: Trials that went on with data of later, which are none of the search.
         tracking: Where MLflow is, without credentials.
@@ -104,7 +104,7 @@ def read_status(root: Path, name: str, *, is_held: bool = False) -> StudyStatus:
     Args:
         root: The folder of all studies.
         name: The study's.
-        is_held: Whether a process has it elsewhere, of which its folder's lock does not tell.
+        is_held: Whether a process on another machine holds it, which no lock here shows.
 
     Raises:
         StudyError: There is none of that name (with those there are), or its record is damaged.
@@ -188,5 +188,5 @@ def _is_locked(path: Path) -> bool:
             return False
     except filelock.Timeout:
         return True
-    except PermissionError:  # another user's study: nobody can tell
+    except PermissionError:  # another user's study: not to be known
         return False

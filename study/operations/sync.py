@@ -16,7 +16,7 @@ from study.trial.description import study_info
 def sync_study(
     study: StudyConfig, folder: StudyFolder, open_tracker: Callable[[], Tracker]
 ) -> int:
-    """Send what the store has not got, and nothing twice.
+    """Send what is missing in the store, and nothing twice.
 
     Args:
         study: As it was launched, its plug-ins imported.
@@ -40,13 +40,13 @@ def sync_study(
 
 
 def tracked_trials(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
-    """By key, trials that use all the data of which a store is told."""
+    """By key, trials that use all the data whose sizes a store is sent."""
     trials = {trial.key(): trial for trial in study.corners()}
     return trials | {key: parse_trial(u.config) for key, u in record.updates.items()}
 
 
 def sync(session: StudySession) -> None:
-    """Tell the tracker all that the record holds of a study that is not running."""
+    """Log all that the record holds of a study that is not running."""
     record, tracker = session.record, session.tracker
     tracker.start_study(study_info(session.study, num_trials=session.study.num_trials))
     session.resend_ended_trials()

@@ -25,7 +25,7 @@ from study.tune.cluster.resources import limit_process
 
 
 class _Display(SilentDisplay):
-    """Tells notices alone."""
+    """Shows notices alone."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -54,16 +54,16 @@ def learn(
     open_tracker: Callable[[], Tracker],
     say: Callable[[str], None],
 ) -> tuple[RecordedTrial, Undelivered | None]:
-    """Train the trial on what has arrived; cut off and called again, it ends the same.
+    """Train the trial on what has arrived; interrupted and called again, it ends the same.
 
     Args:
         opened: The study, held by this process.
         update: What to learn.
         open_tracker: Opens the store that the study is tracked in.
-        say: Tells a person what happens meanwhile.
+        say: Shows a person what happens meanwhile.
 
     Returns:
-        The trial that it has become, and what the store has not got of it.
+        The trial that it has become, and what the tracking store is missing of it.
 
     Raises:
         StudyError: It has failed before, or the checkpoint that it would go on from is gone.
@@ -169,7 +169,7 @@ def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[object]:
 def changes(before: RecordedTrial, after: RecordedTrial) -> str:
     """What the new data has brought, in a sentence."""
     old, new = before.history.megabatches[-1], after.history.megabatches[-1]
-    told = [
+    changed = [
         f"{words} {old.metrics[name]:.4g} → {new.metrics[name]:.4g}"
         for name, words in (("holdout_error_rate", "holdout error"), ("density", "density"))
         if name in old.metrics and name in new.metrics
@@ -177,5 +177,5 @@ def changes(before: RecordedTrial, after: RecordedTrial) -> str:
     num_new = new.megabatch_index - old.megabatch_index
     return (
         f"Trial {after.number} is trial {before.number} after {count(num_new, 'arrival')}: "
-        f"{', '.join(told)}"
+        f"{', '.join(changed)}"
     )

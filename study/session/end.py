@@ -68,15 +68,15 @@ def _length(trial: RecordedTrial) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class StudyEnd:
-    """How far a study has come when this process leaves it.
+    """How far a study has come when this process ends its part.
 
     Attributes:
         num_interrupted: Trials that were begun and have not ended.
         failures: A reason for each cause, and how many trials failed of it, most frequent first.
         savings: Of early stopping.
         why: What ended the study before all its trials had, with what to do; else empty.
-        undelivered: What the tracking store has not got.
-        unsent: Why the study's own store has not got all of it; empty if it has.
+        undelivered: What the tracking store is missing.
+        unsent: Why the study's own store is missing a part of it; empty if it has.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How a study stands: the best trials so far, and the text that MLflow shows above it."""
+"""The status of a study: the best trials so far, and the text that MLflow shows above it."""
 
 import collections
 from collections.abc import Iterable
@@ -66,10 +66,9 @@ def _question(study: StudyConfig) -> str:
 
 def _progress(trials: list[RecordedTrial], total: int) -> str:
     counts = collections.Counter(t.outcome for t in trials if t.outcome is not None)
-    told = ", ".join(f"{counts[o]} {text}" for o, text in _ENDED.items() if counts[o])
-    return (
-        f"**Progress:** {counts.total()} of {total} trials have ended{f': {told}' * bool(told)}."
-    )
+    outcomes = ", ".join(f"{counts[o]} {text}" for o, text in _ENDED.items() if counts[o])
+    how = f": {outcomes}" if outcomes else ""
+    return f"**Progress:** {counts.total()} of {total} trials have ended{how}."
 
 
 def _best(

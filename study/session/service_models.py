@@ -1,4 +1,4 @@
-"""Models of a running study: workers leave them in their folders, the driver tells of them."""
+"""Models of a running study: workers write them to their folders, the driver logs them."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +24,11 @@ MODELS_FOLDER = "models"
 
 
 def keep_model(learner: AnytimeLearner, trial_folder: Path, mode: LogModels) -> None:
-    """Leave the model that has just gone into service, if it is one of those to be logged.
+    """Write the model that has just gone into service, if it is one of those to be logged.
 
     Args:
         learner: At the end of a megabatch.
-        trial_folder: Where the trial leaves what is its own.
+        trial_folder: Where the trial writes what is its own.
         mode: ``best`` is the lowest error rate on the holdout (on validation where there is
             none) so far, the latest of equals; an earlier best one is taken away.
     """
@@ -81,14 +81,14 @@ class ServiceModels:
     Attributes:
         path: Folder of the trials' folders.
         fetch: Has a trial's folder, by its key, brought here if it lies elsewhere.
-        told: (trial key, megabatch) of what was given out already.
+        logged: (trial key, megabatch) of what was given out already.
     """
 
     study: StudyConfig
     path: Path
     datasets: Mapping[Any, ImageDataset]
     fetch: Callable[[str], None] = _it_is_here
-    told: set[tuple[str, int]] = field(default_factory=set)
+    logged: set[tuple[str, int]] = field(default_factory=set)
     _sources: dict[str, ModelSource] = field(default_factory=dict)
 
     def new_models(self, trial: RecordedTrial) -> list[ModelInfo]:
@@ -102,7 +102,7 @@ class ServiceModels:
         wanted = [
             (record, self.path / trial.key / MODELS_FOLDER / _name(record.megabatch_index))
             for record in _wanted(mode, megabatches)
-            if (trial.key, record.megabatch_index) not in self.told
+            if (trial.key, record.megabatch_index) not in self.logged
         ]
         if not all(folder.is_dir() for _, folder in wanted):
             self.fetch(trial.key)
@@ -113,7 +113,7 @@ class ServiceModels:
                     self._source(trial), record, format_name="safetensors"
                 )
                 write_card(card, folder)
-                self.told.add((trial.key, record.megabatch_index))
+                self.logged.add((trial.key, record.megabatch_index))
                 found.append(model_info(card, folder))
         return found
 

@@ -63,7 +63,7 @@ def no_models(trial: RecordedTrial) -> list[ModelInfo]:  # noqa: ARG001  # one o
 class StudySession:
     """Takes what trials report to the record, the tracker and the display.
 
-    ``new_models`` are those that a trial has left and nobody was told of.
+    ``new_models`` are those that a trial has written and that are not logged yet.
     """
 
     study: StudyConfig
@@ -94,7 +94,7 @@ class StudySession:
         )
 
     def info(self, key: str) -> TrialInfo:
-        """What trackers and people are told of a recorded trial."""
+        """What trackers and terminals show of a recorded trial."""
         if key not in self._infos:
             recorded = self.record.find(key)
             trial = parse_trial(recorded.config)
@@ -177,7 +177,7 @@ class StudySession:
             self.resend_trial(key)
 
     def resend_trial(self, key: str) -> None:
-        """Tell the tracker all of a trial that has ended."""
+        """Log all of a trial that has ended."""
         recorded = self.record.find(key)
         if recorded.outcome is None:
             return

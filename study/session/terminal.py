@@ -31,7 +31,7 @@ class TerminalDisplay:
 
     Args:
         console: Where to.
-        metrics: What is told of a trial; the best are by the first.
+        metrics: What is shown of a trial; the first ranks.
         num_trials: How many trials the study has in all.
         constraints: Limits that the best keep.
     """
@@ -101,7 +101,7 @@ class TerminalDisplay:
         self._update()
         if not self._console.is_terminal:
             done = f"[{len(self._ended)}/{self._num_trials}]"
-            self.notice(f"{done} {info.title}: {self._told(trial)}")
+            self.notice(f"{done} {info.title}: {self._result(trial)}")
 
     def notice(self, text: str) -> None:
         """Something the person should know."""
@@ -114,7 +114,7 @@ class TerminalDisplay:
         part = sum(fraction for _, fraction in self._running.values())
         self._progress.update(self._task, completed=round(len(self._ended) + part, 2))
 
-    def _told(self, trial: RecordedTrial) -> str:
+    def _result(self, trial: RecordedTrial) -> str:
         values = trial.values(self._metrics)
         if values is None:
             return f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)

@@ -1,1 +1,1 @@
-"""What a study tells an experiment tracker."""
+"""What a study logs to an experiment tracker."""

@@ -15,7 +15,7 @@ from study.tracking.run_tracker import STATUSES
 
 @dataclass(frozen=True)
 class Expected:
-    """What the record says of a trial; ``outcome`` is INTERRUPTED for one that was cut."""
+    """What the record says of a trial; ``outcome`` is INTERRUPTED for one that was interrupted."""
 
     history: TrialHistory
     outcome: Outcome

@@ -1,8 +1,8 @@
-"""A tracker that nobody waits for: a thread of its own takes what is said to the store.
+"""A tracker that nobody waits for: a thread of its own sends what is logged to the store.
 
 The study's record on disk is the spool. What the thread has not sent yet is a set of trials, each
 with its newest history, which the record holds as well: so memory is bounded by the study, and
-whatever a process leaves unsent the next one sends, from the record.
+what one process could not send the next one sends, from the record.
 """
 
 import threading
@@ -19,18 +19,18 @@ from study.tracking.tracker import Tracker
 _WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)  # after the first failure, the second …, the rest
 _DESCRIBED_EVERY_S: Final = 15.0
 _NOTHING: Final = TrialHistory()
-_TOLD_AFTER_S: Final = 3.0  # of waiting at the end, before the person hears of it
+_NOTICE_AFTER_S: Final = 3.0  # of waiting at the end, before a notice
 # Of patience more for each trial: to close a study, its runs are read, at 0.007 s each by HTTP.
 _CLOSING_A_TRIAL_S: Final = 0.02
 
 
 @dataclass(frozen=True)
 class Undelivered:
-    """What the store could not be told.
+    """What could not be sent to the store.
 
     Attributes:
         num_trials: Trials with something unsent.
-        reason: What the store said last.
+        reason: The store's last error.
     """
 
     num_trials: int
@@ -39,7 +39,7 @@ class Undelivered:
 
 @dataclass(frozen=True)
 class _Due:
-    """What the store has to hear of one trial; ``info`` where its run has to be opened."""
+    """What is to be sent of one trial; ``info`` where its run has to be opened."""
 
     info: TrialInfo | None = None
     history: TrialHistory = _NOTHING
@@ -58,7 +58,7 @@ class _Due:
             ending=later.ending or (None if reopened else self.ending),
         )
 
-    def tell(self, tracker: Tracker, key: str) -> None:
+    def send(self, tracker: Tracker, key: str) -> None:
         if self.info is not None:
             tracker.start_trial(self.info)
         if self.history != _NOTHING and (self.models or self.ending is None):
@@ -72,10 +72,10 @@ class _Due:
 
 
 class BackgroundTracker:
-    """Takes what is said to another tracker, in a thread, again and again until it has arrived.
+    """Sends what is logged to another tracker, in a thread, again and again until it has arrived.
 
     Only :meth:`has_study`, :meth:`read_study`, :meth:`start_study` and :meth:`finish_study` wait.
-    What is said of one trial arrives in order, the newest for all that was said in between; trials
+    What is logged of one trial arrives in order, the newest for all that came in between; trials
     whose store fails take turns.
 
     Args:
@@ -177,7 +177,7 @@ class BackgroundTracker:
 
     @property
     def undelivered(self) -> Undelivered | None:
-        """What the store has not been told when the study is over."""
+        """What the store is missing when the study is over."""
         with self._changed:
             if self._last is None:
                 return None
@@ -189,7 +189,7 @@ class BackgroundTracker:
     def _wait_for_the_rest(self) -> None:
         started = heard_at = time.monotonic()
         num_arrived, is_told = self._num_arrived, False
-        assert self._last is not None, "finish_study has said it"
+        assert self._last is not None, "finish_study was called"
         patience_s = self._patience_s + _CLOSING_A_TRIAL_S * len(self._last[0])
         while self._last is not None:
             now = time.monotonic()
@@ -197,10 +197,10 @@ class BackgroundTracker:
                 num_arrived, heard_at = self._num_arrived, now
             if now - heard_at >= patience_s:
                 return
-            if now - started >= _TOLD_AFTER_S and not is_told:
+            if now - started >= _NOTICE_AFTER_S and not is_told:
                 is_told = True
                 self._notice(
-                    f"sending what the tracking store has not got yet "
+                    f"sending what the tracking store is missing "
                     f"({count(self._num_waiting(), 'trial')}); given up after "
                     f"{patience_s:.0f} s in which nothing arrives"
                 )
@@ -221,7 +221,9 @@ class BackgroundTracker:
                 self._in_hand = key
             try:
                 deliver()
-            except Exception as error:  # the store's libraries raise what they like; it is told
+            except (
+                Exception
+            ) as error:  # the store's libraries raise what they like; it is reported
                 self._failed(key, error, put_back)
             else:
                 self._arrived(key)
@@ -237,7 +239,7 @@ class BackgroundTracker:
         return not self._is_over
 
     def _take(self) -> tuple[str, Callable[[], None], Callable[[], None]]:
-        """Of which trial the next thing is, how to say it, and what to do if that fails."""
+        """Of which trial the next thing is, how to send it, and what to do if that fails."""
         text = self._description
         waited_s = time.monotonic() - self._described_at
         if text is not None and (not self._due or waited_s >= _DESCRIBED_EVERY_S):
@@ -247,7 +249,7 @@ class BackgroundTracker:
         if self._due:
             key = next(iter(self._due))
             due = self._due.pop(key)
-            return key, lambda: due.tell(self._tracker, key), lambda: self._put_back(key, due)
+            return key, lambda: due.send(self._tracker, key), lambda: self._put_back(key, due)
         assert self._last is not None
         histories, outcome = self._last
         return "", lambda: self._finish(histories, outcome), lambda: None

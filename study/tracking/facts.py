@@ -1,4 +1,4 @@
-"""What a tracker is told of studies, trials, data and models, and what it knows of them."""
+"""What is logged of studies, trials, data and models, and what a tracker knows of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from study.results import Outcome, TrialHistory
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """What a tracker is told of a study.
+    """What is logged of a study.
 
     Attributes:
         name: The study's name, unique in its store.
@@ -19,7 +19,7 @@ class StudyInfo:
         objectives: Metric names that the search optimises; empty where nothing is searched.
         params: Flat facts for the parent run, dotted names.
         fingerprint: Hash over the resolved configuration.
-        shown_metrics: Metric names that its trials are told by, the first ranks them.
+        shown_metrics: Metric names that are shown of its trials; the first ranks them.
         varied: Dotted paths in which its trials differ.
         confirms: The study whose best trials it runs again; empty for none.
     """
@@ -54,7 +54,7 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class TrialInfo:
-    """What a tracker is told of a trial before it starts.
+    """What is logged of a trial before it starts.
 
     Attributes:
         key: Hash of configuration and seed, the trial's one identity within its study.
@@ -86,7 +86,7 @@ class TrackedTrial:
     Attributes:
         key: Hash of configuration and seed.
         params: The resolved configuration by dotted path, as text.
-        outcome: How it ended; None where it is running or was cut off.
+        outcome: How it ended; None where it is running or was interrupted.
         history: Its megabatches, without layers, if it ended by itself; no epochs. Empty where
             they are lost.
     """
@@ -112,7 +112,7 @@ class TrackedStudy:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a tracker is told of a model in service.
+    """What is logged of a model in service.
 
     Attributes:
         name: What it is within its study, e.g. ``trial 3 megabatch 7``.
@@ -123,7 +123,7 @@ class ModelInfo:
         loader: Module by which MLflow loads it.
         loaded_file: What of the folder the loader is given; empty for all of it.
         metric_names: Its own, of those that its run has at this step.
-        params: A few facts by which models are told apart.
+        params: A few facts in which models differ.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Studies as runs of a store: a parent run per study, a child run per trial.
 
-The driver is the only writer. Every call can be cut short at any point and be made good by a new
+The driver is the only writer. Every call can break off at any point and be made good by a new
 tracker that repeats it: runs are found again by their tags, facts and metrics that the store
 already has are not sent again, and a run's final status is the last thing that is written to it.
 """
@@ -216,7 +216,7 @@ class RunTracker:
         """Close what is still open, leave all histories as Parquet, then close the parent run.
 
         When a study ends no trial of it lives: those that the store still shows as running were
-        cut, before their outcome was known (interrupted) or just after it was written.
+        interrupted, before their outcome was known (interrupted) or just after it was written.
         """
         study = self._current_study()
         for run in self._trial_runs(study, RUNNING):

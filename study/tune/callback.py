@@ -18,7 +18,7 @@ _WATCH_EVERY_S = 1.0
 
 
 class StudyCallback(tune.Callback):
-    """Tells the session what trials do. Called by the driver, between two of Tune's events.
+    """Reports to the session what trials do. Called by the driver, between two of Tune's events.
 
     Tune comes back to it ten times a second, also while no trial reports.
     """

@@ -92,13 +92,14 @@ class StudyRun:
         )
 
     def _fetch_models(self, key: str, display: TerminalDisplay) -> None:
-        """Have a trial's models here, to be told of; without them training goes on."""
+        """Have a trial's models here, to be logged; without them training goes on."""
         try:
             self.folder.fetch_models(key)
         except StorageError as error:
             display.notice(
-                f"a model cannot be read from the study's store, and is not told to MLflow before "
-                f"app-study resume or app-study sync tells it: {error}"
+                f"a model cannot be read from the study's store, and is not logged "
+                f"to MLflow before "
+                f"app-study resume or app-study sync logs it: {error}"
             )
 
     def _train(self, session: StudySession, budget: Budget) -> bool:

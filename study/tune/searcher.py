@@ -1,4 +1,4 @@
-"""The searcher that Ray Tune asks: cut trials first, then given points, then Optuna."""
+"""The searcher that Ray Tune asks: interrupted trials first, then given points, then Optuna."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ MAX_REPEATS_IN_A_ROW = 100
 
 
 class StudySearch(Searcher):
-    """Proposes the trials of a study and tells Optuna what became of them.
+    """Proposes the trials of a study and passes their results to Optuna.
 
     Unlike in Tune's own OptunaSearch, a trial stopped early is *pruned* to
     Optuna and not complete, one without a finite value is failed, the same configuration is never
@@ -85,7 +85,7 @@ class StudySearch(Searcher):
 
     @property
     def has_more(self) -> bool:
-        """Whether something is left although Tune was told that all was over."""
+        """Whether something is left although Tune has been given the end."""
         return self.is_over and bool(self._to_continue)
 
     def is_exhausted(self) -> bool:
@@ -155,17 +155,17 @@ class StudySearch(Searcher):
         return None
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: the session records results, and Optuna is told at the end."""
+        """Nothing: the session records results, and passes them to Optuna at the end."""
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A trial has left its actor: settle it if it has not settled itself, and tell Optuna."""
+        """A trial has left its actor: record its end, unless it has one, and pass it to Optuna."""
         key = self._keys.pop(trial_id, None)
         if key is None:
             return
         deaths, recorded = self._deaths, self._session.record.trials[key]
-        if self._is_cut(recorded, result or {}, error=error):
+        if self._is_interrupted(recorded, result or {}, error=error):
             self._to_continue.appendleft(recorded)
             self._is_blocked = False
             return
@@ -182,14 +182,16 @@ class StudySearch(Searcher):
             for optuna_trial in [*([own] if own else []), *waiting]:
                 self._proposals.tell(optuna_trial, recorded)
 
-    def _is_cut(self, recorded: RecordedTrial, result: Mapping[str, Any], *, error: bool) -> bool:
+    def _is_interrupted(
+        self, recorded: RecordedTrial, result: Mapping[str, Any], *, error: bool
+    ) -> bool:
         """Whether a trial left its actor without an end of its own, and is to go on elsewhere."""
         if recorded.outcome is not None:
             return False
         if not error:
             return bool(result.get("unfit_node"))
         deaths = self._deaths
-        # Or it has not had its last chance: Tune tells twice of one death.
+        # Or it has not had its last chance: Tune reports one death twice.
         return deaths.last_cause(recorded.key) == NODE_DIED or deaths.is_counted(recorded.key)
 
     def save(self, checkpoint_path: str) -> None:

@@ -32,7 +32,7 @@ from study.tune.worker_deaths import is_out_of_memory
 T = TypeVar("T")
 
 _FIRST_WAITS_S = (1.0, 5.0, 15.0, *[30.0] * 20)  # a store that is away fails no trial at once
-_LAST_WAITS_S = (1.0, 5.0, 15.0)  # what a trial leaves at its end, nobody sends later
+_LAST_WAITS_S = (1.0, 5.0, 15.0)  # what a trial writes at its end, nobody sends later
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class StudyTrainable(tune.Trainable):
         self._is_sent = False
 
     def _prepare(self) -> AnytimeLearner:
-        """The learner at its newest checkpoint; made in the first step, whose errors are told."""
+        """The learner at its newest checkpoint; made in the first step, which reports errors."""
         label = self._config["dataset"]
         if label not in self._datasets:
             # Shared memory of the node, read-only: no copy.
@@ -203,7 +203,7 @@ class StudyTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _tolerated(self, what: str, where: Path | Remote | None = None) -> Iterator[None]:
-        """A disk that refuses a file costs that file, and is told; it does not cost the trial."""
+        """A disk that refuses a file costs that file and a notice; it does not cost the trial."""
         try:
             yield
         except OSError as error:

@@ -111,9 +111,9 @@ class Deaths:
         return series.deaths + 1 >= MAX_DEATHS or shortages >= MAX_SHORTAGES
 
     def is_counted(self, key: str) -> bool:
-        """Whether the last death that Tune tells of has been counted.
+        """Whether the last death that Tune reports has been counted.
 
-        Tune tells twice of one death where a worker that waits for its next trial dies, and takes
+        Tune reports one death twice where a worker that waits for its next trial dies, and takes
         the second for the end of that trial.
         """
         text = self._last_text(key)
@@ -141,5 +141,5 @@ class Deaths:
 
     @staticmethod
     def _is_on_its_last_chance(series: _Series) -> bool:
-        # Tune is told before the death that is the last: any of memory's kind may be.
+        # Tune is set before the death that is the last: any of memory's kind may be.
         return series.deaths >= MAX_DEATHS - 1 or series.shortages >= MAX_SHORTAGES - 1

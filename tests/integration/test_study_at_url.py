@@ -235,7 +235,7 @@ def test_a_third_machine_reads_checks_and_exports_it(story: Story) -> None:
     assert f"afar is finished: {NUM_TRIALS} of {NUM_TRIALS} trials ended" in said
     code, said = story.said["check afterwards"]
     assert code == 0, said
-    assert f"is as its record says: {NUM_TRIALS} trials" in said
+    assert f"agrees with its record: {NUM_TRIALS} trials" in said
     code, said = story.said["export afterwards"]
     assert code == 0, said
     assert "read again and compared with the network" in said

@@ -175,7 +175,7 @@ class MlflowStore:
 
     @mlflow_errors_translated
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags, cut to MLflow's length."""
+        """Set tags, shortened to MLflow's length."""
         run_tags = [RunTag(tag, text[:MAX_TAG_LENGTH]) for tag, text in tags.items()]
         self._client.log_batch(run_id, tags=run_tags, synchronous=True)
 
@@ -188,13 +188,13 @@ class MlflowStore:
     def log_params(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
-        """Params, cut to MLflow's length, and metrics that the run has not got."""
+        """Params, shortened to MLflow's length, and metrics that the run is missing."""
         texts = [Param(key, str(value)[:MAX_PARAM_LENGTH]) for key, value in params.items()]
         self._client.log_batch(run_id, _metrics(metrics), texts, synchronous=True)
 
     @mlflow_errors_translated
     def log_metrics(self, run_id: str, points: Iterable[MetricPoint]) -> None:
-        """Values of metrics that the run has not got, each request whole or not at all."""
+        """Values of metrics that the run is missing, each request whole or not at all."""
         metrics = _metrics(points)
         for start in range(0, len(metrics), MAX_METRICS_PER_REQUEST):
             request = metrics[start : start + MAX_METRICS_PER_REQUEST]

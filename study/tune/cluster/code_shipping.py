@@ -22,7 +22,7 @@ _NO_CODE = [".?*", "__pycache__", "app-studies", "mlruns", "mlflow.db"]
 def code_environment(plugins: Sequence[str], variables: Mapping[str, str]) -> dict[str, Any]:
     """Ray's ``runtime_env`` for the workers of a study.
 
-    What a submitted job's own environment says is left to it: Ray refuses to be told twice.
+    What a submitted job's own environment says is left to it: Ray refuses to have it set twice.
 
     Args:
         plugins: Names of the user's modules, imported already.

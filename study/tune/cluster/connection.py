@@ -135,7 +135,7 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
     import ray
 
     ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    # What goes wrong in a trial is told as the trial's reason, not as Tune's log.
+    # What goes wrong in a trial is reported as the trial's reason, not as Tune's log.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         with terminated_as_interrupted():

@@ -28,7 +28,7 @@ POINTS = [
 
 
 def written(root: Path, name: str = "small", constraints: str = "") -> Record:
-    """Two complete trials, one that failed, and one cut off half-way."""
+    """Two complete trials, one that failed, and one interrupted half-way."""
     study = search(points=POINTS)
     with Record.open(root / name / RECORD_FILE) as record:
         record.begin_session(
@@ -135,7 +135,7 @@ def test_list_and_status_say_it_and_import_nothing_heavy(tmp_path: Path) -> None
     assert "service error 0.2: app d=0.25 T=2 mlp seed=0" in line
     said = call(tmp_path, "status", "small")
     assert "small is interrupted: 3 of 8 trials ended (2 complete, 1 error)" in said
-    assert "cut off: app d=0.4 T=2 mlp seed=0, 50% of its stream" in said
+    assert "interrupted: app d=0.4 T=2 mlp seed=0, 50% of its stream" in said
     assert "best 1: app d=0.25 T=2 mlp seed=0 (trial 1): service error 0.2" in said
     assert "failed (1): it diverged" in said
 

@@ -127,5 +127,5 @@ def test_the_end_of_a_study_says_where_mlflow_shows_it(
         page, sentences = Path("index.html"), ()
 
     monkeypatch.setattr("analysis.page.page.write_report", lambda *_, **__: Written)
-    ending.say_answer("small", uri, Path("reports"), Console(width=200))
+    ending.print_answer("small", uri, Path("reports"), Console(width=200))
     assert shown in capsys.readouterr().out
