@@ -54,7 +54,12 @@ def confirm(
     reports: Reports = Path("reports"),
 ) -> None:
     """Run the best of a study and their baselines again with fresh seeds, as a further study."""
-    from study.operations.confirm import ConfirmOptions, confirming_study, is_begun
+    from study.operations.confirm import (
+        ConfirmOptions,
+        confirming_study,
+        is_begun,
+        seeds_of_confirmations,
+    )
     from study.operations.opened_study import OpenedStudy
     from study.operations.status import read_status
     from study.store.folder import StudyStore
@@ -64,9 +69,11 @@ def confirm(
     options = ConfirmOptions(top, tuple(trials or ()), seeds, vary_data)
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
+    target, store_of_both = new_name or f"{name}-confirm", StudyStore(root)
+    used = seeds_of_confirmations(store_of_both, name, excluding=target)
     with in_file(searched.folder.config_path):
-        study = confirming_study(searched, options, new_name or f"{name}-confirm", overrides=given)
-    folder = StudyStore(root).folder(study.name)
+        study = confirming_study(searched, options, target, overrides=given, used=used)
+    folder = store_of_both.folder(study.name)
     is_fresh = not is_begun(study, folder)
     _print_plan(study, searched, folder, is_fresh=is_fresh)
     # Where the searched study is tracked, so that a report finds both.

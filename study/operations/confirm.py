@@ -2,20 +2,29 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from study.config.loading import study_from_raw
 from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
+from study.config.yaml_io import read_yaml_file
 from study.errors import StudyError
 from study.metrics import METRICS
-from study.operations.confirm_arms import DENSE, Arm, arms_of, fixed_and_axes, identity, seed_axes
+from study.operations.confirm_arms import (
+    DENSE,
+    SEEDS,
+    Arm,
+    arms_of,
+    fixed_and_axes,
+    identity,
+    seed_axes,
+)
 from study.operations.opened_study import OpenedStudy
 from study.search.ranking import best_first
 from study.search.selection import eligible, front, named
-from study.store.folder import StudyFolder
+from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
 from study.text import count
 
@@ -28,7 +37,6 @@ _SEARCHED = (
     "test_service_error",
     "test_final_error",
 )
-_DENSITIES = frozenset({"final_density", "density", "model_density", "effective_density"})
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,12 @@ class ConfirmOptions:
 
 
 def confirming_study(
-    searched: OpenedStudy, options: ConfirmOptions, name: str, *, overrides: Sequence[str] = ()
+    searched: OpenedStudy,
+    options: ConfirmOptions,
+    name: str,
+    *,
+    overrides: Sequence[str] = (),
+    used: Collection[Mapping[str, int]] = (),
 ) -> StudyConfig:
     """The study called ``name`` with these ``options``.
 
@@ -60,6 +73,7 @@ def confirming_study(
         options: What of it.
         name: Of the new study.
         overrides: ``path=value`` for what is not as in the other, such as ``tracking.uri``.
+        used: Seeds of other confirmations, as :func:`seeds_of_confirmations` finds them.
 
     Raises:
         StudyError: It cannot be granted; says why.
@@ -73,7 +87,7 @@ def confirming_study(
         )
     chosen = choose_trials(searched.record, study, options)
     arms = arms_of([(trial, searched.trial(trial)) for trial in chosen])
-    seeds = fresh_seeds(searched.record, options)
+    seeds = fresh_seeds(searched.record, options, used)
     raw = study.to_dict()
     objective = {**raw["objective"], "constraints": ()}  # nothing is chosen any more
     budget = {"trial_timeout": study.budget.trial_timeout}
@@ -105,7 +119,7 @@ def confirming_study(
 
 def judged_by(objectives: Sequence[str]) -> str:
     """The first objective that is no density: that would be answered by pruning all away."""
-    return next((name for name in objectives if name not in _DENSITIES), objectives[0])
+    return next((n for n in objectives if METRICS[n].quantity != "density"), objectives[0])
 
 
 def choose_trials(
@@ -176,17 +190,44 @@ def spread(ordered: list[RecordedTrial], num: int) -> list[RecordedTrial]:
     return [ordered[round(i * last / max(num - 1, 1))] for i in range(num)]
 
 
-def fresh_seeds(record: Record, options: ConfirmOptions) -> list[dict[str, int]]:
-    """The smallest seeds that no trial of the search had, nor those transferred to it.
+def seeds_of_confirmations(
+    store: StudyStore, study: str, *, excluding: str
+) -> list[dict[str, int]]:
+    """The seeds with which studies of this store confirm ``study``, those of one study excepted.
+
+    Raises:
+        StorageError: The store cannot be read.
+    """
+    used: list[dict[str, int]] = []
+    for name in store.place.names():
+        folder = store.folder(name)
+        if name == excluding or not folder.config_path.is_file():
+            continue
+        raw = read_yaml_file(folder.config_path)
+        if (raw.get("confirms") or {}).get("study") == study:
+            groups = raw.get("axes") or ()
+            used += [
+                {path: seed} for group in groups for path in SEEDS for seed in group.get(path, ())
+            ]
+    return used
+
+
+def fresh_seeds(
+    record: Record, options: ConfirmOptions, used: Collection[Mapping[str, int]] = ()
+) -> list[dict[str, int]]:
+    """The smallest seeds that no trial of the search had, none transferred to it, none ``used``.
 
     Returns:
         Path → value for each replicate: ``seed``, and ``data.seed`` if the data is to vary.
     """
     configs = [trial.config for trial in (*record.trials.values(), *record.priors)]
-    own = _smallest_unused({config["seed"] for config in configs}, options.num_seeds)
+    known = {path: {seeds[path] for seeds in used if path in seeds} for path in SEEDS}
+    known["seed"] |= {config["seed"] for config in configs}
+    own = _smallest_unused(known["seed"], options.num_seeds)
     if not options.vary_data:
         return [{"seed": seed} for seed in own]
-    data = _smallest_unused({config["data"]["seed"] for config in configs}, options.num_seeds)
+    known["data.seed"] |= {config["data"]["seed"] for config in configs}
+    data = _smallest_unused(known["data.seed"], options.num_seeds)
     return [{"seed": s, "data.seed": d} for s, d in zip(own, data, strict=True)]
 
 

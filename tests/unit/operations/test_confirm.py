@@ -13,11 +13,16 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import StudyError
-from study.operations.confirm import ConfirmOptions, confirming_study, is_begun
+from study.operations.confirm import (
+    ConfirmOptions,
+    confirming_study,
+    is_begun,
+    seeds_of_confirmations,
+)
 from study.operations.confirm_arms import baselines
 from study.operations.opened_study import OpenedStudy
 from study.results import Outcome, TrialHistory
-from study.store.folder import StudyFolder
+from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
 from study.tracking import names
 from study.trial.description import study_info
@@ -340,3 +345,21 @@ def test_a_study_file_that_confirms_says_of_each_group_what_it_is() -> None:
     told = {problem.path: problem.message for problem in refused.value.problems}
     assert told["confirms.arms"] == "names 1 arms for 3 groups of axes; give one for each group"
     assert "no metric is called 'error'" in told["confirms.metric"]
+
+
+def test_each_confirmation_of_a_study_has_seeds_that_no_earlier_one_had(tmp_path: Path) -> None:
+    searched = opened([(app(0.5), 0.3, 0.5)])
+    store, taken = StudyStore(tmp_path), set()
+    for name in ("first", "second", "third"):
+        used = seeds_of_confirmations(store, searched.study.name, excluding=name)
+        options = ConfirmOptions(num_seeds=2, vary_data=name != "first")
+        study = confirming_study(searched, options, name, used=used)
+        folder = store.folder(name)
+        folder.write_config(study)
+        folder.record_path.touch()
+        seeds = {trial.seed for trial in trials_of(study)}
+        assert not seeds & taken
+        taken |= seeds
+    again = seeds_of_confirmations(store, searched.study.name, excluding="third")
+    assert {s["seed"] for s in again if "seed" in s} < taken
+    assert seeds_of_confirmations(store, "another", excluding="") == []
