@@ -1,6 +1,9 @@
-"""Numbers in sentences."""
+"""Numbers in sentences, and text that is safe to show."""
 
 from study.credentials import without_credentials
+
+MAX_LINE_LENGTH = 1200
+_LOOKED_AT = 10  # times what is shown: a text may be endless
 
 
 def count(number: int, noun: str) -> str:
@@ -8,15 +11,18 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-MAX_LINE_LENGTH = 1200
-
-
 def printable(text: str) -> str:
     """``text`` without what would steer a terminal, passwords, and lines that never end."""
-    return "\n".join(_shown_line(line) for line in text.splitlines())
+    return "\n".join(_safe(line, MAX_LINE_LENGTH) for line in text.splitlines())
 
 
-def _shown_line(line: str) -> str:
-    hidden = without_credentials(line[: 10 * MAX_LINE_LENGTH])
+def one_line(text: str, length: int) -> str:
+    """The same on one line of at most ``length`` characters."""
+    hidden = without_credentials(text[: _LOOKED_AT * length])
+    return _safe(" ".join(hidden.split()), length)
+
+
+def _safe(line: str, length: int) -> str:
+    hidden = without_credentials(line[: _LOOKED_AT * length])
     shown = "".join(c if c.isprintable() else "?" for c in hidden)
-    return shown if len(shown) <= MAX_LINE_LENGTH else f"{shown[: MAX_LINE_LENGTH - 1]}…"
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.credentials import without_credentials
 from study.errors import UserError
 from study.registry import nearest
+from study.text import MAX_LINE_LENGTH, count, one_line
 
 MAX_SHOWN = 20
-_LOOKED_AT = 10  # times what is shown: a text may be endless
-MAX_DETAILS = 20  # of all problems together: what is said fits on one screen
+MAX_DETAILS = 20  # of all problems together: all fit on one screen
 MAX_VALUE_LENGTH = 60
 MAX_PATH_LENGTH = 120
-MAX_LINE_LENGTH = 1200
 MAX_DETAIL_LENGTH = 110
 
 
@@ -45,32 +43,24 @@ class ConfigError(UserError, ValueError):
         super().__init__(self._text())
 
     def with_source(self, source: str) -> "ConfigError":
-        """The same problems, said to be in the file ``source`` unless a file is named already."""
+        """The same problems in the file ``source``, unless a file is named already."""
         return ConfigError(self.problems, source=self.source or source)
 
     def _text(self) -> str:
-        count = len(self.problems)
-        where = f"{cut(self.source, MAX_PATH_LENGTH)}: " if self.source else ""
-        lines = [f"{where}{count} problem{'s' if count > 1 else ''}"]
+        where = f"{one_line(self.source, MAX_PATH_LENGTH)}: " if self.source else ""
+        lines = [f"{where}{count(len(self.problems), 'problem')}"]
         room = MAX_DETAILS
         for problem in self.problems[:MAX_SHOWN]:
-            path = f"{cut(problem.path, MAX_PATH_LENGTH)}: " if problem.path else ""
-            lines.append(f"  {path}{cut(problem.message, MAX_LINE_LENGTH)}")
+            path = f"{one_line(problem.path, MAX_PATH_LENGTH)}: " if problem.path else ""
+            lines.append(f"  {path}{one_line(problem.message, MAX_LINE_LENGTH)}")
             details = problem.details[:room]
-            lines += [f"    {cut(detail, MAX_DETAIL_LENGTH)}" for detail in details]
+            lines += [f"    {one_line(detail, MAX_DETAIL_LENGTH)}" for detail in details]
             if len(problem.details) > room:
                 lines.append(f"    … and {len(problem.details) - room:,} more")
             room -= len(details)
-        if count > MAX_SHOWN:
-            lines.append(f"  … and {count - MAX_SHOWN} more")
+        if len(self.problems) > MAX_SHOWN:
+            lines.append(f"  … and {len(self.problems) - MAX_SHOWN} more")
         return "\n".join(lines)
-
-
-def cut(text: str, length: int) -> str:
-    """``text`` on one line, printable, without passwords, not longer than ``length``."""
-    hidden = without_credentials(text[: _LOOKED_AT * length])
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(hidden.split()))
-    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def shown(value: object) -> str:
@@ -79,7 +69,7 @@ def shown(value: object) -> str:
         text = repr(_as_lists(value))
     except ValueError:  # Python does not write integers of more than 4,300 digits
         text = "a number of thousands of digits"
-    return cut(text, MAX_VALUE_LENGTH)
+    return one_line(text, MAX_VALUE_LENGTH)
 
 
 def _as_lists(value: object) -> object:
@@ -137,7 +127,7 @@ def pydantic_message(item: Mapping[str, Any]) -> str:
 
 
 def _whole(bound: object) -> object:
-    """A bound without the decimals that say nothing."""
+    """A bound without decimals that are zero."""
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
@@ -155,7 +145,7 @@ def _hint(kind: str, value: Any) -> str:
 
 @contextlib.contextmanager
 def in_file(path: Path) -> Iterator[None]:
-    """What is wrong with a study inside is said to be in its file at ``path``."""
+    """Name the file at ``path`` as the source of what is wrong with a study inside."""
     from study.config.problems import ConfigError
 
     try:

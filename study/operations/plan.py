@@ -1,7 +1,7 @@
 """What a study will cost, before it starts: trials, examples, FLOPs, and hours."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,7 @@ from study.training.precision import (
     resolve_device,
     resolve_precision,
 )
+from study.training.training_plan import num_examples
 from study.trial.assembly import build_model, split, stream
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
@@ -107,11 +108,9 @@ def training_sizes(trial: TrialConfig, dataset: ImageDataset) -> tuple[list[int]
     """How many examples each megabatch trains on and validates with, replay included."""
     megabatches = stream(trial, split(trial, dataset))
     replay = trial.stream.plugin("replay")
-
-    def sizes(parts: Sequence[object]) -> list[int]:
-        return [len(replay.select(parts[: k + 1], seed=0)) for k in range(len(parts))]
-
-    return sizes([m.train for m in megabatches]), sizes([m.validation for m in megabatches])
+    parts = [m.train for m in megabatches], [m.validation for m in megabatches]
+    train, validation = (num_examples(replay, each, seed=trial.seed) for each in parts)
+    return train, validation
 
 
 def _cost(

@@ -1,6 +1,5 @@
 """Effective weights: those on some path from the images to the logits."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from study.models.shapes import on_meta
 from study.pruning.channel_links import Link, NotUnderstoodError, Weighted
 from study.pruning.channel_operations import call_links, module_link
 
@@ -23,7 +23,7 @@ def effective_counts(
     A weight is effective if its input channel depends on the image and its output channel reaches
     the logits, through kept weights alone. A bias or a normalisation makes a channel without
     inputs constant; a constant does not count as coming from the input. A kernel's positions are
-    not told apart. Layers without a mask are dense.
+    not distinguished. Layers without a mask are dense.
 
     Args:
         model: The network; left as it was.
@@ -67,7 +67,7 @@ class _Links:
 def _links(
     model: nn.Module, tensors: Mapping[str, Tensor], image_shape: tuple[int, int, int]
 ) -> _Links:
-    twin = _on_meta(model)
+    twin = on_meta(model)
     graph, shapes = _trace(twin, image_shape)
     names = {id(parameter): name for name, parameter in twin.named_parameters()}
     into: dict[fx.Node, list[tuple[fx.Node, Link]]] = {}
@@ -127,17 +127,6 @@ def _used_joins(links: _Links) -> dict[str, Tensor]:
                 passed = link.joins & link.by_input(reached[argument]) & wanted[node][:, None]
                 used[link.name] = used.get(link.name, torch.zeros_like(passed)) | passed
     return used
-
-
-def _on_meta(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` without storage, in evaluation mode."""
-    memo: dict[int, object] = {}
-    for parameter in model.parameters():
-        twin = torch.empty_like(parameter, device="meta", requires_grad=False)
-        memo[id(parameter)] = nn.Parameter(twin, requires_grad=False)
-    for buffer in model.buffers():
-        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
-    return copy.deepcopy(model, memo).eval()
 
 
 class _ShapeRecorder(fx.Interpreter):

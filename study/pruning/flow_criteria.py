@@ -16,7 +16,7 @@ from study.pruning.gradients import (
     summed,
 )
 from study.pruning.mask import named_weights
-from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
+from study.pruning.scoring import CRITERIA, Criterion, IterativeCriterion, ScoringContext
 
 
 @CRITERIA.register("grasp")
@@ -88,7 +88,7 @@ def _hessian_product(
 
 @CRITERIA.register("synflow")
 @dataclass(frozen=True)
-class SynFlow(Criterion):
+class SynFlow(IterativeCriterion):
     """|w · ∂R/∂w|, R the summed output of the network with |w| (Tanaka et al., arXiv 2006.05467).
 
     Needs no data: the input is one image of ones. Every parameter is replaced by its absolute
@@ -97,21 +97,12 @@ class SynFlow(Criterion):
 
     Attributes:
         rounds: Rounds of scoring and pruning in one event, densities falling geometrically; the
-            paper's 100 keep layers from being cut off.
+            paper's 100 keep layers from collapsing.
     """
 
     needs_data: ClassVar[bool] = False
 
     rounds: int = 100
-
-    def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
-
-    @property
-    def num_rounds(self) -> int:
-        """``rounds``."""
-        return self.rounds
 
     def scores(self, context: ScoringContext) -> dict[str, Tensor]:
         """|w · ∂R/∂w|."""

@@ -18,7 +18,13 @@ from study.pruning.gradients import (
     summed_gradients,
 )
 from study.pruning.mask import named_weights
-from study.pruning.scoring import CRITERIA, Criterion, MiniBatches, ScoringContext
+from study.pruning.scoring import (
+    CRITERIA,
+    Criterion,
+    IterativeCriterion,
+    MiniBatches,
+    ScoringContext,
+)
 
 # Numbers that the gradients of single examples may take up at once (fp32: 256 MB).
 _MAX_GRADIENT_NUMBERS = 2**26
@@ -26,7 +32,7 @@ _MAX_GRADIENT_NUMBERS = 2**26
 
 @CRITERIA.register("snip")
 @dataclass(frozen=True)
-class Snip(Criterion):
+class Snip(IterativeCriterion):
     """|w · Σ_b g_b|: how fast the loss changes as a weight goes (Lee et al., arXiv 1810.02340).
 
     Training mode; g_b is the gradient of mini-batch b.
@@ -35,17 +41,6 @@ class Snip(Criterion):
         rounds: Rounds of scoring and pruning in one event, densities falling geometrically
             (iterative SNIP, de Jorge et al., arXiv 2006.09081).
     """
-
-    rounds: int = 1
-
-    def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
-
-    @property
-    def num_rounds(self) -> int:
-        """``rounds``."""
-        return self.rounds
 
     def scores(self, context: ScoringContext) -> dict[str, Tensor]:
         """|w · Σ_b g_b|."""

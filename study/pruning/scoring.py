@@ -20,7 +20,7 @@ class ScoringContext:
 
     Attributes:
         model: The trained network, its pruned weights zero, fp32.
-        mask: The weights that are still there; its names say what is to be scored.
+        mask: The weights that are still there; its names are what is to be scored.
         minibatches: The saliency set, anew at each call: images ``[B, C, H, W]`` (normalised,
             unaugmented, on the model's device) and labels ``[B]``. The same order each time.
         image_shape: Channels, height, width, for criteria without data.
@@ -61,6 +61,26 @@ class Criterion(ABC):
         Raises:
             ValueError: It does not apply to this network, with the reason.
         """
+
+
+@dataclass(frozen=True)
+class IterativeCriterion(Criterion):
+    """A criterion that scores and prunes in several rounds, densities falling geometrically.
+
+    Attributes:
+        rounds: Rounds in one pruning event, at least 1.
+    """
+
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
+
+    @property
+    def num_rounds(self) -> int:
+        """``rounds``."""
+        return self.rounds
 
 
 CRITERIA: Registry[Criterion] = Registry("criterion")

@@ -37,11 +37,10 @@ class TrainingPlan:
         self._megabatches = megabatches
         self._replay = replay
         self._epochs = training.epochs
-        self._seed = derive_seed(seed, "replay")
+        self._seed = seed
         self._samples: list[int] | None = None
         if training.total_samples is not None:
-            parts = [m.train for m in megabatches]
-            sizes = [len(self._select(parts[: k + 1])) for k in range(len(parts))]
+            sizes = num_examples(replay, [m.train for m in megabatches], seed=seed)
             num_scheduled = len(sizes) - num_arrivals
             self._samples = megabatch_samples(
                 sizes, training.total_samples, num_scheduled=num_scheduled
@@ -55,12 +54,27 @@ class TrainingPlan:
             raise TrialError(f"megabatch {megabatch_index} has no training examples")
         return train, self._select([m.validation for m in arrived])
 
-    def epoch_sizes(self, megabatch_index: int, num_examples: int) -> list[int]:
-        """Examples through SGD in each epoch, of ``num_examples`` to train on."""
+    def epoch_sizes(self, megabatch_index: int, num_train: int) -> list[int]:
+        """Examples through SGD in each epoch, of ``num_train`` to train on."""
         if self._samples is not None:
-            return epoch_sizes(num_examples, self._samples[megabatch_index])
+            return epoch_sizes(num_train, self._samples[megabatch_index])
         assert self._epochs is not None
-        return [num_examples] * self._epochs
+        return [num_train] * self._epochs
 
-    def _select(self, arrived: list[IndexArray]) -> IndexArray:
-        return self._replay.select(arrived, seed=self._seed)
+    def _select(self, arrived: Sequence[IndexArray]) -> IndexArray:
+        return _selected(self._replay, arrived, self._seed)
+
+
+def num_examples(replay: ReplayPolicy, parts: Sequence[IndexArray], *, seed: int) -> list[int]:
+    """How many examples each megabatch has with what is replayed.
+
+    Args:
+        replay: Which of what has arrived it has.
+        parts: The examples that arrive with each.
+        seed: The trial's.
+    """
+    return [len(_selected(replay, parts[: k + 1], seed)) for k in range(len(parts))]
+
+
+def _selected(replay: ReplayPolicy, arrived: Sequence[IndexArray], seed: int) -> IndexArray:
+    return replay.select(arrived, seed=derive_seed(seed, "replay"))

@@ -19,6 +19,7 @@ from study.pruning.schedule_shapes import AnytimeProgressive
 from study.pruning.schedules import SPARSITY_BASE
 from study.text import count
 from study.training.epochs import megabatch_samples
+from study.training.training_plan import num_examples
 from study.trial.assembly import lowest_density, meta_model, split, stream
 from study.trial.datasets import DatasetKey, dataset_key, load_dataset
 
@@ -33,7 +34,7 @@ def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageD
 
     Each data set is read once, all of them whether or not another is broken.
 
-    Settings that say less than they seem to are told in the log, each once.
+    Settings that do less than they seem to are warned of in the log, each once.
 
     Args:
         trials: By any name; equal ones need not be given twice.
@@ -46,7 +47,7 @@ def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageD
     """
     problems: list[Problem] = []
     read = _read_all(trials.values(), problems)
-    told: dict[str, None] = {}
+    found_notices: dict[str, None] = {}
     for trial in trials.values():
         dataset = read.get(_key(trial))
         if dataset is None:
@@ -54,10 +55,10 @@ def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageD
         found = check_trial(trial, dataset)
         problems += found
         if not found:
-            told |= dict.fromkeys(notices(trial, dataset))
+            found_notices |= dict.fromkeys(notices(trial, dataset))
     if problems:
         raise ConfigError(problems)
-    for notice in told:
+    for notice in found_notices:
         logger.warning("%s", notice)
     return {key: dataset for key, dataset in read.items() if key and dataset}
 
@@ -95,7 +96,8 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     megabatches = _tried(problems, "stream.num_megabatches", lambda: stream(trial, splits))
     if megabatches is None:
         return problems
-    sizes = _training_sizes(trial, megabatches)
+    parts = [m.train for m in megabatches]
+    sizes = num_examples(trial.stream.plugin("replay"), parts, seed=trial.seed)
     total_samples = trial.training.total_samples
     if total_samples is not None:
         _tried(
@@ -143,18 +145,12 @@ def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:
 
 
 def _tried(problems: list[Problem], path: str, make: Callable[[], _T]) -> _T | None:
-    """What ``make`` makes; None where it refuses, with its words among ``problems``."""
+    """What ``make`` makes; None where it refuses, with its message among ``problems``."""
     try:
         return make()
     except ValueError as error:
         problems.append(_problem(path, error))
         return None
-
-
-def _training_sizes(trial: TrialConfig, megabatches: Sequence[Megabatch]) -> list[int]:
-    replay = trial.stream.plugin("replay")
-    parts = [m.train for m in megabatches]
-    return [len(replay.select(parts[: k + 1], seed=0)) for k in range(len(parts))]
 
 
 def _validation_problems(trial: TrialConfig, megabatches: Iterable[Megabatch]) -> list[Problem]:

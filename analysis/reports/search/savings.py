@@ -1,10 +1,12 @@
 """What early stopping has saved, in examples through SGD."""
 
+import math
 from typing import TYPE_CHECKING
 
 from analysis.runs.frames import KEY, T
 from analysis.wording import percent
 from study.results import Outcome
+from study.savings import Savings, TrialCost, savings
 from study.text import count
 
 if TYPE_CHECKING:
@@ -17,24 +19,24 @@ _TOTAL = "training.total_samples"
 _LENGTH = (T, "training.epochs")
 
 
-def examples_saved(trials: "pd.DataFrame") -> float:
-    """Examples that the stopped ``trials`` would have trained on besides, had they gone on.
-
-    A trial's whole cost is its ``training.total_samples``, or else the mean of the complete trials
-    with its T and its epochs; where there is neither it is left out.
-    """
+def examples_saved(trials: "pd.DataFrame") -> Savings:
+    """What the stopped ``trials`` would have trained on besides, had they gone on."""
     import pandas as pd
 
     length = [name for name in _LENGTH if name in trials]
-    complete = trials[trials["outcome"] == Outcome.COMPLETE]
-    stopped = trials[trials["outcome"] == Outcome.EARLY_STOPPED]
-    alike = complete.groupby(length, dropna=False)[_USED].mean().rename("alike").reset_index()
-    whole = stopped[length].merge(alike, on=length, how="left")["alike"].to_numpy()
-    expected = pd.Series(whole, index=stopped.index)
-    if _TOTAL in stopped:
-        stated = pd.to_numeric(stopped[_TOTAL], errors="coerce")
-        expected = stated.fillna(expected)
-    return float((expected - stopped[_USED]).clip(lower=0).sum())
+    stated = trials.get(_TOTAL, pd.Series(math.nan, index=trials.index))
+    ended = trials["outcome"].isin(set(Outcome))
+    return savings(
+        TrialCost(Outcome(outcome), used, None if math.isnan(total) else total, tuple(alike))
+        for outcome, used, total, *alike in pd.DataFrame(
+            {
+                "outcome": trials["outcome"],
+                "used": pd.to_numeric(trials[_USED], errors="coerce"),
+                "total": pd.to_numeric(stated, errors="coerce"),
+                **{name: trials[name].astype(str) for name in length},
+            }
+        )[ended].itertuples(index=False)
+    )
 
 
 def stopped_said(runs: "Runs") -> list[str]:
@@ -43,7 +45,7 @@ def stopped_said(runs: "Runs") -> list[str]:
     if stopped.empty:
         return ["No trial was stopped early."]
     reached = runs.megabatches.groupby(KEY)["stream_fraction"].max().reindex(stopped[KEY])
-    used, saved = runs.trials[_USED].sum(), examples_saved(runs.trials)
+    used, saved = runs.trials[_USED].sum(), examples_saved(runs.trials).saved
     spent = stopped[_USED].sum() / (used or 1.0)
     came = f", on average at {percent(reached.mean())} of the stream" if len(reached) else ""
     spared = (

@@ -6,7 +6,7 @@ from study.config.problems import MAX_SHOWN, ConfigError, Problem, shown, unknow
 def test_a_message_is_one_screen_however_much_is_wrong() -> None:
     error = ConfigError([Problem(f"path.{n}", "is wrong") for n in range(1000)], source="a.yaml")
     lines = str(error).splitlines()
-    assert lines[0] == "a.yaml: 1000 problems"
+    assert lines[0] == "a.yaml: 1,000 problems"
     assert lines[-1] == f"  … and {1000 - MAX_SHOWN} more"
     assert len(lines) == MAX_SHOWN + 2
 

@@ -85,10 +85,10 @@ def test_what_stopping_saved_is_what_stopped_trials_would_have_trained_on_beside
         FakeTrial(2, t=2, megabatches=1, outcome=Outcome.EARLY_STOPPED),
     ]
     runs = runs_of(trials)  # 2,500 of 10,000 examples, and 5,000
-    assert examples_saved(runs.trials) == 12_500
+    assert examples_saved(runs.trials).saved == 12_500
     # A study by epochs: as many as the complete trials with the same T, and nobody knows of T = 2.
     by_epochs = runs.trials.assign(**{"training.total_samples": float("nan")})
-    assert examples_saved(by_epochs) == 7_500
+    assert examples_saved(by_epochs).saved == 7_500
     said = " ".join(REPORTS.get("search")().build(runs).sentences)
     assert "saved 41.7 % of the examples" in said
 
@@ -96,7 +96,7 @@ def test_what_stopping_saved_is_what_stopped_trials_would_have_trained_on_beside
 def test_nothing_is_said_to_be_saved_where_nobody_knows_what_a_trial_takes() -> None:
     runs = runs_of([FakeTrial(0, megabatches=1, outcome=Outcome.EARLY_STOPPED)])
     trials = runs.trials.drop(columns="training.total_samples")
-    assert examples_saved(trials) == 0
+    assert examples_saved(trials).saved == 0
     said = " ".join(REPORTS.get("search")().build(replace(runs, trials=trials)).sentences)
     assert "saved" not in said
 
