@@ -1,4 +1,4 @@
-"""``python -m benchmarks [SUITE …]``: prints one table and leaves it as JSON."""
+"""``python -m benchmarks [SUITE …]``: prints one table and writes it as JSON."""
 
 import importlib
 from pathlib import Path
@@ -19,7 +19,7 @@ def main(
     ] = False,
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("benchmarks/out.json"),
 ) -> None:
-    """Measure, print a table of figures, and leave it as JSON."""
+    """Measure, print a table of figures, and write it as JSON."""
     unknown = set(suites or []) - set(SUITES)
     if unknown:
         raise typer.BadParameter(f"no suite {', '.join(unknown)}; there are: {', '.join(SUITES)}")

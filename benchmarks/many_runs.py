@@ -1,6 +1,6 @@
 """A finished study of very many runs in MLflow, made in seconds.
 
-The rows are those that a study leaves: MLflow's own calls are recorded and their rows inserted
+The rows are those that a study writes: MLflow's own calls are recorded and their rows inserted
 together. Left out is what no report on a finished study reads: the values of metrics before their
 last, and the trials' own files (the study's own run has the same tables, of all trials).
 """

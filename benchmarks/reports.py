@@ -60,7 +60,7 @@ def spent(command: str, *options: str, uri: str, repeats: int) -> Spent:
     """The median of ``repeats`` calls of ``app-report COMMAND``.
 
     Raises:
-        RuntimeError: It failed; with what it said.
+        RuntimeError: It failed; with its output.
     """
     arguments = [command, NAME, "--tracking-uri", uri, *options]
     calls = [_called([sys.executable, "-m", "analysis.cli", *arguments]) for _ in range(repeats)]

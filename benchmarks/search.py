@@ -180,7 +180,7 @@ def measure(*, full: bool = False) -> list[Figure]:
 
 
 def main() -> None:
-    """Print both tables, and leave the figures of every seed as JSON where asked."""
+    """Print both tables, and write the figures of every seed as JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--seeds", type=int, default=NUM_SEEDS)

@@ -75,7 +75,7 @@ def plain_loop(study: StudyConfig) -> list[float]:
 
 @dataclass(frozen=True)
 class LaunchedStudy:
-    """A study that has ended, as its own record tells it. Times in seconds.
+    """A study that has ended, as its own record has it. Times in seconds.
 
     Attributes:
         commanded_at, exited_at: When the command was given and when it came back, since 1970.
@@ -121,11 +121,11 @@ def started(study: StudyConfig, folder: Path) -> Iterator[subprocess.Popen[bytes
     """The command that launches the study in ``folder``, while it runs.
 
     Raises:
-        RuntimeError: It failed; with what it said.
+        RuntimeError: It failed; with its output.
     """
     (folder / "study.yaml").write_text(write_yaml(study.to_dict()), encoding="utf-8")
-    said = folder / "said.txt"
-    with said.open("wb") as output:
+    log = folder / "output.txt"
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "study.cli", "launch", "study.yaml"],
             cwd=folder,
@@ -142,7 +142,7 @@ def started(study: StudyConfig, folder: Path) -> Iterator[subprocess.Popen[bytes
                 process.wait()
     if process.returncode:
         raise RuntimeError(
-            f"the study failed ({process.returncode}): {said.read_text(encoding='utf-8')}"
+            f"the study failed ({process.returncode}): {log.read_text(encoding='utf-8')}"
         )
 
 

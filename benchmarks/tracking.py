@@ -38,7 +38,7 @@ SERVER_STARTS_WITHIN_S = 120.0
 
 @dataclass(frozen=True)
 class Trained:
-    """A trial that was trained: what a tracker is told, and the seconds that it took."""
+    """A trial that was trained: what a tracker logs of it, and the seconds that it took."""
 
     study: StudyConfig
     infos: tuple[TrialInfo, ...]
@@ -55,7 +55,7 @@ class Cost:
 
 
 def measure(*, full: bool = False) -> list[Figure]:
-    """All figures of this suite; ``full``: 11 trials are told of instead of 5."""
+    """All figures of this suite; ``full``: 11 trials are logged instead of 5."""
     trained = train(num_trials=11 if full else 5)
     figures = [Figure(SUITE, f"a trial of {NUM_MEGABATCHES} megabatches", trained.seconds, "s")]
     with tempfile.TemporaryDirectory(prefix="app-study-bench-") as name:
@@ -68,10 +68,10 @@ def measure(*, full: bool = False) -> list[Figure]:
 
 def _compared(store: str, uri: str, trained: Trained) -> list[Figure]:
     background = BackgroundTracker(MlflowTracker(uri), notice=lambda _: None)
-    waiting = told(background, "handed-over", trained)
+    waiting = logged(background, "handed-over", trained)
     if background.undelivered is not None:
         raise RuntimeError(f"{store} has not got all: {background.undelivered.reason}")
-    sending = told(MlflowTracker(uri), "sent", trained)
+    sending = logged(MlflowTracker(uri), "sent", trained)
 
     def figure(what: str, seconds: float, target: str = "") -> Figure:
         return Figure(SUITE, f"{store}: {what}", 100 * seconds / trained.seconds, "%", target)
@@ -84,7 +84,7 @@ def _compared(store: str, uri: str, trained: Trained) -> list[Figure]:
 
 
 def train(*, num_trials: int) -> Trained:
-    """Train one trial; tell of it as of ``num_trials`` of different seeds."""
+    """Train one trial, to be logged as ``num_trials`` of different seeds."""
     fixed = DIGITS | {
         "stream.num_megabatches": NUM_MEGABATCHES,
         "training.total_samples": 40_000,
@@ -104,7 +104,7 @@ def train(*, num_trials: int) -> Trained:
     return Trained(study, infos, learner.history, seconds)
 
 
-def told(tracker: Tracker, name: str, trained: Trained) -> Cost:
+def logged(tracker: Tracker, name: str, trained: Trained) -> Cost:
     """Tell ``tracker`` of the trials one by one, megabatch by megabatch; the median trial.
 
     The first trial opens what the store opens once, and does not count.
@@ -112,7 +112,8 @@ def told(tracker: Tracker, name: str, trained: Trained) -> Cost:
     info = study_info(renamed(trained.study, name), num_trials=len(trained.infos))
     tracker.start_study(info)
     costs = [
-        _cost(functools.partial(_tell, tracker, trial, trained.history)) for trial in trained.infos
+        _cost(functools.partial(_log_trial, tracker, trial, trained.history))
+        for trial in trained.infos
     ]
     tracker.finish_study({t.key: trained.history for t in trained.infos}, Outcome.COMPLETE)
     return Cost(
@@ -121,7 +122,7 @@ def told(tracker: Tracker, name: str, trained: Trained) -> Cost:
     )
 
 
-def _tell(tracker: Tracker, trial: TrialInfo, history: TrialHistory) -> None:
+def _log_trial(tracker: Tracker, trial: TrialInfo, history: TrialHistory) -> None:
     tracker.start_trial(trial)
     for count in range(1, len(history.megabatches) + 1):
         megabatches = history.megabatches[:count]

@@ -39,10 +39,10 @@ class Constraint:
 
 
 def parse_constraint(text: str) -> Constraint:
-    """The constraint that ``text`` says.
+    """The constraint that ``text`` states.
 
     Raises:
-        ValueError: It says none.
+        ValueError: It states none.
     """
     match = _FORM.fullmatch(text)
     if match is not None:

@@ -21,7 +21,7 @@ class SeveralError(UserError):
 
 
 class StorageError(UserError, OSError):
-    """The store refuses something, or what it holds is not what was written; says where."""
+    """The store refuses something, or what it holds is not what was written; names the place."""
 
 
 class OvertakenError(StorageError):
@@ -29,11 +29,11 @@ class OvertakenError(StorageError):
 
 
 class ExportError(UserError, RuntimeError):
-    """A model that cannot be exported, registered or replaced; says why and what to do."""
+    """A model that cannot be exported, registered or replaced; with the reason and what to do."""
 
 
 class StudyError(UserError, RuntimeError):
-    """Something about a study that its user can mend; the message says how."""
+    """Something about a study that its user can mend; the message has the remedy."""
 
 
 class TrialError(UserError, RuntimeError):

@@ -17,7 +17,7 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-# Trials whose histories are whole, and say something of their configuration.
+# Trials whose histories are whole: results of their configuration.
 ENDED_BY_THEMSELVES = frozenset({Outcome.COMPLETE, Outcome.EARLY_STOPPED})
 
 
@@ -26,8 +26,8 @@ class LayerDensity:
     """One line of the sparsity ledger: a prunable tensor after one pruning event.
 
     Densities are fractions. ``effective_density`` counts only weights on some path from input to
-    output, and is None for graphs on which that cannot be told. ``forward_flops`` are those of one
-    image through the tensor, were it dense; scaled by ``density`` they are what is left of them.
+    output, and is None for graphs on which those cannot be found. ``forward_flops`` are those of
+    one image through the tensor, were it dense; scaled by ``density`` they are what is left.
     """
 
     layer: str

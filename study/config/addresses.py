@@ -1,4 +1,4 @@
-"""What a study is called, and where its store and a Ray cluster are, as a user says it."""
+"""What a study is called, and where its store and a Ray cluster are, as a user writes them."""
 
 import re
 
@@ -19,7 +19,7 @@ def ray_address(value: str) -> str:
     """The address of a cluster: ``auto``, ``HOST:PORT``, or ``local`` for a Ray of our own.
 
     Raises:
-        ValueError: It is none of these; says what to do instead.
+        ValueError: It is none of these; with what to do instead.
     """
     if value in (LOCAL, AUTO):
         return value
@@ -52,7 +52,7 @@ def store_address(value: str) -> str:
     """Where studies are to live: a folder's path, or a URL that fsspec has a driver for.
 
     Raises:
-        ValueError: It holds a secret, or what no store can be called; says what to do instead.
+        ValueError: It holds a secret, or what no store can be called; with what to do instead.
     """
     scheme, separator, rest = value.partition("://")
     if not separator:

@@ -83,7 +83,7 @@ class Dimension:
 
 
 def parse_dimension(path: str, raw: Any) -> Dimension:
-    """What ``search.space`` says of ``path``: a list of choices, or a mapping.
+    """What ``search.space`` has for ``path``: a list of choices, or a mapping.
 
     Raises:
         ConfigError: With every problem found.

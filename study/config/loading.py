@@ -27,7 +27,7 @@ def load_study(path: Path, *, overrides: Sequence[str] = ()) -> StudyConfig:
 def study_from_raw(raw: Any, *, overrides: Sequence[str] = ()) -> StudyConfig:
     """The study in plain values as YAML gives them; see :func:`load_study`.
 
-    A plug-in that cannot be imported is the only problem told: the names it would have brought
+    A plug-in that cannot be imported is the only problem reported: the names it would have brought
     are unknown without it.
     """
     load_builtin_plugins()

@@ -22,7 +22,7 @@ def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
 
     Raises:
         ConfigError: An override has no ``=``, a path that leads nowhere, or no value of YAML; all
-            of them are told.
+            of them are reported.
     """
     made = dict(raw)
     problems: list[Problem] = []

@@ -62,7 +62,7 @@ def parse_points(
     }
     for where, cells in points.items():
         problems += [
-            Problem(where, f"says nothing of {path}, which is searched; add it")
+            Problem(where, f"gives no value for {path}, which is searched; add it")
             for chosen in cells
             for path in _open_paths(space, {**fixed, **chosen}, chosen)
         ]

@@ -43,7 +43,7 @@ class Section(Strict):
     def choose(cls, raw: dict[str, Any]) -> dict[str, type]:
         """Plug-in point → class, as ``raw`` or the defaults name them; unknown names are left out.
 
-        Raises nothing: :mod:`study.config.trial` says what is unknown.
+        Raises nothing: :mod:`study.config.trial` reports what is unknown.
         """
         chosen = {}
         for point, registry in cls.plugin_points.items():

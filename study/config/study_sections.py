@@ -35,7 +35,7 @@ class SearchSection(Strict):
     """How the space is searched.
 
     ``points`` are tried first; a list in a point stands for each of its values. ``warm_start``
-    names earlier studies whose trials the sampler hears of.
+    names earlier studies whose trials are transferred to the sampler.
     """
 
     space: dict[str, Any]
@@ -125,9 +125,9 @@ LogModels = Literal["none", "final", "best", "every_megabatch"]
 
 
 class TrackingSection(Strict):
-    """Where MLflow keeps what the study says; by default SQLite in the working directory.
+    """Where MLflow keeps what the study logs; by default SQLite in the working directory.
 
-    ``log_models`` says which of a trial's models in service are left there.
+    ``log_models`` chooses which of a trial's models in service are logged there.
     """
 
     uri: Annotated[str, Field(min_length=1)] | None = None

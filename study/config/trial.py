@@ -21,7 +21,7 @@ from study.config.sections import (
     TrainingSection,
 )
 
-# Where the data lies says nothing of what a trial is; of arrivals only the names count.
+# Where the data lies is no part of what a trial is; of arrivals only the names count.
 _ARRIVALS = "data.arrivals"
 _NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
 

@@ -21,7 +21,7 @@ _INT = re.compile(r"^[-+]?(0|[1-9][\d_]*)$")  # 010 is text: YAML 1.1 would read
 
 
 # What no text of a study has any use for: it would end paths early, steer terminals, or show
-# something else than it says (lone surrogates; line separators; bidirectional overrides).
+# something else than it holds (lone surrogates; line separators; bidirectional overrides).
 _STEERING = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
     "\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"

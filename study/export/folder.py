@@ -75,11 +75,13 @@ def load_model(folder: Path) -> tuple[ModelCard, Predict]:
         raise ExportError(
             f"{folder}: unknown format {card.format!r} (known: {', '.join(FORMATS)})"
         )
-    how = FORMATS.get(card.format)()
+    export_format = FORMATS.get(card.format)()
     try:
-        return card, how.load(folder / how.file_name, card.network)
+        return card, export_format.load(folder / export_format.file_name, card.network)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ExportError(f"{folder / how.file_name}: cannot be read: {error}") from error
+        raise ExportError(
+            f"{folder / export_format.file_name}: cannot be read: {error}"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ class ExportFormat(ABC):
 
     @abstractmethod
     def load(self, path: Path, spec: NetworkSpec) -> Predict:
-        """What the file says of images ``uint8 [B, C, H, W]``; no code in it is run."""
+        """The file's logits of images ``uint8 [B, C, H, W]``; no code in it is run."""
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -171,7 +171,7 @@ class Onnx(ExportFormat):
 
 
 def _program(
-    network: nn.Module, spec: NetworkSpec, into: ExportFormat
+    network: nn.Module, spec: NetworkSpec, export_format: ExportFormat
 ) -> torch.export.ExportedProgram:
     # Two images: a size of one would be taken for a constant.
     images = torch.zeros(2, *spec.image_shape, dtype=torch.uint8)
@@ -182,7 +182,7 @@ def _program(
         )
     except Exception as error:  # whatever the tracer runs into, in whatever network
         raise ExportError(
-            f"{spec.model['architecture']} cannot be traced for {into.file_name} "
+            f"{spec.model['architecture']} cannot be traced for {export_format.file_name} "
             f"({str(error).splitlines()[0]}); --format safetensors or state_dict holds the weights"
         ) from error
 
@@ -202,11 +202,11 @@ def format_called(name: str) -> ExportFormat:
         guess = nearest(name, list(FORMATS))
         hint = f"; did you mean {guess!r}?" if guess else ""
         raise ExportError(f"--format {name!r} is unknown{hint} (known: {', '.join(FORMATS)})")
-    made = FORMATS.get(name)()
-    missing = [module for module in made.needs if importlib.util.find_spec(module) is None]
+    chosen = FORMATS.get(name)()
+    missing = [module for module in chosen.needs if importlib.util.find_spec(module) is None]
     if missing:
         raise ExportError(
             f"--format {name} needs {', '.join(missing)}: "
             f"pip install 'anytime-pruning-study[{name}]'"
         )
-    return made
+    return chosen

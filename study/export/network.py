@@ -110,7 +110,7 @@ class ServedNetwork(nn.Module):
 
 
 def logits_of(network: nn.Module, spec: NetworkSpec, images: Images) -> Logits:
-    """What a plain network, fed with normalised images, says of images as they come."""
+    """Logits of a plain network, fed with normalised images, for images as they come."""
     with torch.inference_mode():
         logits: Logits = ServedNetwork(network, spec)(torch.tensor(images)).numpy()
     return logits

@@ -1,4 +1,4 @@
-"""What a tracker is told of a model's folder."""
+"""What a tracker logs of a model's folder."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _METRICS = (
 
 
 def model_info(card: ModelCard, folder: Path) -> ModelInfo:
-    """What a tracker is told of the model with this card, which lies in ``folder``."""
+    """What a tracker logs of the model with this card, which lies in ``folder``."""
     is_onnx = card.format == "onnx"
     sections = {s: v for s, v in card.config.items() if isinstance(v, dict)}
     return ModelInfo(
@@ -53,7 +53,7 @@ def run_tags(card: ModelCard) -> dict[str, str]:
 
 
 def version_tags(card: ModelCard) -> dict[str, str]:
-    """What a registered version says of itself, so that the next can be compared with it."""
+    """What a registered version records of itself, so that the next can be compared with it."""
     tags = {
         names.TAG_STUDY: card.study,
         names.TAG_TRIAL_KEY: card.trial_key,
@@ -97,7 +97,7 @@ def refusal(card: ModelCard, tags: Mapping[str, str]) -> str:
     if own[names.TAG_HOLDOUT] != tags.get(names.TAG_HOLDOUT):
         return (
             f"its error rate of {float(new):.4g} and the {float(old):.4g} of the one in use were "
-            f"measured on different holdouts, and say nothing of each other"
+            f"measured on different holdouts, and cannot be compared"
         )
     if float(new) > float(old):
         return (

@@ -1,4 +1,4 @@
-"""The model that a trial left, and its way into a folder that others can use."""
+"""The model of a trial, and its way into a folder that others can use."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ def final_model(
         source: Of the trial.
         record: Of its last megabatch.
         dataset: What it was trained on.
-        trial_folder: Where it left its checkpoints.
+        trial_folder: Where its checkpoints are.
 
     Raises:
         ExportError: The checkpoint is gone, or is not the end of the trial.
@@ -96,25 +96,25 @@ def sample_images(trial: TrialConfig, dataset: ImageDataset) -> Images:
 def export_model(
     model: TrialModel, folder: Path, *, format_name: str, licence: str | None = None
 ) -> ModelCard:
-    """Write the model, read it again, and only if it says the same let it appear.
+    """Write the model, read it again, and only if its logits are the same let it appear.
 
     Args:
         model: What goes out.
         folder: Appears whole or not at all, in the place of an earlier model.
         format_name: See :data:`study.export.formats.FORMATS`.
-        licence: The user's word on it, for the card.
+        licence: As the user names it, for the card.
 
     Raises:
-        ExportError: The network cannot be written in this format, what is written says something
-            else than the network, or ``folder`` is something that is no model.
+        ExportError: The network cannot be written in this format, what is written gives other
+            logits than the network, or ``folder`` is something that is no model.
     """
     _check_replaceable(folder)
     card = ModelCard.from_record(
         model.source, model.record, format_name=format_name, licence=licence or UNLICENSED
     )
-    how = format_called(format_name)
+    export_format = format_called(format_name)
     with replaced(folder) as new:
-        how.write(model.network, model.source.network, new / how.file_name)
+        export_format.write(model.network, model.source.network, new / export_format.file_name)
         write_masks(model.mask, new)
         write_card(card, new)
         _verify(model, new)

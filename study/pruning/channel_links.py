@@ -1,7 +1,7 @@
 """How "depends on the input" and "reaches the output" pass between two values, per channel.
 
 A value of a traced network is seen as a row of channels (its dimension 1). A link joins two
-values: it says which channels of the result depend on which of the argument.
+values: it holds which channels of the result depend on which of the argument.
 """
 
 from dataclasses import dataclass

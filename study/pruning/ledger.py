@@ -24,7 +24,7 @@ def layer_densities(
         previous: The mask before it.
         intended: Density by layer as the allocation meant it.
         effective: Number of weights on some path from input to output by layer; None for a
-            network on which that cannot be told.
+            network on which that cannot be found.
     """
     overlap = decision_mask.overlap(previous)
     return tuple(
@@ -82,7 +82,7 @@ def check_weights(model: nn.Module, mask: Mask) -> None:
         )
 
 
-def cut_layers(layers: Iterable[LayerDensity]) -> tuple[str, ...]:
+def collapsed_layers(layers: Iterable[LayerDensity]) -> tuple[str, ...]:
     """Names of the layers with no kept weight left, or none on any path: nothing gets through."""
     return tuple(
         layer.layer for layer in layers if layer.num_kept == 0 or layer.effective_density == 0

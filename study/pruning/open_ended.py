@@ -16,8 +16,8 @@ class OpenEnded(PruningSchedule):
 
     ``examples``: the density above the floor halves with every ``half_life`` examples.
     ``plateau``: the density is multiplied by ``plateau_factor`` each time that
-    ``plateau_patience`` megabatches in a row brought no better validation error. After a cut the
-    smaller network is measured against itself, not against the larger one before.
+    ``plateau_patience`` megabatches in a row brought no better validation error. From then on
+    the smaller network is measured against itself, not against the larger one before.
 
     Attributes:
         floor: Lowest density, above 0 and at most 1.

@@ -160,8 +160,8 @@ def _ranked(scores: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
             )
     if mask.is_dense and not any(bool(score.any()) for score in scores.values()):
         raise TrialError(
-            "every weight has score 0, so the criterion says nothing of this network as it was "
-            "initialised (a classifier of zeros passes no gradient on); choose another "
+            "every weight has score 0, so the criterion cannot rank the weights of this network "
+            "as it was initialised (a classifier of zeros passes no gradient on); choose another "
             "pruning.criterion, or magnitude"
         )
     # Half precision fits into fp32 without loss, and its ties stay ties.

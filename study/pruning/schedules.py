@@ -71,7 +71,7 @@ class PruningSchedule(ABC):
             return self.density(dataclasses.replace(event, k=event.num_megabatches))
         return self.density(event)
 
-    def final_density(self, num_megabatches: int, target: float | None) -> float | None:  # noqa: ARG002  # others end where T says
+    def final_density(self, num_megabatches: int, target: float | None) -> float | None:  # noqa: ARG002  # others use both
         """The density that a stream of ``num_megabatches`` is known to end on; else None.
 
         Args:

@@ -1,4 +1,4 @@
-"""When a study has used up what it was given, and what is said then."""
+"""When a study has used up what it was given, and the message for it."""
 
 import time
 from dataclasses import dataclass, field

@@ -71,7 +71,7 @@ class _ComparisonGroup(Protocol):
     """The trials that are compared with each other."""
 
     def is_behind(self, running: _RunningTrial, value: float) -> bool:
-        """Whether an entrant that has come to ``entrant.percent`` with ``value`` is to stop."""
+        """Whether a trial that has come to ``running.percent`` with ``value`` is to stop."""
 
 
 class _Asha:
@@ -124,8 +124,8 @@ class _Median:
             mode="min",
             grace_period=100 * section.first_rung,
             min_samples_required=section.min_trials,
-            min_time_slice=math.inf,  # never gives way to others: it says PAUSE to stop alone
-            hard_stop=False,  # else it refuses to hear more of a point that it would have stopped
+            min_time_slice=math.inf,  # never gives way to others: PAUSE means stop
+            hard_stop=False,  # else it takes no more results of a point that it would have stopped
         )
 
     def is_behind(self, running: _RunningTrial, value: float) -> bool:

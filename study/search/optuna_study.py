@@ -1,4 +1,4 @@
-"""What to try next: an Optuna study in memory, made from the record, asked and told."""
+"""What to try next: an Optuna study in memory, made from the record."""
 
 import json
 import math
@@ -74,8 +74,8 @@ def make_optuna_study(study: StudyConfig, *, num_recorded: int) -> optuna.Study:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What Optuna is told of a trial that has ended."""
+class _OptunaResult:
+    """A trial that has ended, as Optuna takes it."""
 
     state: optuna.trial.TrialState
     values: tuple[float, ...] | None
@@ -84,7 +84,7 @@ class _Told:
 
 
 class Proposals:
-    """Asks Optuna for configurations and tells it what became of them.
+    """Asks Optuna for configurations and tells it their results.
 
     Args:
         study: With a search.
@@ -140,16 +140,16 @@ class Proposals:
         return self._ask()[0]
 
     def tell(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
-        """What became of a trial: a value only if it is complete and every objective a number."""
-        told = self._told(recorded)
-        for step, value in told.intermediate.items():
+        """The result of a trial: a value only if it is complete and every objective a number."""
+        result = self._result(recorded)
+        for step, value in result.intermediate.items():
             trial.report(value, step)
-        for name, violation in told.violations.items():
+        for name, violation in result.violations.items():
             trial.set_constraint(name, violation)
-        self.optuna_study.tell(trial, told.values, state=told.state)
+        self.optuna_study.tell(trial, result.values, state=result.state)
 
-    def tell_instead(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
-        """What became of a trial near the one proposed, which was trained in its place."""
+    def tell_substitute(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
+        """The result of a trial near the one proposed, which was trained in its place."""
         asked = self.optuna_study.get_trials(deepcopy=False)[trial.number]
         generation = asked.system_attrs.get(_GENERATION, 0)
         self.fail(trial)
@@ -159,14 +159,16 @@ class Proposals:
         """Close a trial that leads nowhere."""
         self.optuna_study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
-    def _told(self, recorded: RecordedTrial) -> _Told:
+    def _result(self, recorded: RecordedTrial) -> _OptunaResult:
         values = recorded.values(self.study.objective.metrics)
         broken = violations(recorded, self._limits)
         if values is not None and all(math.isfinite(v) for v in values):
-            return _Told(optuna.trial.TrialState.COMPLETE, values, {}, broken)
+            return _OptunaResult(optuna.trial.TrialState.COMPLETE, values, {}, broken)
         if recorded.outcome is Outcome.EARLY_STOPPED:
-            return _Told(optuna.trial.TrialState.PRUNED, None, self._running(recorded), broken)
-        return _Told(optuna.trial.TrialState.FAIL, None, {}, {})
+            return _OptunaResult(
+                optuna.trial.TrialState.PRUNED, None, self._running(recorded), broken
+            )
+        return _OptunaResult(optuna.trial.TrialState.FAIL, None, {}, {})
 
     def _running(self, recorded: RecordedTrial) -> dict[int, float]:
         """The running objective by percent of the stream; Optuna takes none with several."""
@@ -192,21 +194,21 @@ class Proposals:
         active = self.active(chosen)
         if active is None:
             return
-        told = self._told(recorded)
-        values = told.values
-        if told.intermediate:  # as Optuna does when it is told of a pruned trial
-            values = (told.intermediate[max(told.intermediate)],)
+        result = self._result(recorded)
+        values = result.values
+        if result.intermediate:  # as Optuna does with a pruned trial
+            values = (result.intermediate[max(result.intermediate)],)
             values = values if math.isfinite(values[0]) else None
         self.optuna_study.add_trial(
             optuna.trial.create_trial(
-                state=told.state,
+                state=result.state,
                 values=values,
                 params={d.path: _as_label(chosen[d.path]) for d in active},
                 distributions={d.path: distribution(d.domain) for d in active},
                 user_attrs={"trial_key": recorded.key},
                 system_attrs={_GENERATION: generation},
-                intermediate_values=dict(told.intermediate),
-                constraints=dict(told.violations),
+                intermediate_values=dict(result.intermediate),
+                constraints=dict(result.violations),
             )
         )
 

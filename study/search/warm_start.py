@@ -1,4 +1,4 @@
-"""What a search hears of earlier studies: their trials of its own space, equal in all else."""
+"""Warm starts: trials of earlier studies that could be a search's own, equal in all else."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +15,7 @@ from study.errors import StudyError
 from study.results import ENDED_BY_THEMSELVES, Outcome, TrialHistory
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
+from study.text import count
 from study.tracking import names
 from study.tracking.facts import TrackedStudy, TrackedTrial
 from study.tracking.tracker import Tracker
@@ -28,7 +29,7 @@ class EarlierTrial:
     Attributes:
         key: Its identity, over everything but where the data lies.
         value_of: Its value of a searched path; None where it has none.
-        outcome: None where it is running or was cut off.
+        outcome: None where it is running or was interrupted.
     """
 
     key: str
@@ -39,7 +40,7 @@ class EarlierTrial:
 
 @dataclass(frozen=True)
 class EarlierStudy:
-    """A study that is heard of; its ``title`` says where it was found, if not in the store."""
+    """A study to transfer trials from; ``title`` has its place, where that is not the store."""
 
     title: str
     service_after: float
@@ -49,7 +50,7 @@ class EarlierStudy:
 def read_transferred_trials(
     study: StudyConfig, store: StudyStore, tracker: Tracker
 ) -> tuple[EarlierStudy, ...]:
-    """The studies that ``study`` is to hear of: from the store, or else from where it is tracked.
+    """The studies that ``search.warm_start`` names: from the store, or else from the tracker.
 
     To be called before anything of the study is written, so that what is wrong with them
     leaves nothing behind.
@@ -80,18 +81,25 @@ def _find(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) ->
 
 
 def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Record) -> list[str]:
-    """Put what earlier studies found into the record, for the sampler alone; says how much."""
-    said = []
+    """Transfer trials of earlier studies to the record, for the sampler alone.
+
+    Returns:
+        A notice for each study: how many trials, and why others were left out.
+    """
+    notices = []
     transferred: set[str] = set()
     for other in earlier:
-        told, left_out = transferred_trials(study, other)
-        new = [prior for prior in told if prior.key not in transferred]
+        found, left_out = transferred_trials(study, other)
+        new = [prior for prior in found if prior.key not in transferred]
         transferred |= {prior.key for prior in new}
         for prior in new:
             record.add_prior(prior)
-        reasons = "".join(f"; {count} left out: {why}" for why, count in left_out.items())
-        said.append(f"The sampler hears of {len(new)} trials of the study {other.title}{reasons}.")
-    return said
+        reasons = "".join(f"; {number} left out: {why}" for why, number in left_out.items())
+        notices.append(
+            f"Warm start: {count(len(new), 'trial')} transferred from the study "
+            f"{other.title}{reasons}."
+        )
+    return notices
 
 
 def _recorded(folder: StudyFolder) -> EarlierStudy:
@@ -120,7 +128,7 @@ def _tracked_trial(trial: TrackedTrial) -> EarlierTrial:
 
 
 def _from_param(dimension: Dimension, params: Mapping[str, str]) -> Any:
-    """A param's value as the domain has it; whether it is that to the last bit says the key."""
+    """A param's value as the domain has it; the key shows whether it is that to the last bit."""
     text, domain = params.get(dimension.path, ""), dimension.domain
     if isinstance(domain, Choices):
         return next((v for v in domain.values if str(as_param(v)) == text), None)
@@ -143,7 +151,7 @@ def transferred_trials(
     configuration that they make is the trial's to the last value: data, model, budget, seed.
     Errors under another ``objective.service_after`` are other quantities.
     """
-    told: list[RecordedTrial] = []
+    transferred: list[RecordedTrial] = []
     left_out: Counter[str] = Counter()
     for trial in earlier.trials:
         if trial.outcome not in ENDED_BY_THEMSELVES:
@@ -155,8 +163,8 @@ def transferred_trials(
         elif (prior := _as_prior(study, trial)) is None:
             left_out["outside the space, or another fixed configuration"] += 1
         else:
-            told.append(prior)
-    return told, left_out
+            transferred.append(prior)
+    return transferred, left_out
 
 
 def _as_prior(study: StudyConfig, trial: EarlierTrial) -> RecordedTrial | None:

@@ -1,4 +1,4 @@
-"""What a replay says, for people."""
+"""The results of a replay, for people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -150,6 +150,6 @@ class _Search:
             trial.outcome = running.row.outcome
         if trial.outcome is None:
             return False
-        # Optuna is told of what was trained, which is near what it asked for.
-        self._proposals.tell_instead(running.proposed, trial)
+        # Optuna gets the trial that was trained, which is near the one it asked for.
+        self._proposals.tell_substitute(running.proposed, trial)
         return True

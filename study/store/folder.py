@@ -74,14 +74,14 @@ class StudyFolder:
         """A trial's folder with its snapshots, where the study is at a URL."""
         return self.copy.trial(trial_key) if self.copy is not None else None
 
-    def fetch_trial(self, trial_key: str, under: str) -> None:
+    def fetch_trial(self, trial_key: str, subfolder: str) -> None:
         """Have here what a trial has left at the study's URL, if it has one, in a sub-folder.
 
         Raises:
             StorageError: The store cannot be read.
         """
         if self.copy is not None:
-            self.copy.trial(trial_key).fetch(under)
+            self.copy.trial(trial_key).fetch(subfolder)
 
     def fetch_models(self, trial_key: str) -> None:
         """Have the models here that a trial has left."""

@@ -1,7 +1,7 @@
 """The study's own record: append-only, one JSON object a line, the only truth about it.
 
 Everything else (Optuna's knowledge, what MLflow shows, which trials are to be continued) is made
-from it. A line is on disk before anybody else hears of it.
+from it. A line is on disk before anything else acts on it.
 """
 
 import json
@@ -77,7 +77,7 @@ class Record:
     def open(cls, path: Path) -> "Record":
         """The record at ``path``, made if need be, to go on with.
 
-        A last line torn by a crash is cut off.
+        A last line torn by a crash is removed.
 
         Raises:
             StudyError: A line before the last is damaged.
@@ -151,7 +151,7 @@ class Record:
         self._append({"event": "repeat", "key": key, "chosen": dict(chosen)})
 
     def add_prior(self, prior: RecordedTrial) -> None:
-        """A trial of an earlier study that the sampler hears of; it is none of this study's."""
+        """A trial of an earlier study, transferred to the sampler; it is none of this study's."""
         self._append(
             {
                 "event": "prior",
@@ -181,8 +181,8 @@ class Record:
 
     def add_outcome(self, key: str, outcome: Outcome, reason: str = "") -> None:
         """How a trial ended."""
-        said = without_credentials(reason)
-        self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": said})
+        reason = without_credentials(reason)
+        self._append({"event": "outcome", "key": key, "outcome": outcome, "reason": reason})
 
     def add_notice(self, key: str, text: str) -> None:
         """Something that a trial ran into and got over."""
@@ -267,7 +267,7 @@ class Record:
             self._session = (self._session[0], max(self._session[1], now))
 
     def unfinished(self) -> list[RecordedTrial]:
-        """Trials that were cut off, in order of proposal."""
+        """Trials that were interrupted, in order of proposal."""
         return [t for t in self.trials.values() if t.outcome is None]
 
 

@@ -1,4 +1,4 @@
-"""What a study's record knows of one trial, and how its lines say it."""
+"""What a study's record knows of one trial, and how it is read from its lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class RecordedTrial:
     Attributes:
         chosen: Dotted path → value, for what the study varies.
         config: The resolved configuration, nested.
-        outcome: None while it is running or was cut off.
+        outcome: None while it is running or was interrupted.
         proposed_at, ended_at: In seconds since 1970; 0 where it has not ended.
         notices: What its user should know of how it went.
         updated_from: Key of the trial that an update goes on from; empty for all others.
@@ -49,7 +49,7 @@ class RecordedTrial:
         return {**last.metrics, **last.summary}
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """What the record says of the trial after it was proposed."""
+        """Take in a line about the trial after it was proposed."""
         if event["event"] == "history":
             self.history += TrialHistory.from_dict(event["history"]).recorded(event["time"])
         elif event["event"] == "outcome":

@@ -49,7 +49,7 @@ class StorePlace:
         """Bring the copy of a study up to its URL.
 
         Returns:
-            Whether a process has the study there; of a folder its lock tells that.
+            Whether a process has the study there; of a folder its lock shows that.
 
         Raises:
             StorageError: The store cannot be read, or has gone another way than the copy.

@@ -13,7 +13,7 @@ from study.data.dataset import IndexArray
 from study.errors import TrialError
 from study.metrics import chance_error
 from study.models.flops import layer_flops
-from study.pruning.ledger import check_weights, cut_layers
+from study.pruning.ledger import check_weights, collapsed_layers
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.pruning.scoring import ScoringContext
@@ -151,11 +151,13 @@ class AnytimeLearner:
             mask, layers = pruning_event(self.spec.pruning, event, self._context(train))
         except ValueError as error:
             raise TrialError(f"pruning at megabatch {k}: {error}") from error
-        newly_cut = set(cut_layers(layers)) - set(cut_layers(self._progress.layers))
-        if newly_cut:
+        newly_collapsed = set(collapsed_layers(layers)) - set(
+            collapsed_layers(self._progress.layers)
+        )
+        if newly_collapsed:
             logger.warning(
-                "trial %s, megabatch %d, density %.4g: cut off, nothing gets through: %s",
-                self.spec.identity, k, mask.density, ", ".join(sorted(newly_cut)),
+                "trial %s, megabatch %d, density %.4g: layer collapse, nothing gets through: %s",
+                self.spec.identity, k, mask.density, ", ".join(sorted(newly_collapsed)),
             )  # fmt: skip
         mask.apply_(self.model)
         if self.spec.training.reset_optimizer:
@@ -167,13 +169,15 @@ class AnytimeLearner:
 
     def _context(self, train: IndexArray) -> ScoringContext:
         k = self._progress.megabatch_index
-        how, images, seed = self.spec.pruning, self.data.train_images, self.spec.seed
+        pruning, images, seed = self.spec.pruning, self.data.train_images, self.spec.seed
         newest = self.data.megabatches[k].train
-        saliency = saliency_order(how, train, newest, seed=seed, megabatch_index=k)
+        saliency = saliency_order(pruning, train, newest, seed=seed, megabatch_index=k)
         return ScoringContext(
             model=self.model,
             mask=self.mask,
-            minibatches=lambda: images.minibatches(saliency, batch_size=how.saliency_batch_size),
+            minibatches=lambda: images.minibatches(
+                saliency, batch_size=pruning.saliency_batch_size
+            ),
             image_shape=self.data.image_shape,
             num_classes=self.data.num_classes,
             generator=torch_generator(seed, "scores", k),
@@ -183,12 +187,12 @@ class AnytimeLearner:
     def _train_epoch(
         self, train: IndexArray, validation: IndexArray, sizes: list[int]
     ) -> EpochRecord:
-        how, done = self.spec.training, self._progress
+        training, done = self.spec.training, self._progress
         position = (done.megabatch_index, done.epoch_index)
         size = sizes[done.epoch_index]
         order = epochs.epoch_order(train, size, seed=self.spec.seed, position=position)
-        steps = epochs.steps_of(sizes, done.epoch_index, batch_size=how.batch_size)
-        total_steps = epochs.num_steps(sizes, how.batch_size)
+        steps = epochs.steps_of(sizes, done.epoch_index, batch_size=training.batch_size)
+        total_steps = epochs.num_steps(sizes, training.batch_size)
         loss, accuracy = epochs.train_epoch_(
             self.model,
             self._optimiser,
@@ -196,10 +200,10 @@ class AnytimeLearner:
             self.data.train_images,
             order,
             epochs.EpochTraining(
-                optimiser=how.optimiser,
-                batch_size=how.batch_size,
-                augment=how.augment,
-                precision=how.precision,
+                optimiser=training.optimiser,
+                batch_size=training.batch_size,
+                augment=training.augment,
+                precision=training.precision,
                 seed=self.spec.seed,
                 position=position,
                 first_step=steps.start,
@@ -210,7 +214,7 @@ class AnytimeLearner:
         metrics = {
             "train_loss": loss,
             "train_accuracy": accuracy,
-            "lr": how.optimiser.lr_at(steps[-1], num_steps=total_steps),
+            "lr": training.optimiser.lr_at(steps[-1], num_steps=total_steps),
             "samples_seen": float(done.samples_seen + size),
         }
         if len(validation):
@@ -218,13 +222,13 @@ class AnytimeLearner:
             metrics["validation_accuracy"] = 1.0 - num_wrong / len(validation)
         record = EpochRecord(*position, step=len(self.history.epochs), metrics=metrics)
         best = done.best
-        if how.keep == "best" and is_best(record, best):
+        if training.keep == "best" and is_best(record, best):
             best = BestEpoch.copy_of(self.model, self._optimiser, record)
         self._progress = done.after_epoch(record, num_samples=size, best=best)
         return record
 
     def _close(self, train: IndexArray, *, started: float) -> MegabatchRecord:
-        """Go back to the best epoch, evaluate it, and say what is in service now."""
+        """Go back to the best epoch, evaluate it, and record what is in service now."""
         done = self._progress
         kept = done.open_epochs[-1]
         if done.best is not None:
@@ -292,6 +296,6 @@ class AnytimeLearner:
         progress, self.mask = unpack_state(
             state, identity=identity, model=self.model, optimiser=self._optimiser
         )
-        # A predecessor's stream was shorter: what it said of its whole is said of this one's.
+        # A predecessor's stream was shorter: the metrics of its whole are made this one's.
         history = along_stream(progress.history, self._terms)
         self._progress = replace(progress, history=history)

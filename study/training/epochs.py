@@ -114,7 +114,7 @@ def train_epoch_(
     mask: Mask,
     images: ImagePool,
     order: IndexArray,
-    how: EpochTraining,
+    settings: EpochTraining,
 ) -> tuple[float, float]:
     """Train ``model`` in place on ``images`` in the given order.
 
@@ -126,20 +126,20 @@ def train_epoch_(
             ``LOSS_EXPLOSION`` times that of a guess): training diverged.
     """
     device = next(model.parameters()).device
-    augmentation = torch_generator(how.seed, "augmentation", *how.position)
+    augmentation = torch_generator(settings.seed, "augmentation", *settings.position)
     masked = _masked_parameters(model, mask)
-    forward = model if how.forward is None else how.forward
+    forward = model if settings.forward is None else settings.forward
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     num_correct = torch.zeros((), dtype=torch.int64, device=device)
     model.train()
-    step = how.first_step
-    with global_seed(device, how.seed, "dropout", *how.position):
+    step = settings.first_step
+    with global_seed(device, settings.seed, "dropout", *settings.position):
         for inputs, labels in images.minibatches(
-            order, batch_size=how.batch_size, augment=how.augment, generator=augmentation
+            order, batch_size=settings.batch_size, augment=settings.augment, generator=augmentation
         ):
             for group in optimiser.param_groups:
-                group["lr"] = how.optimiser.lr_at(step, num_steps=how.num_steps)
-            with autocast(how.precision, device):
+                group["lr"] = settings.optimiser.lr_at(step, num_steps=settings.num_steps)
+            with autocast(settings.precision, device):
                 logits = forward(inputs)
                 loss = functional.cross_entropy(logits, labels)
             optimiser.zero_grad(set_to_none=True)
@@ -155,13 +155,13 @@ def train_epoch_(
     # The last step comes after the last loss.
     broken = sum(int((~p.detach().isfinite()).sum()) for p in model.parameters())
     if broken or not np.isfinite(mean_loss):
-        megabatch, epoch = how.position
+        megabatch, epoch = settings.position
         raise TrialError(
             f"training diverged: loss is {mean_loss} and {broken} weights are not finite after "
             f"epoch {epoch} of megabatch {megabatch}; try a smaller training.lr"
         )
     if mean_loss > LOSS_EXPLOSION * math.log(logits.shape[1]):
-        megabatch, epoch = how.position
+        megabatch, epoch = settings.position
         raise TrialError(
             f"training diverged: the loss exploded, to {mean_loss:.3g} (a guess has "
             f"{math.log(logits.shape[1]):.3g}) in epoch {epoch} of megabatch {megabatch}; try a "

@@ -60,7 +60,7 @@ def accuracy_metrics(error_rates: Mapping[str, float], kept: EpochRecord) -> dic
 def density_metrics(
     model: nn.Module, mask: Mask, layers: Sequence[LayerDensity]
 ) -> dict[str, float]:
-    """Densities of the network in service; ``effective_density`` only where it can be told."""
+    """Densities of the network in service; ``effective_density`` only where it can be found."""
     num_parameters = sum(p.numel() for p in model.parameters())
     num_pruned = mask.num_weights - mask.num_kept
     shared = sum(layer.mask_overlap * layer.num_kept for layer in layers)
@@ -173,11 +173,11 @@ def along_stream(history: TrialHistory, terms: ServiceTerms) -> TrialHistory:
 
     Where it is as long, this is the history as it was.
     """
-    told: list[MegabatchRecord] = []
+    records: list[MegabatchRecord] = []
     for number, record in enumerate(history.megabatches, start=1):
         known = [m.metrics for m in history.megabatches[:number]]
         running, summary = service_metrics(known, terms)
-        told.append(
+        records.append(
             replace(
                 record,
                 stream_fraction=number / terms.num_megabatches,
@@ -185,4 +185,4 @@ def along_stream(history: TrialHistory, terms: ServiceTerms) -> TrialHistory:
                 summary=summary,
             )
         )
-    return TrialHistory(history.epochs, tuple(told))
+    return TrialHistory(history.epochs, tuple(records))

@@ -191,7 +191,7 @@ def _may_compile(is_asked: bool, device: torch.device) -> bool:
 
 
 def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:
-    """What the configuration does not say: sizes of data and network."""
+    """What the configuration does not hold: sizes of data and network."""
     splits = split(trial, dataset)
     model = meta_model(trial, dataset)
     prunable = prunable_parameters(model, exclude=trial.pruning.exclude)

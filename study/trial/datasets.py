@@ -17,8 +17,8 @@ class DatasetKey:
 
     Attributes:
         root: Its folder on this machine, absolute.
-        given: ``data.root`` as the study says it.
-        arrivals: ``data.arrivals`` as the study says them.
+        given: ``data.root`` as the study gives it.
+        arrivals: ``data.arrivals`` as the study gives them.
     """
 
     name: str

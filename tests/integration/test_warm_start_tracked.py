@@ -1,4 +1,4 @@
-"""A search hears of a study that only MLflow knows as it would from that study's own record."""
+"""A study that only MLflow knows warm starts a search as its own record would."""
 
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def test_another_configuration_in_mlflow_is_left_out(place: Path, tmp_path: Path
             study, read_transferred_trials(study, StudyStore(tmp_path), tracker), record
         )
         assert record.priors == []
-    assert "hears of 0 trials of the study early in sqlite:///" in said
+    assert "Warm start: 0 trials transferred from the study early in sqlite:///" in said
     assert "4 left out: outside the space, or another fixed configuration" in said
 
 

@@ -319,7 +319,7 @@ WRONG: dict[str, Wrong] = {
     ),
     "a point that leaves a searched path open": Wrong(
         search(SEARCHED, search={"space": SEARCHED, "points": [{"seed": 1}]}),
-        ("search.points.0", "says nothing of pruning.final_density", "add it"),
+        ("search.points.0", "gives no value for pruning.final_density", "add it"),
     ),
     "a point with an impossible value": Wrong(
         search(SEARCHED, search={"space": SEARCHED, "points": [{"pruning.final_density": 2}]}),

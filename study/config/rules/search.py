@@ -9,7 +9,7 @@ from study.metrics import METRICS, RUNNING_FORMS
 
 
 def stopping_name(search: SearchSection, objective: ObjectiveSection) -> StoppingName:
-    """How trials are stopped early: what the study says, ``auto`` being decided."""
+    """How trials are stopped early: as the study sets it, ``auto`` decided."""
     name = search.stopping.name
     if name != "auto":
         return name
@@ -52,9 +52,9 @@ def _stopping_problems(search: SearchSection, objective: ObjectiveSection) -> li
     unknown = [n for n in others if n not in METRICS or not METRICS[n].is_planned]
     if unknown:
         message = (
-            f"with several objectives {name} compares within bands of density alone, and says "
-            f"nothing of {', '.join(unknown)}: the cheapest trial is never dominated, whatever "
-            f"its error; use none"
+            f"with several objectives {name} compares trials of like density alone, and cannot "
+            f"judge {', '.join(unknown)}: the cheapest trial is never dominated, whatever its "
+            f"error; use none"
         )
         return [Problem("search.stopping.name", message)]
     return []

@@ -98,7 +98,7 @@ def corner_problems(study: StudyConfig, points: Places) -> list[Problem]:
 
 
 def leftover_problems(study: StudyConfig, points: Places) -> list[Problem]:
-    """What a study whose trials are all right says in vain."""
+    """Settings without effect in a study whose trials are all right."""
     used: set[str] = set()
     seen: set[str] = set()
     for _, chosen in _corners(study, points):
@@ -139,12 +139,12 @@ def _never_problems(study: StudyConfig, seen: set[str]) -> list[Problem]:
     problems = []
     for dimension in study.space.dimensions:
         if dimension.path not in seen:
-            on = dict.fromkeys([*controlling_paths(dimension.path), *dimension.when])
+            paths = dict.fromkeys([*controlling_paths(dimension.path), *dimension.when])
             problems.append(
                 Problem(
                     f"search.space.{dimension.path}",
-                    f"exists in no trial of this study: its conditions on {' and '.join(on)} are "
-                    f"never met by a searched or fixed value; change them, or leave it out",
+                    f"exists in no trial of this study: its conditions on {' and '.join(paths)} "
+                    f"are never met by a searched or fixed value; change them, or leave it out",
                 )
             )
     return problems

@@ -137,8 +137,8 @@ def channels_first(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
         first, last = images.shape[1] in _CHANNELS, images.shape[3] in _CHANNELS
         if first == last:
             raise DataError(
-                f"{what} has shape {images.shape}: where its channels are cannot be told; either "
-                "axis 1 or the last must be 1 to 4 long, and not both"
+                f"{what} has shape {images.shape}: which axis holds the channels is unclear; "
+                "either axis 1 or the last must be 1 to 4 long, and not both"
             )
         images = images if first else images.transpose(0, 3, 1, 2)
     else:

@@ -16,7 +16,7 @@ def read_arrival(path: Path, source: DatasetSource, dataset: ImageDataset) -> Ar
     Args:
         path: An ``.npz`` with ``images`` and ``labels``, as the data set ``arrays`` takes them, or
             a folder of class folders. Not every class need come.
-        source: Where the data set comes from; says how a folder of images is read.
+        source: Where the data set comes from; how a folder of images is read is its own setting.
         dataset: The data set, whose images they have to be like, with or without earlier arrivals.
 
     Raises:

@@ -14,7 +14,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
 
 # Beyond that Pillow warns, and reads on up to twice as many; and it warns of odd metadata, which
-# say nothing of the pixels. Not undone: restoring the filters, as catch_warnings does, would
+# do not concern the pixels. Not undone: restoring the filters, as catch_warnings does, would
 # disturb those of other threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
@@ -34,7 +34,7 @@ class DecodeSettings:
 
 
 class UnreadableImageError(ValueError):
-    """A file that is broken, no image, or of a kind that cannot become 8 bits; says why."""
+    """A file that is broken, no image, or of a kind that cannot become 8 bits; with the reason."""
 
 
 def decode_image(path: Path, settings: DecodeSettings) -> UInt8Array:
@@ -46,7 +46,7 @@ def decode_image(path: Path, settings: DecodeSettings) -> UInt8Array:
 
     Raises:
         UnreadableImageError: It is broken, no image, has more than :data:`MAX_PIXELS`, or pixels
-            of 32 bits, whose range nothing tells.
+            of 32 bits, whose range is unknown.
     """
     try:
         return _decoded(path, settings)
@@ -77,7 +77,7 @@ def _to_eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
     """Modes with more than 8 bits, which ``convert`` would clip to white or black."""
     if image.mode == "F" or (image.mode == "I" and kind == "TIFF"):
         raise UnreadableImageError(
-            "pixels of 32 bits, whose range nothing tells; convert it to 8 or 16 bits"
+            "pixels of 32 bits, whose range is unknown; convert it to 8 or 16 bits"
         )
     if not image.mode.startswith("I"):
         return image

@@ -118,7 +118,7 @@ def _read_cache(path: Path, shape: tuple[int, ...]) -> UInt8Array | None:
     try:
         with path.open("rb") as file:
             expected = int(np.prod(shape))
-            # What a header says is believed by nobody: it could ask for any amount of memory.
+            # A header is not trusted: it could ask for any amount of memory.
             if not expected < path.stat().st_size < expected + 1000:
                 raise ValueError("not of the size that these images have")
             images: UInt8Array = np.load(file, allow_pickle=False)

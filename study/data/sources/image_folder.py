@@ -42,8 +42,8 @@ class ImageFolder(DatasetSource):
     ``grayscale``. ``class_map`` joins class folders into super-classes and leaves out the others:
     a map that ships (``restricted_imagenet``), or a YAML file of lines ``folder: super-class``.
     ``path`` is the folder, relative to ``data.root``. Every broken image, every class folder
-    without images and every class of test that is not in train is told at once. Colour images are
-    cropped and flipped in training by default, grey ones are not.
+    without images and every class of test that is not in train is reported at once. Colour images
+    are cropped and flipped in training by default, grey ones are not.
     """
 
     path: str = "."

@@ -20,7 +20,7 @@ class Synthetic(DatasetSource):
     """One random mosaic a class, seen through noise; classes are equally frequent.
 
     ``noise`` is the standard deviation of each pixel, of images in [0, 1]: at 0 the classes are
-    told apart by one pixel, at 1 hardly at all. ``synthetic_seed`` makes patterns and noise.
+    distinguished by one pixel, at 1 hardly at all. ``synthetic_seed`` makes patterns and noise.
     """
 
     needs_root: ClassVar[bool] = False

@@ -49,7 +49,7 @@ class IdxSource(TorchvisionSource):
 
     def _found(self, root: Path) -> Path | None:
         """The first folder that holds all files."""
-        # Files of different members of the family have equal names: only the folder tells.
+        # Files of different members of the family have equal names: only the folder differs.
         names = (self.loader, self.loader.lower())
         folders = [root / name / sub for name in names for sub in ("raw", "")]
         if root.name.lower() == self.loader.lower():

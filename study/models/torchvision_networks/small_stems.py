@@ -186,7 +186,7 @@ _OPTIONS: Mapping[type[nn.Module], Callable[[Request], dict[str, Any]]] = {
 
 
 def options_of(request: Request) -> dict[str, Any]:
-    """What torchvision's builder must be told beyond the number of classes."""
+    """What torchvision's builder must be given beyond the number of classes."""
     options = _OPTIONS.get(request.family)
     return options(request) if options else {}
 

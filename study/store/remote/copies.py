@@ -85,7 +85,7 @@ class StudyCopy:
         return (self.remote / "trials").names()
 
     def is_held(self) -> bool:
-        """Whether a process has the study, as far as its lease tells."""
+        """Whether a process has the study, as far as its lease shows."""
         lease = read_lease(self.remote / LEASE_FILE)
         return lease is not None and lease.lives(time.time())
 

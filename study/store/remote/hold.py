@@ -10,13 +10,13 @@ from study.store.remote.copies import StudyCopy, StudyMirror
 from study.store.remote.lease import RENEWED_EVERY_S, LeaseHolder
 
 _SOON_S = 5.0  # after a failure
-_TOLD_AFTER_S = 3.0  # of waiting at the end, before the person hears of it
+_NOTICE_AFTER_S = 3.0  # of waiting at the end, before there is a notice
 
 
 class Hold:
     """A study that is this process's, from :meth:`start` to :meth:`finish`.
 
-    Failing stores hold nothing up: it is said once, and tried again every few seconds.
+    Failing stores hold nothing up: there is one notice, and it is tried again every few seconds.
 
     Args:
         mirror: Pulled already.
@@ -80,7 +80,7 @@ class Hold:
 
     def _finish(self) -> str:
         self._stopping.set()
-        started, is_told = time.monotonic(), False
+        started, has_noticed = time.monotonic(), False
         self._thread.join(timeout=self._patience_s)
         if self._thread.is_alive():
             return "the store does not answer"
@@ -93,8 +93,8 @@ class Hold:
                 waited_s = time.monotonic() - started
                 if waited_s >= self._patience_s:
                     return str(error)
-                if waited_s >= _TOLD_AFTER_S and not is_told:
-                    is_told = True
+                if waited_s >= _NOTICE_AFTER_S and not has_noticed:
+                    has_noticed = True
                     self.notice(
                         f"sending the study's record to its store; given up after "
                         f"{self._patience_s:.0f} s"
@@ -117,12 +117,12 @@ class Hold:
                 return
             except OSError as error:
                 wait_s = min(_SOON_S, self._every_s)
-                self._say_failing(error)
+                self._notice_failure(error)
             else:
                 wait_s = self._every_s
-                self._say_back()
+                self._notice_recovery()
 
-    def _say_failing(self, error: OSError) -> None:
+    def _notice_failure(self, error: OSError) -> None:
         if not self._is_failing:
             self._is_failing = True
             self.notice(
@@ -130,7 +130,7 @@ class Hold:
                 f"the local copy of the record keeps all: {error}"
             )
 
-    def _say_back(self) -> None:
+    def _notice_recovery(self) -> None:
         if self._is_failing:
             self._is_failing = False
             self.notice("the study's store answers again, and has the record so far")

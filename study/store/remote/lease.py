@@ -26,7 +26,7 @@ class Lease:
     Attributes:
         token: Of this time that it has it.
         host: For people.
-        machine: What tells machines, and process tables, apart; empty where nothing does.
+        machine: Identifies the machine and its process table; empty where nothing does.
         renewed_at: By the clock of its machine, in seconds since 1970.
     """
 
@@ -140,8 +140,8 @@ def read_lease(file: Remote) -> Lease | None:
 def _held(lease: Lease) -> LeaseHeldError:
     ago = max(0.0, time.time() - lease.renewed_at)
     return LeaseHeldError(
-        f"on {lease.host} (process {lease.pid}), which said so {ago:.0f} s ago; wait for it, or "
-        f"stop it. A process that died counts no more after {LASTS_S:.0f} s"
+        f"on {lease.host} (process {lease.pid}), whose lease was renewed {ago:.0f} s ago; wait "
+        f"for it, or stop it. A process that died counts no more after {LASTS_S:.0f} s"
     )
 
 

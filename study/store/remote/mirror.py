@@ -16,7 +16,7 @@ class MirroredFolder:
     Args:
         local: Need not exist.
         remote: Where its snapshots are.
-        but: Names of files that are somebody else's and left out, too.
+        excluding: Names of files that are somebody else's and left out, too.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class MirroredFolder:
 
         If that is the last one that this folder was sent as or made from, what has been added
         since and could not be sent stays. Otherwise the trial went on elsewhere, or the study is
-        another: nothing stays but what the snapshot says, none being an empty one.
+        another: nothing stays but what the snapshot has, none being an empty one.
 
         Returns:
             Files that are not at the URL as they were written, and so are not here either.
@@ -68,11 +68,11 @@ class MirroredFolder:
             elif path.relative_to(self.local).as_posix() not in files:
                 path.unlink()
 
-    def fetch(self, under: str) -> None:
+    def fetch(self, subfolder: str) -> None:
         """Add what the newest snapshot has below a folder, such as ``models``, and is not here."""
         snapshot = self._snapshots.newest()
         for path in snapshot.files if snapshot else ():
-            if path.startswith(f"{under}/"):
+            if path.startswith(f"{subfolder}/"):
                 assert snapshot is not None
                 self._is_here(snapshot, path)
 

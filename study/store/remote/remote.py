@@ -101,8 +101,8 @@ class Remote:
         except Exception as error:  # each driver has errors of its own
             why = str(error).strip().partition("\n")[0] or repr(error)
             kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
-            said = without_credentials(f"{self.url} cannot be {what} ({kind}{why})")
-            raise StorageError(said) from error
+            message = without_credentials(f"{self.url} cannot be {what} ({kind}{why})")
+            raise StorageError(message) from error
 
 
 def _top(path: str) -> str:

@@ -1,7 +1,7 @@
 """Snapshots of a folder's files at a URL: whole or not there, whatever the store does.
 
 In the folder at the URL a file lies as DIGEST-NAME, and an index, index-GENERATION-DIGEST.json,
-says which files a snapshot has. Nothing is ever written twice under one name, and a name holds
+lists the files of a snapshot. Nothing is ever written twice under one name, and a name holds
 the digest of what must be found under it: so a file that was torn on its way, or is of another
 snapshot, is never taken for the one that is meant.
 """
@@ -71,7 +71,7 @@ class Snapshots:
         return snapshot
 
     def see(self, index: str) -> None:
-        """Know a snapshot, of which only the index's name is told, as one that was seen."""
+        """Know a snapshot, of which only the index's name is known, as one that was seen."""
         self._seen.add(index)
 
     def write(self, files: Mapping[str, bytes | Path]) -> Snapshot:
@@ -120,7 +120,7 @@ class Snapshots:
         digest = snapshot.files[path]
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # Private: a trace in error.txt may tell of its machine.
+            # Private: a trace in error.txt may name its machine.
             with atomic_replacement(target, is_private=True) as temporary:
                 (self.remote / _stored_name(path, digest)).get(temporary)
                 temporary.chmod(0o600)  # a driver may have made it anew
@@ -185,6 +185,6 @@ def _stored_name(path: str, digest: str) -> str:
 
 
 def _is_safe(path: str) -> bool:
-    """Whether it stays in the folder: whoever can write to the store could say otherwise."""
+    """Whether it stays in the folder: whoever can write to the store could write otherwise."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not PurePosixPath(path).is_absolute() and ".." not in parts

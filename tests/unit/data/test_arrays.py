@@ -70,8 +70,8 @@ def test_an_empty_path_is_refused_by_its_name():
 WRONG = [
     ({"labels": LABELS}, "there is no array 'images'"),
     ({"images": images(6, 5, 5).astype(np.float32), "labels": LABELS}, "uint8.*got float32"),
-    ({"images": images(6, 3, 5, 3), "labels": LABELS}, "where its channels are cannot be told"),
-    ({"images": images(6, 5, 5, 5), "labels": LABELS}, "where its channels are cannot be told"),
+    ({"images": images(6, 3, 5, 3), "labels": LABELS}, "which axis holds the channels is unclear"),
+    ({"images": images(6, 5, 5, 5), "labels": LABELS}, "which axis holds the channels is unclear"),
     ({"images": images(6, 5), "labels": LABELS}, r"must be \[N, H, W\]"),
     ({"images": images(0, 5, 5), "labels": LABELS[:0]}, "is empty"),
     ({"images": images(6, 5, 5), "labels": LABELS[:5]}, r"shape \(6,\), got shape \(5,\)"),

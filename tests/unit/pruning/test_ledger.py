@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from study.errors import TrialError
-from study.pruning.ledger import check_mask, check_weights, cut_layers, layer_densities
+from study.pruning.ledger import check_mask, check_weights, collapsed_layers, layer_densities
 from study.pruning.mask import Mask
 from tests.helpers.pruning_networks import build
 
@@ -38,7 +38,7 @@ def test_without_a_traced_network_the_effective_density_is_unknown_not_zero() ->
         PREVIOUS, previous=PREVIOUS, intended=PREVIOUS.layer_densities, effective=None
     )
     assert all(line.effective_density is None for line in lines)
-    assert cut_layers(lines) == ()
+    assert collapsed_layers(lines) == ()
 
 
 def test_a_layer_without_kept_or_without_effective_weights_is_cut() -> None:
@@ -49,9 +49,9 @@ def test_a_layer_without_kept_or_without_effective_weights_is_cut() -> None:
         intended=mask.layer_densities,
         effective={"a": 0, "b": 0, "c": 1},
     )
-    assert cut_layers(lines) == ("a", "b")
+    assert collapsed_layers(lines) == ("a", "b")
     unknown = layer_densities(mask, previous=mask, intended=mask.layer_densities, effective=None)
-    assert cut_layers(unknown) == ("a",)
+    assert collapsed_layers(unknown) == ("a",)
 
 
 def test_a_mask_with_the_right_count_and_nested_passes() -> None:

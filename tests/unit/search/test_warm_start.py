@@ -56,7 +56,10 @@ def test_equal_trials_of_an_earlier_study_are_told_to_the_sampler_and_counted(
     study = later()
     with Record.open(tmp_path / "record.jsonl") as record:
         (said,) = warm_start(study, read_transferred_trials(study, store, NullTracker()), record)
-        assert "hears of 3 trials of the study early; 1 left out: they failed" in said
+        assert (
+            "Warm start: 3 trials transferred from the study early; 1 left out: they failed"
+            in said
+        )
         assert record.trials == {}
         states = [t.state.name for t in Proposals(study, record).optuna_study.trials]
         assert states == ["COMPLETE", "COMPLETE", "PRUNED"]

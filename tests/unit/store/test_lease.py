@@ -60,7 +60,7 @@ def test_a_second_process_is_refused_with_where_the_first_is(study: Remote, cloc
     clock.now += 100
     first.renew()
     clock.now += 100
-    with pytest.raises(LeaseHeldError, match=r"process \d+\), which said so 100 s ago"):
+    with pytest.raises(LeaseHeldError, match=r"process \d+\), whose lease was renewed 100 s ago"):
         LeaseHolder(study, pause=clock.pause).take()
     first.give_back()
     LeaseHolder(study, pause=clock.pause).take()
