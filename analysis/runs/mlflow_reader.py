@@ -78,7 +78,7 @@ class Store:
             if path is None:
                 return None
             try:
-                runs = [_compacted(run) for run in read_runs(path)]
+                runs = [_compacted(run, parent.experiment_id) for run in read_runs(path)]
             except (OSError, ValueError):  # broken, no Parquet, or another table
                 return None
         deleted = self._search(_trials_of(parent.tags[names.TAG_STUDY]), deleted=True)
@@ -177,14 +177,18 @@ def _stored(run: "Run") -> StoredRun:
             tags=run.data.tags,
             params=run.data.params,
             metrics=run.data.metrics,
-            experiment_id=run.info.experiment_id,
-        )
+        ),
+        run.info.experiment_id,
     )
 
 
-def _compacted(run: StoredRun) -> StoredRun:
+def _compacted(run: StoredRun, experiment_id: str) -> StoredRun:
     return dataclasses.replace(
-        run, tags=_compact(run.tags), params=_compact(run.params), metrics=_compact(run.metrics)
+        run,
+        tags=_compact(run.tags),
+        params=_compact(run.params),
+        metrics=_compact(run.metrics),
+        experiment_id=experiment_id,
     )
 
 

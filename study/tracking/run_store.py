@@ -43,11 +43,13 @@ def one_run_per_trial(runs: Iterable[StoredRun]) -> dict[str, StoredRun]:
     """Trial key → the run that counts of those that the trial has.
 
     A complete one before one that was stopped early, this before all others, and of equals the
-    newest. A run without a trial's key goes by its own id.
+    newest. A run without a trial's key goes by its own id. Trials stay in the order given.
     """
     chosen: dict[str, StoredRun] = {}
-    for run in sorted(runs, key=_rank):
-        chosen[run.tags.get(names.TAG_TRIAL_KEY, run.run_id)] = run
+    for run in runs:
+        key = run.tags.get(names.TAG_TRIAL_KEY, run.run_id)
+        if key not in chosen or _rank(run) >= _rank(chosen[key]):
+            chosen[key] = run
     return chosen
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields, replace
 import pandas as pd
 
 from analysis.runs import frames
-from analysis.runs.mlflow_reader import RunRecord
 from analysis.runs.study_runs import Runs, StudyFacts
 from study import metrics
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.facts import StudyInfo, TrialInfo
+from study.tracking.run_store import StoredRun
 
 CHANCE = 0.9
 HOLDOUT = 360
@@ -191,7 +191,7 @@ def without_param(trials: Sequence[FakeTrial], name: str) -> Runs:
     return replace(runs, trials=runs.trials.drop(columns=[name]))
 
 
-def _record(trial: FakeTrial) -> RunRecord:
+def _record(trial: FakeTrial) -> StoredRun:
     info, history = trial.info(), trial.history()
     measured: dict[str, float] = {}
     for megabatch in history.megabatches:
@@ -204,9 +204,9 @@ def _record(trial: FakeTrial) -> RunRecord:
         names.TAG_REASON: trial.reason,
         "mlflow.runName": info.title,
     }
-    return RunRecord(
+    return StoredRun(
         run_id=f"run{trial.number}",
-        running=trial.outcome is None,
+        status="RUNNING" if trial.outcome is None else "FINISHED",
         start_time=trial.number,
         tags=tags,
         params={name: str(value) for name, value in info.params.items()},
