@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
+from study.config.domains import Choices, Range
 from study.config.rules.search import stopping_name
 from study.config.study_config import StudyConfig
 from study.config.study_sections import ConfirmedArm
@@ -202,10 +204,20 @@ def as_param(value: Any) -> Scalar:
     return ",".join(str(part) for part in value) or NOT_APPLICABLE
 
 
+def domain_json(domain: Range | Choices) -> str:
+    """A searched domain as a study file has it: ``{"low": 0.02, "high": 1.0, "log": true}``."""
+    if isinstance(domain, Choices):
+        return json.dumps({"choices": domain.values})
+    shape = {"log": domain.log, "step": domain.step}
+    return json.dumps(
+        {"low": domain.low, "high": domain.high} | {k: v for k, v in shape.items() if v}
+    )
+
+
 def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
     """Everything a tracker is told of a study."""
     params = {path: as_param(value) for path, value in flatten(study.fixed).items()}
-    params |= {f"search.space.{d.path}": str(d.domain) for d in study.space.dimensions}
+    params |= {names.PARAM_SPACE + d.path: domain_json(d.domain) for d in study.space.dimensions}
     for index, group in enumerate(study.axes):
         params |= {f"axes.{index}.{path}": as_param(values) for path, values in group.items()}
     params["num_trials"] = num_trials
