@@ -1,6 +1,7 @@
 """Numbers as people read them, without more digits than they carry."""
 
 from analysis.statistics.summary import Interval
+from study.metrics import METRICS
 
 _NOTHING = 1e-9  # a rounding error, in points
 
@@ -34,6 +35,18 @@ def size(density: float) -> str:
     if value != value:
         return "unknown"
     return f"{value:.0f} %" if value >= 9.95 else f"{value:.2g} %"
+
+
+def quantity(value: float, metric: str) -> str:
+    """A metric's value: a density in two digits, other fractions in percent, else four digits."""
+    if is_size(metric):
+        return size(value)
+    return percent(value) if METRICS[metric].is_fraction else f"{value:.4g}"
+
+
+def is_size(metric: str) -> bool:
+    """Whether it is a share of the weights that is left, the smaller the better."""
+    return METRICS[metric].quantity == "density" and METRICS[metric].is_minimized
 
 
 def bounds(interval: Interval) -> str:

@@ -80,8 +80,7 @@ class Arm:
     def _worse(self) -> list[float]:
         if self.searched is None:
             return []
-        sign = -1.0 if METRICS[self.metric].direction == "maximize" else 1.0
-        return [sign * (value - self.searched) for value in self.values]
+        return [METRICS[self.metric].cost(value - self.searched) for value in self.values]
 
 
 @dataclass(frozen=True, eq=False)

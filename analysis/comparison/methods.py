@@ -10,6 +10,7 @@ from analysis.statistics import summary
 from analysis.statistics.paired import PairedDifference, paired_difference
 from analysis.statistics.resampling import interquartile_mean
 from analysis.wording import size
+from study.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,11 +184,8 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
 
 def _oriented(frame: "pd.DataFrame", metric: str) -> "pd.DataFrame":
     """Of two pruned methods, the one that is better on the whole stands in front."""
-    from study.metrics import METRICS
-
-    sign = -1 if metric in METRICS and METRICS[metric].direction == "maximize" else 1
-    totals = sign * frame.groupby(["a", "b"])["difference"].transform("mean")
-    turn = (totals > 0) & (frame["b"] != DENSE)
+    totals = frame.groupby(["a", "b"])["difference"].transform("mean")
+    turn = (totals.map(METRICS[metric].cost) > 0) & (frame["b"] != DENSE)
     turned = frame[turn].rename(columns={"a": "b", "b": "a"})
     turned = turned.assign(difference=-turned["difference"])
     made = frame.copy()

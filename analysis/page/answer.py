@@ -19,7 +19,7 @@ from analysis.presentation.method_differences import told
 from analysis.reports.confirmed.sentences import optimism_of_search, run_again
 from analysis.runs import frames
 from analysis.statistics import summary
-from analysis.wording import bounds, label, listing, percent, size
+from analysis.wording import bounds, label, listing, percent, quantity
 from study.constraints import TOLERANCE
 from study.metrics import METRICS
 from study.results import Outcome
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 _MAX_METHODS = 3
-_DENSITIES = frozenset({"final_density", "density", "model_density", "effective_density"})
-_FRACTIONS = ("error", "error_rate", "accuracy", "density", "gap", "sparsity")
 
 _OUTCOMES = (
     (Outcome.COMPLETE, "finished"),
@@ -148,14 +146,14 @@ def _winner(runs: "Runs", measure: Measure) -> list[str]:
     name = runs.study.objectives[0]
     if name not in METRICS or name not in runs.trials:
         return [f"The objective {name} is no metric that this report knows."]
-    best = summary.best(runs.candidates, name, direction=METRICS[name].direction)
+    best = summary.best(runs.candidates, name)
     if best is None:
         limits = _limits(runs)
         return [
             f"No finished trial has a {label(name)}{f' and keeps {limits}' if limits else ''}."
         ]
-    extreme = "lowest" if METRICS[name].direction == "minimize" else "highest"
-    value = _quantity(name, best[name])
+    extreme = "lowest" if METRICS[name].is_minimized else "highest"
+    value = quantity(best[name], name)
     interval = measure.interval(best[name]) if name in (measure.service, measure.final) else None
     value += f" {bounds(interval)}" if interval else ""
     return [f"The {extreme} {label(name)}: {value}, with {kept(best)} ({who(best)})."]
@@ -204,11 +202,3 @@ def _best_served(runs: "Runs", measure: Measure) -> list[str]:
                 f"{percent(small[measure.service])}, with {kept(small)} ({who(small)})."
             )
     return said
-
-
-def _quantity(name: str, value: float) -> str:
-    if name in _DENSITIES:
-        return size(value)
-    if name.endswith(_FRACTIONS):
-        return percent(value)
-    return f"{value:.3g}"

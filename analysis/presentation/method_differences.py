@@ -6,7 +6,7 @@ from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import Comparison
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import ends, fraction
+from analysis.presentation.tables import ends
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, points, probability
@@ -65,11 +65,11 @@ def _range(comparison: Comparison, metric: str) -> str:
 def signed(value: float, metric: str, interval: Interval | None = None) -> str:
     """``+1.2 points``, with the interval behind it where there is one."""
     sign = "−" if value < 0 else "+"
-    number = sign + (points(value) if fraction(metric) else f"{abs(value):.3g}")
+    number = sign + (points(value) if METRICS[metric].is_fraction else f"{abs(value):.3g}")
     if interval is None:
         return number
     plain = f"[{interval.low:.3g}, {interval.high:.3g}]"
-    return f"{number} {bounds(interval) if fraction(metric) else plain}"
+    return f"{number} {bounds(interval) if METRICS[metric].is_fraction else plain}"
 
 
 def verdict(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
@@ -77,8 +77,7 @@ def verdict(comparison: Comparison, p: float, metric: str, *, family: int) -> st
     if p >= SIGNIFICANCE:
         is_hopeless = family * smallest_p(comparison.result.num_pairs) >= SIGNIFICANCE
         return "too few pairs" if is_hopeless else "not separable"
-    up = metric in METRICS and METRICS[metric].direction == "maximize"
-    return comparison.a if (comparison.result.estimate < 0) != up else comparison.b
+    return comparison.a if METRICS[metric].cost(comparison.result.estimate) < 0 else comparison.b
 
 
 def differences(
@@ -91,7 +90,7 @@ def differences(
     """A row a comparison, with its p adjusted over all of them; the first ``limit`` are listed."""
     if limit is not None and len(comparisons) > limit:
         title += f", the first {limit} of {len(comparisons):,}"
-    is_fraction = fraction(metric)
+    is_fraction = METRICS[metric].is_fraction
     unit = " (points)" if is_fraction else ""
     columns = [Column("a", "method"), Column("b", "against"), Column("density", "weights kept")]
     several = any(c.architecture or c.num_megabatches for c, _ in comparisons)
@@ -174,7 +173,7 @@ def forest(
             "interval; left of zero the first of the two is lower. Grey points are single "
             "configurations."
         ),
-        x=Axis(f"difference in {label(metric)}", percent=fraction(metric)),
+        x=Axis(f"difference in {label(metric)}", percent=METRICS[metric].is_fraction),
         panels=(Panel(Axis("", percent=False, labels=labels, from_zero=False), tuple(series)),),
     )
 

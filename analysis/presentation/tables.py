@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TOO_LONG = 10_000_000  # whole numbers beyond are shown by their first digits
-_PERCENT_PARAMS = ("pruning.final_density", "pruning.rate")
 
 
 def column(name: str, frame: "pd.DataFrame") -> Column:
@@ -23,8 +22,9 @@ def column(name: str, frame: "pd.DataFrame") -> Column:
 def _format(name: str, frame: "pd.DataFrame") -> Format:
     from pandas.api import types
 
-    metric = METRICS.get(name)
-    if name in _PERCENT_PARAMS or (metric is not None and metric.high == 1):
+    # A param such as pruning.final_density sets the metric that it is named after.
+    metric = METRICS.get(name.rpartition(".")[2])
+    if metric is not None and metric.is_fraction:
         return "percent"
     if types.is_bool_dtype(frame[name]) or not types.is_numeric_dtype(frame[name]):
         return "text"
@@ -36,16 +36,11 @@ def _format(name: str, frame: "pd.DataFrame") -> Format:
 
 def measured(name: str, title: str = "") -> tuple[Column, Column]:
     """Columns of a metric's value and of its 95 % interval."""
-    is_fraction = fraction(name)
+    is_fraction = METRICS[name].is_fraction
     return (
         Column(name, title or label(name), "percent" if is_fraction else "number"),
         Column(f"{name}_interval", "95 % interval", "interval" if is_fraction else "range"),
     )
-
-
-def fraction(name: str) -> bool:
-    """Whether a metric is one, shown in percent."""
-    return name in METRICS and METRICS[name].high == 1
 
 
 def ends(interval: Interval | None, metric: str = "") -> Value:

@@ -93,7 +93,7 @@ def ordered(trials: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     for given in reversed(names):
         name = require(trials, given.removeprefix("-"))
         metric = METRICS.get(name)
-        ascending = metric is None or metric.direction == "minimize"
+        ascending = metric is None or metric.is_minimized
         trials = trials.sort_values(
             name, ascending=ascending != given.startswith("-"), kind="stable", na_position="last"
         )

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from study import metrics
 from study.constraints import Constraint
-from study.metrics import Direction
+from study.metrics import METRICS
+from study.pareto import undominated
 from study.results import Outcome
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 # What tells replicates of one configuration apart.
 SEEDS = ("seed", "data.seed")
@@ -51,41 +50,19 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
     return Interval(mean - half, mean + half)
 
 
-def pareto_front(trials: "pd.DataFrame", directions: Mapping[str, Direction]) -> "pd.Series":
-    """Whether each trial is on the front: complete, measured, and dominated by none that is.
+def pareto_front(trials: "pd.DataFrame", names: Sequence[str]) -> "pd.Series":
+    """Whether each trial is on the front of some metrics; equal trials are on it together.
 
-    A trial dominates another that it is no worse than in any metric and better in one; equal
-    trials are on the front together. Stopped and failed trials neither win nor dominate.
-
-    Args:
-        trials: One row a trial, with ``outcome`` and the metrics.
-        directions: Metric → which way is better.
+    Only complete trials that have all of the metrics are: stopped and failed ones neither win nor
+    dominate.
     """
-    import numpy as np
     import pandas as pd
 
-    names = list(directions)
     eligible = (trials["outcome"] == Outcome.COMPLETE) & trials[names].notna().all(axis=1)
-    signs = np.array([1.0 if directions[name] == "minimize" else -1.0 for name in names])
-    costs = trials.loc[eligible, names].to_numpy(dtype=float) * signs
-    front = pd.Series(False, index=trials.index)
-    front[eligible] = _undominated(costs)
-    return front
-
-
-def _undominated(costs: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-    """Of costs ``[trials, metrics]`` the rows that no other dominates."""
-    import numpy as np
-
-    kept = np.zeros(len(costs), dtype=bool)
-    best = costs[:0]
-    # In this order none is dominated by a later one, so that those found so far are enough.
-    for place in np.lexsort(costs.T[::-1]):
-        cost = costs[place]
-        if not ((best <= cost).all(axis=1) & (best < cost).any(axis=1)).any():
-            kept[place] = True
-            best = np.vstack([best, cost])
-    return kept
+    costs = [trials.loc[eligible, name].astype(float).map(METRICS[name].cost) for name in names]
+    on_front = undominated(zip(*costs, strict=True))
+    made = pd.Series(on_front, index=trials.index[eligible], dtype=bool)
+    return made.reindex(trials.index, fill_value=False)
 
 
 def within(trials: "pd.DataFrame", constraints: Sequence[Constraint]) -> "pd.DataFrame":
@@ -101,7 +78,6 @@ def best(
     trials: "pd.DataFrame",
     metric: str,
     *,
-    direction: Direction = "minimize",
     at_most: Mapping[str, float] | None = None,
 ) -> "pd.Series | None":
     """The complete trial with the best ``metric`` that stays within every limit of ``at_most``.
@@ -112,7 +88,7 @@ def best(
     for name, limit in (at_most or {}).items():
         eligible &= trials[name] <= limit
     ranked = trials[eligible].sort_values(
-        [metric, "number"], ascending=[direction == "minimize", True], kind="stable"
+        [metric, "number"], ascending=[METRICS[metric].is_minimized, True], kind="stable"
     )
     return None if ranked.empty else ranked.iloc[0]
 

@@ -1,11 +1,13 @@
 """Which trials of a study go out: the best, the front, or one by its number or key."""
 
+import itertools
 import math
 
 from study.config.study_sections import ObjectiveSection
 from study.constraints import constraints_text
 from study.errors import StudyError
 from study.metrics import METRICS
+from study.pareto import undominated
 from study.registry import nearest
 from study.results import Outcome
 from study.search.feasibility import may_win
@@ -58,7 +60,8 @@ def eligible(record: Record, objective: ObjectiveSection) -> list[RecordedTrial]
 
 def front(trials: list[RecordedTrial], metrics: tuple[str, ...]) -> list[RecordedTrial]:
     """Those of complete trials that no other beats in every metric, in the order given."""
-    return [t for t in trials if not any(_beats(other, t, metrics) for other in trials)]
+    on_front = undominated(_costs(trial, metrics) for trial in trials)
+    return list(itertools.compress(trials, on_front))
 
 
 def named(record: Record, which: str) -> RecordedTrial:
@@ -93,8 +96,3 @@ def _costs(trial: RecordedTrial, metrics: tuple[str, ...]) -> tuple[float, ...]:
     """Values, lower is better."""
     values = _values(trial, metrics)
     return tuple(METRICS[name].cost(value) for name, value in zip(metrics, values, strict=True))
-
-
-def _beats(one: RecordedTrial, other: RecordedTrial, metrics: tuple[str, ...]) -> bool:
-    a, b = _costs(one, metrics), _costs(other, metrics)
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))

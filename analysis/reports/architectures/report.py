@@ -10,7 +10,6 @@ from analysis.comparison.methods import Comparison, listed, pairs
 from analysis.presentation.against_dense import uncounted
 from analysis.presentation.method_differences import differences, forest, signed
 from analysis.presentation.report import REPORTS, Report, ReportSection
-from analysis.presentation.tables import fraction
 from analysis.reports.architectures.tables import (
     best,
     best_table,
@@ -21,6 +20,7 @@ from analysis.reports.architectures.tables import (
 from analysis.runs import trial_filter
 from analysis.statistics.ranks import MIN_ITEMS, concordance_interval, kendalls_w
 from analysis.wording import label, listing, points
+from study.metrics import METRICS
 from study.text import count
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _common_choice(
         name: abs(choice.means[name] - best(pruned, name, metric).means[name]) for name in names
     }
     worst = max(names, key=lambda name: losses[name])
-    loss = points(losses[worst]) if fraction(metric) else f"{losses[worst]:.3g}"
+    loss = points(losses[worst]) if METRICS[metric].is_fraction else f"{losses[worst]:.3g}"
     return [
         f"One pruned choice for all: {who(choice)} has the best mean rank; "
         + (

@@ -14,8 +14,7 @@ from study.metrics import METRICS
 
 def _cost(configuration: Configuration, name: str, metric: str) -> float:
     """The mean, so that lower is better."""
-    sign = -1.0 if METRICS[metric].direction == "maximize" else 1.0
-    return sign * configuration.means[name]
+    return METRICS[metric].cost(configuration.means[name])
 
 
 def best(shared: Sequence[Configuration], name: str, metric: str) -> Configuration:

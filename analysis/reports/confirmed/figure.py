@@ -2,9 +2,9 @@
 
 from analysis.comparison.fresh_seeds import Arm, Confirmation
 from analysis.figures.figure import Axis, Figure, Panel, Series
-from analysis.presentation.tables import fraction
 from analysis.reports.confirmed.sentences import arm_said, baseline_said
 from analysis.wording import label, size
+from study.metrics import METRICS
 
 
 def searched_and_confirmed(name: str, found: Confirmation) -> Figure:
@@ -30,7 +30,7 @@ def searched_and_confirmed(name: str, found: Confirmation) -> Figure:
             "Interquartile mean over the fresh seeds, with its 95 % interval; a diamond is "
             "what the search had found with its own seed. Rows without one are baselines."
         ),
-        x=Axis(metric, percent=fraction(found.metric)),
+        x=Axis(metric, percent=METRICS[found.metric].is_fraction),
         panels=(Panel(Axis("", percent=False, labels=labels, from_zero=False), tuple(series)),),
     )
 

@@ -23,12 +23,13 @@ from analysis.presentation.report import (
     ReportTable,
     Value,
 )
-from analysis.presentation.tables import cell, ends, fraction, measured
+from analysis.presentation.tables import cell, ends, measured
 from analysis.reports.confirmed.figure import searched_and_confirmed
 from analysis.reports.confirmed.sentences import section_said
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.wording import label
+from study.metrics import METRICS
 from study.text import count
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _tables(found: Confirmation, *, several: bool) -> list[ReportTable]:
 
 
 def _arms_table(found: Confirmation, title: str) -> ReportTable:
-    is_fraction = fraction(found.metric)
+    is_fraction = METRICS[found.metric].is_fraction
     value: Format = "percent" if is_fraction else "number"
     of_test = f"test_{found.metric}"
     several = len({str(arm.first["architecture"]) for arm in found.arms}) > 1

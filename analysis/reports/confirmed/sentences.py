@@ -11,10 +11,11 @@ from analysis.comparison.fresh_seeds import (
 from analysis.comparison.methods import listed
 from analysis.presentation.against_dense import kept
 from analysis.presentation.method_differences import signed, told
-from analysis.presentation.tables import ends, fraction
+from analysis.presentation.tables import ends
 from analysis.statistics.paired import PairedDifference
 from analysis.statistics.summary import Interval
-from analysis.wording import bounds, label, listing, percent
+from analysis.wording import bounds, label, listing, quantity
+from study.metrics import METRICS
 from study.text import count
 
 if TYPE_CHECKING:
@@ -129,8 +130,10 @@ def _includes_zero(interval: Interval | None) -> bool:
 
 
 def _quantity(value: float, interval: Interval | None, metric: str) -> str:
-    if not fraction(metric):
-        return f"{value:.4g}" + (f" [{interval.low:.4g}, {interval.high:.4g}]" if interval else "")
     clipped = ends(interval, metric)
-    inside = f" {bounds(Interval(*clipped))}" if isinstance(clipped, tuple) else ""
-    return percent(value) + inside
+    if not isinstance(clipped, tuple):
+        return quantity(value, metric)
+    low, high = clipped
+    is_fraction = METRICS[metric].is_fraction
+    inside = bounds(Interval(low, high)) if is_fraction else f"[{low:.4g}, {high:.4g}]"
+    return f"{quantity(value, metric)} {inside}"

@@ -8,7 +8,7 @@ from analysis.comparison.dense_baseline import measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hovers
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
-from analysis.presentation.tables import column, ends, fraction
+from analysis.presentation.tables import column, ends
 from analysis.reports.importance.domains import choice, configurations_of, domains
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
@@ -56,7 +56,7 @@ class ImportanceReport(Report):
             configurations_of(trials, names),
             [float(value) for value in trials[metric]],
             names,
-            minimize=METRICS[metric].direction == "minimize",
+            minimize=METRICS[metric].is_minimized,
         )
         if not found:
             return ReportSection(TITLE, ("No hyper-parameter differs between finished trials.",))
@@ -204,7 +204,10 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
             labels=tuple(labels) if domain.is_choice else (),
         ),
         panels=(
-            Panel(Axis(label(metric), percent=fraction(metric), from_zero=False), tuple(series)),
+            Panel(
+                Axis(label(metric), percent=METRICS[metric].is_fraction, from_zero=False),
+                tuple(series),
+            ),
         ),
         half_width=True,
     )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from analysis.comparison.dense_baseline import DENSE, Measure, num_megabatches
 from analysis.figures.figure import Axis, Band, Figure, Panel, Series
 from analysis.presentation.hover import hovers
-from analysis.presentation.tables import fraction
 from analysis.runs.frames import T
 from analysis.statistics import summary
-from analysis.wording import bounds, label, listing, percent
+from analysis.wording import bounds, is_size, label, listing, percent
+from study.metrics import METRICS
 from study.results import Outcome
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 _NOT_FINISHED = 5  # the index of the cross among the symbols
-_SIZES = frozenset({"final_density", "density", "effective_density", "model_density"})
 
 
 def so_far(runs: "Runs", measure: Measure, name: str) -> "pd.Series":
@@ -91,14 +90,14 @@ def front_figure(
             f"they stand where they were heading and win nothing."
             + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
         ),
-        x=Axis(label(across), percent=fraction(across), log=across in _SIZES),
+        x=Axis(label(across), percent=METRICS[across].is_fraction, log=is_size(across)),
         panels=(Panel(_axis(upright, measure), tuple(made), stripe),),
     )
 
 
 def _axis(name: str, measure: Measure) -> Axis:
     title = f"{label(name)} ({measure.split})" if name == measure.service else label(name)
-    return Axis(title, percent=fraction(name))
+    return Axis(title, percent=METRICS[name].is_fraction)
 
 
 def _bands(runs: "Runs", measure: Measure) -> tuple[Band, ...]:

@@ -59,8 +59,7 @@ class ParetoReport(Report):
             said = f"No finished trial has {words}, so there is no front."
             return ReportSection(TITLE, (said, *uncounted(runs)))
         found = matches(runs, measure)
-        directions = {n: METRICS[n].direction for n in names}
-        among = summary.pareto_front(runs.candidates, directions)
+        among = summary.pareto_front(runs.candidates, names)
         on_front = among.reindex(runs.trials.index, fill_value=False)
         front = runs.trials[on_front].sort_values([names[0], "number"])
         volumes = running_hypervolume(_costs(measured, names))
@@ -118,7 +117,7 @@ def _costs(measured: "pd.DataFrame", names: Sequence[str]) -> list[list[float]]:
         bounded = metric.high < float("inf")
         low, high = (metric.low, metric.high) if bounded else (0.0, float(values.max()) or 1.0)
         scaled = ((values - low) / (high - low)).clip(0.0, 1.0)
-        columns.append(scaled if metric.direction == "minimize" else 1 - scaled)
+        columns.append(scaled if metric.is_minimized else 1 - scaled)
     return [list(point) for point in zip(*columns, strict=True)]
 
 

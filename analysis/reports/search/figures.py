@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hovers
-from analysis.presentation.tables import fraction
 from analysis.reports.search.progress import MOMENTS, front, in_service, progress
 from analysis.wording import label, percent
+from study.metrics import METRICS
 from study.results import Outcome
 from study.text import count
 
@@ -34,7 +34,7 @@ def progress_figures(parts: "tuple[Runs, ...]", metric: str) -> tuple[Figure, ..
                 x=Axis(title, percent=False),
                 panels=(
                     Panel(
-                        Axis(label(metric), percent=fraction(metric), from_zero=False),
+                        Axis(label(metric), percent=METRICS[metric].is_fraction, from_zero=False),
                         tuple(series),
                     ),
                 ),

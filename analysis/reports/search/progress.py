@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from analysis.runs.cache import cached
 from analysis.runs.frames import KEY
-from analysis.statistics import summary
 from study.metrics import METRICS
+from study.pareto import undominated
 from study.results import Outcome
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def progress(runs: "Runs", metric: str) -> "pd.DataFrame":
         list(runs.candidates[KEY])
     )
     value = trials[metric].astype(float).where(winners)
-    lower = METRICS[metric].direction == "minimize"
+    costs = value.map(METRICS[metric].cost)
     return pd.DataFrame(
         {
             "number": trials["number"],
             "place": range(1, len(trials) + 1),
             "value": value,
-            "best": (value.cummin() if lower else value.cummax()).ffill(),
+            "best": costs.cummin().ffill().map(METRICS[metric].cost),
             "examples": trials["samples_seen"].fillna(0.0).cumsum(),
         }
     )
@@ -71,8 +71,8 @@ def contest(a: "pd.Series", b: "pd.Series", metric: str) -> Contest | None:
         return None
     found = mannwhitneyu(first, second, alternative="two-sided")
     larger = float(found.statistic) / (len(first) * len(second))
-    lower = METRICS[metric].direction == "minimize"
-    return Contest(len(first), len(second), 1 - larger if lower else larger, float(found.pvalue))
+    better = 1 - larger if METRICS[metric].is_minimized else larger
+    return Contest(len(first), len(second), better, float(found.pvalue))
 
 
 @cached
@@ -101,5 +101,5 @@ def in_service(runs: "Runs", error: str, moment: float) -> "pd.DataFrame":
 
 def front(models: "pd.DataFrame", names: list[str]) -> "pd.DataFrame":
     """Those of :func:`in_service` that no other is as good as in all of ``names``."""
-    on = summary.pareto_front(models, dict.fromkeys(names, "minimize"))
-    return models[on].sort_values(names, kind="stable")
+    on_front = undominated(models[names].astype(float).itertuples(index=False, name=None))
+    return models.loc[on_front].sort_values(names, kind="stable")

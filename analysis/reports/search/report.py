@@ -20,7 +20,7 @@ from analysis.reports.search.savings import stopped_said
 from analysis.runs import trial_filter
 from analysis.runs.frames import KEY
 from analysis.statistics.paired import SIGNIFICANCE
-from analysis.wording import label, percent, probability
+from analysis.wording import label, percent, probability, quantity
 from study.metrics import METRICS
 from study.results import Outcome
 from study.text import count
@@ -83,7 +83,7 @@ def _followed(runs: "Runs", measure: Measure) -> str:
     known = [
         name
         for name in runs.study.objectives
-        if name in METRICS and name in runs.trials and "density" not in name
+        if name in METRICS and name in runs.trials and METRICS[name].quantity != "density"
     ]
     return known[0] if known else measure.service
 
@@ -101,7 +101,7 @@ def _best_said(runs: "Runs", metric: str) -> list[str]:
         return [_of(runs, f"no finished trial has a {label(metric)}.")]
     best = measured["best"].iloc[-1]
     first = measured[measured["value"] == best].iloc[0]
-    shown = percent(best) if METRICS[metric].high == 1 else f"{best:.4g}"
+    shown = quantity(best, metric)
     share = first["examples"] / rows["examples"].iloc[-1] if rows["examples"].iloc[-1] else 1.0
     searched = "" if runs.study.objectives else " Nothing was searched: the trials were all named."
     said = (

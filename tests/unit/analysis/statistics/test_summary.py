@@ -48,7 +48,7 @@ def test_the_interval_over_seeds_is_students() -> None:
 
 
 def _points(*rows: tuple[float, float, str]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=["error", "accuracy", "outcome"])
+    frame = pd.DataFrame(list(rows), columns=["service_error", "test_accuracy", "outcome"])
     return frame.assign(number=range(len(rows)))
 
 
@@ -60,16 +60,16 @@ def test_the_front_holds_what_nothing_dominates_whichever_way_is_better() -> Non
         (0.1, 0.5, "complete"),  # an equal is not dominated
         (0.3, 0.9, "complete"),  # dominated by a tie in one and a loss in the other
     )
-    front = summary.pareto_front(trials, {"error": "minimize", "accuracy": "maximize"})
+    front = summary.pareto_front(trials, ["service_error", "test_accuracy"])
     assert front.tolist() == [True, True, False, True, False]
 
 
 @pytest.mark.parametrize("outcome", ["early_stopped", "error", "interrupted", "running"])
 def test_what_did_not_finish_is_never_on_the_front_nor_the_best(outcome: str) -> None:
     trials = _points((0.0, 1.0, outcome), (0.5, 0.5, "complete"), (float("nan"), 1.0, "complete"))
-    front = summary.pareto_front(trials, {"error": "minimize", "accuracy": "maximize"})
+    front = summary.pareto_front(trials, ["service_error", "test_accuracy"])
     assert front.tolist() == [False, True, False]
-    best = summary.best(trials, "error")
+    best = summary.best(trials, "service_error")
     assert best is not None
     assert best["number"] == 1
 
@@ -77,19 +77,19 @@ def test_what_did_not_finish_is_never_on_the_front_nor_the_best(outcome: str) ->
 def test_the_front_agrees_with_the_definition_on_random_points() -> None:
     points = np.random.default_rng(0).integers(0, 6, size=(60, 2))
     trials = _points(*((float(a), float(b), "complete") for a, b in points))
-    front = summary.pareto_front(trials, {"error": "minimize", "accuracy": "minimize"})
+    front = summary.pareto_front(trials, ["service_error", "test_accuracy"])
     for i, p in enumerate(points):
-        dominated = any(q[0] <= p[0] and q[1] <= p[1] and tuple(q) != tuple(p) for q in points)
+        dominated = any(q[0] <= p[0] and q[1] >= p[1] and tuple(q) != tuple(p) for q in points)
         assert front[i] == (not dominated)
 
 
 def test_the_best_stays_within_the_limits_and_the_earliest_of_equals_wins() -> None:
     trials = _points((0.1, 0.9, "complete"), (0.3, 0.4, "complete"), (0.3, 0.2, "complete"))
-    best = summary.best(trials, "error", at_most={"accuracy": 0.5})
+    best = summary.best(trials, "service_error", at_most={"test_accuracy": 0.5})
     assert best is not None
     assert best["number"] == 1
-    assert summary.best(trials, "error", at_most={"accuracy": 0.1}) is None
-    most = summary.best(trials, "accuracy", direction="maximize")
+    assert summary.best(trials, "service_error", at_most={"test_accuracy": 0.1}) is None
+    most = summary.best(trials, "test_accuracy")
     assert most is not None
     assert most["number"] == 0
 
