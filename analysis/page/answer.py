@@ -17,13 +17,13 @@ from analysis.page.small_study import means
 from analysis.presentation.against_dense import SIZES, by_model, comparison, kept, who
 from analysis.presentation.method_differences import told
 from analysis.reports.confirmed.sentences import optimism_of_search, run_again
-from analysis.runs import frames
 from analysis.statistics import summary
 from analysis.wording import bounds, label, listing, percent, quantity
 from study.constraints import TOLERANCE
 from study.metrics import METRICS
 from study.results import Outcome
 from study.text import count
+from study.tracking import names
 
 if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
@@ -35,7 +35,7 @@ _OUTCOMES = (
     (Outcome.EARLY_STOPPED, "stopped early"),
     (Outcome.ERROR, "failed"),
     (Outcome.INTERRUPTED, "interrupted"),
-    (frames.RUNNING, "still running or cut off"),
+    (names.OUTCOME_RUNNING, "still running or cut off"),
 )
 
 

@@ -4,15 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
-from study.metrics import METRICS
+from study.metrics import METRICS, RUNNING_FORMS
 from study.tracking import names
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from study.tracking.run_store import StoredRun
-
-RUNNING = names.OUTCOME_RUNNING
 
 KEY = names.KEY_COLUMN
 STEP = "megabatch_index"
@@ -34,6 +32,12 @@ FACTS = (
 )
 TRIAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope != "epoch")
 MEGABATCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope == "megabatch")
+# Of a trial that did not finish, what stands for its value at the end.
+SO_FAR = {
+    "final_density": "density",
+    "service_error": RUNNING_FORMS["service_error"],
+    "test_service_error": RUNNING_FORMS["test_service_error"],
+}
 _PARAMS = (T, "seed")
 
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -76,7 +80,7 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
         "number": [_number(run.tags.get(names.TAG_TRIAL_NUMBER)) for run in runs],
         "title": [run.tags.get("mlflow.runName", run.run_id) for run in runs],
         "run_id": [run.run_id for run in runs],
-        "outcome": [run.tags.get(names.TAG_OUTCOME, RUNNING) for run in runs],
+        "outcome": [run.tags.get(names.TAG_OUTCOME, names.OUTCOME_RUNNING) for run in runs],
         "reason": [run.tags.get(names.TAG_REASON, "") for run in runs],
         "method": [run.tags.get(names.TAG_METHOD, "unknown") for run in runs],
         "architecture": [run.tags.get(names.TAG_ARCHITECTURE, "unknown") for run in runs],

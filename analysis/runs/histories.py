@@ -55,8 +55,8 @@ def _tables(
     read = [KEY, "run_id", "outcome", T, *frames.MEGABATCH_METRICS]
     rows = [{str(k): v for k, v in row.items()} for row in trials[read].to_dict("records")]
     # A trial that was resumed has gone on since its files were written.
-    missing = [row for row in rows if row["outcome"] == frames.RUNNING]
-    left = [row for row in rows if row["outcome"] != frames.RUNNING]
+    missing = [row for row in rows if row["outcome"] == names.OUTCOME_RUNNING]
+    left = [row for row in rows if row["outcome"] != names.OUTCOME_RUNNING]
     compacted = store.table(parent.run_id, artifact)
     if compacted is not None and KEY in compacted and STEP in compacted:
         steps = compacted.groupby(KEY)[STEP].nunique()

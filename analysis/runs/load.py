@@ -101,10 +101,10 @@ def _facts(parent: StoredRun) -> StudyFacts:
 
 def _outcome(parent: StoredRun) -> str:
     if parent.is_running:
-        return frames.RUNNING
-    outcome = parent.tags.get(names.TAG_OUTCOME, frames.RUNNING)
+        return names.OUTCOME_RUNNING
+    outcome = parent.tags.get(names.TAG_OUTCOME, names.OUTCOME_RUNNING)
     # Ended by somebody else, who did not say how.
-    return Outcome.INTERRUPTED if outcome == frames.RUNNING else outcome
+    return Outcome.INTERRUPTED if outcome == names.OUTCOME_RUNNING else outcome
 
 
 def _trial_runs(store: Store, study: str, closed: StoredRun | None) -> list[StoredRun]:
@@ -143,7 +143,7 @@ def _closed(runs: Sequence[StoredRun], facts: StudyFacts, notes: list[str]) -> S
         return runs
     closed = [
         dataclasses.replace(run, tags={**run.tags, names.TAG_OUTCOME: Outcome.INTERRUPTED})
-        if run.tags.get(names.TAG_OUTCOME, frames.RUNNING) == frames.RUNNING
+        if run.tags.get(names.TAG_OUTCOME, names.OUTCOME_RUNNING) == names.OUTCOME_RUNNING
         else run
         for run in runs
     ]

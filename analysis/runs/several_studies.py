@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.runs import frames
 from analysis.runs.frames import KEY
 from analysis.runs.load import load
 from analysis.runs.study_runs import Runs, StudyFacts
 from study.results import Outcome
+from study.tracking import names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def _stacked(parts: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
 def _facts(studies: Sequence[StudyFacts]) -> StudyFacts:
     first = studies[0]
     outcomes = {study.outcome for study in studies}
-    outcome = frames.RUNNING if frames.RUNNING in outcomes else Outcome.INTERRUPTED
+    outcome = names.OUTCOME_RUNNING if names.OUTCOME_RUNNING in outcomes else Outcome.INTERRUPTED
     return dataclasses.replace(
         first,
         name=" + ".join(study.name for study in studies),

@@ -45,7 +45,7 @@ class StudyFacts:
     @property
     def running(self) -> bool:
         """Whether its record is still open."""
-        return self.outcome == frames.RUNNING
+        return self.outcome == names.OUTCOME_RUNNING
 
 
 def _no_confirmation() -> "Runs | None":
@@ -84,6 +84,15 @@ class Runs:
     def confirmation(self) -> "Runs | None":
         """Its best trials run again with fresh seeds; itself if it is that; None where none is."""
         return self if self.study.confirms else self.load_confirmation()
+
+    def so_far(self, metric: str) -> "pd.Series":
+        """A metric; of trials that did not finish, where they were heading or have come to."""
+        values = self.trials[metric].astype(float)
+        return (
+            values.fillna(self.trials[frames.SO_FAR[metric]])
+            if metric in frames.SO_FAR
+            else values
+        )
 
     @cached_property
     def candidates(self) -> "pd.DataFrame":

@@ -176,7 +176,7 @@ def runs_of(
             "fake",
             "A study that nobody ran.",
             objectives,
-            frames.RUNNING if running else Outcome.COMPLETE,
+            names.OUTCOME_RUNNING if running else Outcome.COMPLETE,
         ),
         trials=frames.trials_frame([_record(trial) for trial in trials]),
         megabatches=megabatches,

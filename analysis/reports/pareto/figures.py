@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 _NOT_FINISHED = 5  # the index of the cross among the symbols
 
 
-def so_far(runs: "Runs", measure: Measure, name: str) -> "pd.Series":
-    """A metric; of trials that did not finish, where they were heading for or have come to."""
-    values = runs.trials[name].astype(float)
-    if name == measure.service:
-        projected = measure.service.replace("service_error", "projected_service_error")
-        return values.fillna(runs.trials[projected])
-    return values.fillna(runs.trials["density"]) if name == "final_density" else values
-
-
 def front_figure(
     runs: "Runs",
     measure: Measure,
@@ -46,7 +37,7 @@ def front_figure(
         metrics: Those that the front is of.
     """
     upright, across = axes
-    y, x = so_far(runs, measure, upright), so_far(runs, measure, across)
+    y, x = runs.so_far(upright), runs.so_far(across)
     trials = runs.trials[x.notna() & y.notna()]
     finished = trials["outcome"] == Outcome.COMPLETE
     params = summary.varying(runs.trials)

@@ -62,9 +62,7 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
         hue=hue,
         mark="steps",
     )
-    # Of trials that did not finish, the service error that they were heading for.
-    heading = metric.replace("service_error", "projected_service_error")
-    value = runs.trials[metric].fillna(runs.trials[heading])
+    value = runs.so_far(metric)
     made = [steps]
     for finished in (True, False):
         trials = runs.trials[

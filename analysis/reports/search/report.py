@@ -16,7 +16,7 @@ from analysis.reports.search.progress import (
     in_service,
     progress,
 )
-from analysis.reports.search.savings import stopped_said
+from analysis.reports.search.savings import stopping_sentence
 from analysis.runs import trial_filter
 from analysis.runs.frames import KEY
 from analysis.statistics.paired import SIGNIFICANCE
@@ -60,7 +60,7 @@ class SearchReport(Report):
             TITLE,
             (
                 *said,
-                *stopped_said(runs),
+                stopping_sentence(runs),
                 *(line for part in parts for line in _sampler_said(part, metric)),
                 *_against_random(parts, metric),
             ),

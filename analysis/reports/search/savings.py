@@ -39,22 +39,22 @@ def examples_saved(trials: "pd.DataFrame") -> Savings:
     )
 
 
-def stopped_said(runs: "Runs") -> list[str]:
+def stopping_sentence(runs: "Runs") -> str:
     """How many trials were stopped early, what they took, and what that saved."""
     stopped = runs.trials[runs.trials["outcome"] == Outcome.EARLY_STOPPED]
     if stopped.empty:
-        return ["No trial was stopped early."]
+        return "No trial was stopped early."
     reached = runs.megabatches.groupby(KEY)["stream_fraction"].max().reindex(stopped[KEY])
     used, saved = runs.trials[_USED].sum(), examples_saved(runs.trials).saved
-    spent = stopped[_USED].sum() / (used or 1.0)
-    came = f", on average at {percent(reached.mean())} of the stream" if len(reached) else ""
-    spared = (
-        f" That saved {percent(saved / (used + saved))} of the examples that all of them "
-        f"would have trained on without stopping."
+    share = stopped[_USED].sum() / (used or 1.0)
+    without = (
+        f" That saved {percent(saved / (used + saved))} of the examples that all of them would "
+        f"have trained on without stopping."
         if saved
         else ""
     )
-    return [
-        f"{count(len(stopped), 'trial')} of {len(runs.trials)} stopped early{came}; they took "
-        f"{percent(spent)} of all examples.{spared} None of them is a winner or on a front."
-    ]
+    return (
+        f"{count(len(stopped), 'trial')} of {len(runs.trials)} stopped early, on average at "
+        f"{percent(reached.mean())} of the stream; they took {percent(share)} of all "
+        f"examples.{without} None of them is a winner or on a front."
+    )
