@@ -43,6 +43,7 @@ _Uri = Annotated[
         callback=_without_credentials,
     ),
 ]
+_Out = Annotated[Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")]
 _Format = Annotated[Format, typer.Option("--format", help="How to print it.")]
 
 
@@ -61,9 +62,7 @@ def main() -> None:
 @app.command()
 def html(
     studies: _Studies,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")
-    ] = None,
+    out: _Out = None,
     tracking_uri: _Uri = None,
 ) -> None:
     """Write the whole report as one self-contained page, and print where it is."""
@@ -81,9 +80,7 @@ def html(
 @app.command()
 def export(
     studies: _Studies,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")
-    ] = None,
+    out: _Out = None,
     tracking_uri: _Uri = None,
 ) -> None:
     """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV, and say where."""

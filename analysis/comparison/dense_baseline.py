@@ -41,6 +41,10 @@ class Measure:
     split: str
     num_examples: int | None
 
+    def on_split(self, name: str) -> str:
+        """A metric of the whole trial, on the split."""
+        return f"test_{name}" if self.split == "test" else name
+
     def interval(self, rate: float) -> Interval | None:
         """The binomial interval of an error rate on the split; None where its size is unknown."""
         if self.num_examples is None or not 0 <= rate <= 1:

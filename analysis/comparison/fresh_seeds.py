@@ -190,11 +190,10 @@ def _against(arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:
 
 def _by_seed(arm: Arm) -> "pd.DataFrame":
     trials = arm.trials
-    seeds = [name for name in summary.SEEDS if name in trials]
     frame = trials[["number", "samples_seen"]].assign(
         value=trials[arm.metric].astype(float),
         kept=weights_kept(trials),
-        pair=trials[seeds].map(str).agg("|".join, axis=1),
+        pair=summary.seed_keys(trials),
     )
     return frame.drop_duplicates("pair")
 

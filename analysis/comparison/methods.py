@@ -201,7 +201,6 @@ def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
 
     complete = runs.complete
     trials = complete[complete[metric].notna() & complete["density"].notna()]
-    seeds = [name for name in summary.SEEDS if name in trials]
     return (
         pd.DataFrame(
             {
@@ -209,7 +208,7 @@ def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
                 "arm": arms(trials),
                 "setting": summary.configurations(trials, without=("method", *_METHOD_SECTIONS)),
                 "kept": weights_kept(trials),
-                "pair": trials[seeds].map(str).agg("|".join, axis=1) if len(trials) else "",
+                "pair": summary.seed_keys(trials),
                 "value": trials[metric].astype(float),
                 "samples_seen": trials["samples_seen"],
                 "density": trials["density"],

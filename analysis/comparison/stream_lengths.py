@@ -95,12 +95,11 @@ def steps(found: list[AtLength], metric: str, cost: str) -> list[Step]:
     ]
 
 
-def _by_seed(trials: "pd.DataFrame", metric: str, cost: str) -> "dict[tuple[str, ...], _Measured]":
+def _by_seed(trials: "pd.DataFrame", metric: str, cost: str) -> dict[str, _Measured]:
     """Seeds → what was measured with them; the first of trials that were run twice."""
-    seeds = [trials[name].map(str) for name in summary.SEEDS if name in trials]
     measured = zip(trials[metric].astype(float), trials[cost].astype(float), strict=True)
-    made: dict[tuple[str, ...], _Measured] = {}
-    for key, values in zip(zip(*seeds, strict=True), measured, strict=True):
+    made: dict[str, _Measured] = {}
+    for key, values in zip(summary.seed_keys(trials), measured, strict=True):
         made.setdefault(key, values)
     return made
 

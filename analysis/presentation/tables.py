@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.presentation.report import Column, Format, ReportTable, Value
+from analysis.runs.frames import T
+from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.statistics.summary import Interval
 from analysis.wording import label
 from study.metrics import METRICS
@@ -11,6 +13,13 @@ from study.metrics import METRICS
 if TYPE_CHECKING:
     import pandas as pd
 
+_LISTED = (
+    Column("arm", "method"),
+    Column("architecture", "architecture"),
+    Column(T, "T", "integer"),
+    Column("density", "weights kept", "percent"),
+    Column("seeds", "seeds", "integer"),
+)
 _TOO_LONG = 10_000_000  # whole numbers beyond are shown by their first digits
 
 
@@ -34,6 +43,12 @@ def _format(name: str, frame: "pd.DataFrame") -> Format:
     return "integer" if (values == values.round()).all() else "number"
 
 
+def listed_by(*names: str) -> list[Column]:
+    """Columns of what configurations are listed by, under one heading in all tables."""
+    known = {column.name: column for column in _LISTED}
+    return [known[name] for name in names]
+
+
 def measured(name: str, title: str = "") -> tuple[Column, Column]:
     """Columns of a metric's value and of its 95 % interval."""
     is_fraction = METRICS[name].is_fraction
@@ -41,6 +56,13 @@ def measured(name: str, title: str = "") -> tuple[Column, Column]:
         Column(name, title or label(name), "percent" if is_fraction else "number"),
         Column(f"{name}_interval", "95 % interval", "interval" if is_fraction else "range"),
     )
+
+
+def over_seeds(values: Sequence[float], metric: str) -> tuple[Value, Value]:
+    """Cells of :func:`measured`: the interquartile mean with its interval; None without values."""
+    if not values:
+        return None, None
+    return interquartile_mean(values), ends(stratified_interval([values]), metric)
 
 
 def ends(interval: Interval | None, metric: str = "") -> Value:

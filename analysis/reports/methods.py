@@ -8,13 +8,12 @@ from analysis.comparison.dense_baseline import DENSE, measure_of
 from analysis.comparison.methods import Comparison, Pairs, arms, listed, pairs
 from analysis.presentation.against_dense import uncounted
 from analysis.presentation.method_differences import differences, forest, told
-from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
-from analysis.presentation.tables import cell, ends, measured
+from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable, Value
+from analysis.presentation.tables import cell, listed_by, measured, over_seeds
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.statistics import summary
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
-from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from study.text import count
 
 if TYPE_CHECKING:
@@ -132,9 +131,7 @@ def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[Repor
     first = several[several.isin(several.unique()[:limit])]
     groups = [trials.loc[part.index] for _, part in first.groupby(first)]
     shown = [name for name in metrics if name in trials and trials[name].notna().any()]
-    columns = [Column("arm", "method"), Column("architecture", "architecture")]
-    columns += [Column(T, "T", "integer"), Column("density", "weights kept", "percent")]
-    columns.append(Column("seeds", "seeds", "integer"))
+    columns = listed_by("arm", "architecture", T, "density", "seeds")
     for name in shown:
         columns += measured(name)
     named = arms(trials)
@@ -150,7 +147,5 @@ def _row(group: "pd.DataFrame", named: "pd.Series", metrics: Sequence[str]) -> t
     row: list[Value] = [str(named[group.index[0]]), cell(first["architecture"]), cell(first[T])]
     row += [cell(group["density"].mean()), len(group)]
     for name in metrics:
-        values = [float(value) for value in group[name].dropna()]
-        row.append(interquartile_mean(values) if values else None)
-        row.append(ends(stratified_interval([values]), name) if values else None)
+        row += over_seeds(group[name].dropna().tolist(), name)
     return tuple(row)

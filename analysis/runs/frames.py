@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 KEY = names.KEY_COLUMN
 STEP = "megabatch_index"
 T = "stream.num_megabatches"
+GAP = "generalization_gap"
 
 # Columns of the trials that every report may count on, whatever was logged.
 FACTS = (

@@ -48,6 +48,15 @@ def metrics(trials: "pd.DataFrame", listed: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def metric(trials: "pd.DataFrame", given: str, *, default: str) -> str:
+    """The metric that an option gives, the first of several, or ``default`` where it gives none.
+
+    Raises:
+        ReportError: As :func:`metrics`.
+    """
+    return next(iter(metrics(trials, given)), default)
+
+
 def where(trials: "pd.DataFrame", conditions: Sequence[str]) -> "pd.DataFrame":
     """The trials that meet every condition, e.g. ``pruning.schedule=app``, ``final_density<0.2``.
 
@@ -92,8 +101,8 @@ def ordered(trials: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     # Sorted by the least important first, with a stable sort: columns may mix types.
     for given in reversed(names):
         name = require(trials, given.removeprefix("-"))
-        metric = METRICS.get(name)
-        ascending = metric is None or metric.is_minimized
+        known = METRICS.get(name)
+        ascending = known is None or known.is_minimized
         trials = trials.sort_values(
             name, ascending=ascending != given.startswith("-"), kind="stable", na_position="last"
         )

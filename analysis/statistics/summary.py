@@ -98,6 +98,14 @@ def params_of(trials: "pd.DataFrame") -> list[str]:
     return [name for name in trials.columns if "." in name or name == "seed"]
 
 
+def seed_keys(trials: "pd.DataFrame") -> "pd.Series":
+    """The seeds of each trial in one text: two trials of the same seeds are a pair."""
+    import pandas as pd
+
+    seeds = [trials[name].map(str) for name in SEEDS if name in trials]
+    return pd.Series(map("|".join, zip(*seeds, strict=True)), index=trials.index, dtype=object)
+
+
 def varying(trials: "pd.DataFrame") -> list[str]:
     """The params in which the trials differ, seeds apart."""
     return [

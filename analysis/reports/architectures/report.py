@@ -43,8 +43,7 @@ class ArchitecturesReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """Methods on each architecture, how far their orders agree, and the best on each."""
-        given = trial_filter.metrics(runs.trials, self.metric)
-        metric = given[0] if given else measure_of(runs).service
+        metric = trial_filter.metric(runs.trials, self.metric, default=measure_of(runs).service)
         measured = runs.complete[runs.complete[metric].notna()]
         names = sorted(str(name) for name in measured["architecture"].unique())
         if len(names) < 2:

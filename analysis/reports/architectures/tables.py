@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from analysis.comparison.architectures import Configuration
 from analysis.comparison.dense_baseline import DENSE
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import ends, measured
+from analysis.presentation.tables import listed_by, measured, over_seeds
 from analysis.runs.frames import T
-from analysis.statistics.resampling import stratified_interval
 from analysis.wording import label, size
 from study.metrics import METRICS
 
@@ -55,12 +54,10 @@ def best_table(
     """A row an architecture: its best configuration, and what the common choice gives."""
     value, interval = measured(metric)
     columns = (
-        Column("architecture", "architecture"),
+        *listed_by("architecture"),
         Column("configurations", "configurations", "integer"),
         Column("arm", "best method"),
-        Column(T, "T", "integer"),
-        Column("density", "weights kept", "percent"),
-        Column("seeds", "seeds", "integer"),
+        *listed_by(T, "density", "seeds"),
         value,
         interval,
         Column("common", f"the one pruned choice for all: {label(metric)}", value.format),
@@ -70,10 +67,9 @@ def best_table(
     for name in names:
         leader = best(every, name, metric)
         trials = leader.trials[name]
-        values = [float(v) for v in trials[metric]]
         row: list[Value] = [name, sum(name in c.means for c in every), leader.arm]
         row += [leader.num_megabatches, float(trials["density"].iloc[0]), len(trials)]
-        row += [leader.means[name], ends(stratified_interval([values]), metric)]
+        row += over_seeds(trials[metric].tolist(), metric)
         rows.append((*row, choice.means[name] if choice else None))
     return ReportTable("The best on each architecture", columns, tuple(rows))
 
@@ -83,8 +79,7 @@ def shared_table(
 ) -> ReportTable:
     """A row a configuration: its value and rank on each architecture."""
     kind = measured(metric)[0].format
-    columns = [Column("arm", "method"), Column(T, "T", "integer")]
-    columns.append(Column("density", "weights kept", "percent"))
+    columns = listed_by("arm", T, "density")
     for name in names:
         columns.append(Column(f"{metric}.{name}", name, kind))
         columns.append(Column(f"rank.{name}", "rank", "number"))

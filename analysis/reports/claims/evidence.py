@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import pairs
 from analysis.comparison.stream_lengths import turns
-from analysis.runs.frames import T
+from analysis.runs.frames import GAP, T
 from analysis.statistics.paired import SIGNIFICANCE, PairedDifference, paired_difference
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, percent, points, probability, size
@@ -22,7 +22,6 @@ Verdict = Literal["supported", "contradicted", "undecided"]
 
 APP = "app"
 ONE_SHOT = "one_shot"
-GAP = "generalization_gap"
 REPLAY = "stream.replay"
 
 # "About a third": 0.8^4.5 = 0.366 is what the paper's setting gives.

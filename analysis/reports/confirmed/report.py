@@ -23,7 +23,7 @@ from analysis.presentation.report import (
     ReportTable,
     Value,
 )
-from analysis.presentation.tables import cell, ends, measured
+from analysis.presentation.tables import cell, ends, listed_by, measured
 from analysis.reports.confirmed.figure import searched_and_confirmed
 from analysis.reports.confirmed.sentences import section_said
 from analysis.runs import trial_filter
@@ -59,10 +59,10 @@ class ConfirmedReport(Report):
         studies = confirming(runs)
         if not studies:
             return ReportSection(TITLE, (_unconfirmed(runs),))
-        made = []
-        for study in studies:
-            given = trial_filter.metrics(study.trials, self.metric)
-            made.append(confirmation(study, given[0] if given else ""))
+        made = [
+            confirmation(study, trial_filter.metric(study.trials, self.metric, default=""))
+            for study in studies
+        ]
         several = len(made) > 1
         return ReportSection(
             TITLE,
@@ -124,10 +124,8 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
         Column("number", "trial", "integer"),
         Column("baseline_of", "baseline of"),
         Column("method", "method"),
-        *([Column("architecture", "architecture")] if several else []),
-        Column(T, "T", "integer"),
-        Column("density", "weights kept", "percent"),
-        Column("seeds", "seeds", "integer"),
+        *(listed_by("architecture") if several else []),
+        *listed_by(T, "density", "seeds"),
         Column("searched", "searched", value),
         *measured(found.metric, "confirmed"),
         Column(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from analysis.comparison.dense_baseline import Measure
 from analysis.figures.figure import HELD, Axis, Figure, Panel, Series
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import cell, ends, measured
-from analysis.reports.curves.streams import GAP, Stream
-from analysis.runs.frames import STEP, T
+from analysis.presentation.tables import cell, ends, listed_by, measured
+from analysis.reports.curves.streams import Stream
+from analysis.runs.frames import GAP, STEP, T
 from analysis.wording import percent, size
 
 
@@ -65,9 +65,11 @@ def _line(stream: Stream, what: str, lines: Sequence[Stream]) -> Series:
 def values_table(lines: Sequence[Stream], measure: Measure) -> ReportTable:
     """A row a line and megabatch."""
     metrics = {"error": measure.curve, "gap": GAP, "density": "density"}
-    columns = [Column("arm", "method"), Column("architecture", "architecture")]
-    columns += [Column(T, "T", "integer"), Column("final_density", "final density", "percent")]
-    columns += [Column("seeds", "seeds", "integer"), Column(STEP, "megabatch index", "integer")]
+    columns = [
+        *listed_by("arm", "architecture", T),
+        Column("final_density", "final density", "percent"),
+    ]
+    columns += [*listed_by("seeds"), Column(STEP, "megabatch index", "integer")]
     columns.append(Column("stream_fraction", "stream arrived", "percent"))
     for name in metrics.values():
         columns += measured(name)

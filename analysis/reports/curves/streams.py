@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE, Match, Measure
 from analysis.comparison.methods import arms
-from analysis.runs.frames import KEY, STEP, T
+from analysis.runs.frames import GAP, KEY, STEP, T
 from analysis.statistics import summary
 from analysis.wording import size
 from study.text import count
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
-GAP = "generalization_gap"
 _MAX_LINES = 8
 
 

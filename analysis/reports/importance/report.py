@@ -39,8 +39,7 @@ class ImportanceReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """Importances with their spread over draws of the trials, and slices of the first."""
-        given = trial_filter.metrics(runs.trials, self.metric)
-        metric = given[0] if given else measure_of(runs).service
+        metric = trial_filter.metric(runs.trials, self.metric, default=measure_of(runs).service)
         trials = runs.complete[runs.complete[metric].notna()]
         if len(trials) < MIN_TRIALS:
             return ReportSection(

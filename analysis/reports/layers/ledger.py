@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 _COUNTS = ("num_weights", "num_kept")
-_DENSITIES = ("intended_density", "density", "mask_overlap", "effective_density")
-NEEDED = (KEY, STEP, "layer", *_COUNTS, *_DENSITIES)
+DENSITIES = ("intended_density", "density", "effective_density", "mask_overlap")
+NEEDED = (KEY, STEP, "layer", *_COUNTS, *DENSITIES)
 
 
 def ledger(runs: "Runs") -> "pd.DataFrame":
@@ -82,7 +82,7 @@ def over_seeds(rows: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
     """One row a layer: means over the trials ``keys``, and whether it collapsed in any."""
     mine = rows[rows[KEY].isin(list(keys))]
     grouped = mine.groupby("layer", sort=False)
-    made = grouped[["depth", *_COUNTS, *_DENSITIES]].mean()
+    made = grouped[["depth", *_COUNTS, *DENSITIES]].mean()
     made["collapsed"] = grouped["collapsed"].any()
     return made.reset_index()
 

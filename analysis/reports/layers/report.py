@@ -9,6 +9,7 @@ from analysis.presentation.report import REPORTS, Report, ReportSection, ReportT
 from analysis.presentation.tables import column, table
 from analysis.reports.layers.figures import MAX_STREAMS, ledger_figures
 from analysis.reports.layers.ledger import (
+    DENSITIES,
     comparable,
     last,
     ledger,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 TITLE = "What is left in each layer?"
 _MAX_ROWS = 16
-_DENSITIES = ("intended_density", "density", "effective_density", "mask_overlap")
 
 
 @REPORTS.register("layers")
@@ -175,7 +175,7 @@ def _drawn(means: "list[tuple[str, pd.DataFrame]]") -> ReportTable:
     import pandas as pd
 
     frame = pd.concat([layers.assign(method=name) for name, layers in means], ignore_index=True)
-    names = ["method", "layer", "depth", "num_weights", *_DENSITIES, "collapsed"]
+    names = ["method", "layer", "depth", "num_weights", *DENSITIES, "collapsed"]
     made = _titled("Layers at the end of the stream", frame, names)
     return replace(made, folded=len(made.rows) > _MAX_ROWS)
 
@@ -186,7 +186,7 @@ def _whole(rows: "pd.DataFrame", number: str) -> ReportTable:
         raise ReportError(
             f"--trial {number}: no trial of this number has a ledger; app-report runs lists them"
         )
-    names = ["megabatch", "layer", "depth", "num_weights", "num_kept", *_DENSITIES, "collapsed"]
+    names = ["megabatch", "layer", "depth", "num_weights", "num_kept", *DENSITIES, "collapsed"]
     return _titled(f"Ledger of trial {number}", mine, names)
 
 
@@ -206,12 +206,11 @@ _TITLES = {
 def _titled(title: str, frame: "pd.DataFrame", names: list[str]) -> ReportTable:
     """A table of the ledger; densities in percent, under short headings."""
     made = table(title, frame, names)
-    formats = {name: "percent" for name in (*_DENSITIES,)}
     columns = tuple(
         replace(
             column(name, frame),
             title=_TITLES.get(name, name),
-            format="percent" if name in formats else column(name, frame).format,
+            format="percent" if name in DENSITIES else column(name, frame).format,
         )
         for name in names
     )

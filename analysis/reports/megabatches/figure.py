@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from analysis.comparison.dense_baseline import Measure
 from analysis.comparison.stream_lengths import AtLength
 from analysis.figures.figure import Axis, Figure, Panel, Series
+from analysis.runs.frames import GAP
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.wording import label, percent, size
 
-_GAP = "generalization_gap"
 _MAX_LINES = 8
 
 
@@ -20,16 +20,15 @@ def length_figure(found: Sequence[AtLength], measure: Measure) -> Figure:
         served[at.family] = min(served.get(at.family, float("inf")), mean)
     chosen = sorted(served, key=lambda family: served[family])[:_MAX_LINES]
     models = list(dict.fromkeys(at.trials["architecture"].iloc[0] for at in found))
-    prefix = "test_" if measure.split == "test" else ""
     panels = []
-    for name in (measure.service, f"{prefix}anytime_error", measure.final, _GAP):
+    for name in (measure.service, measure.on_split("anytime_error"), measure.final, GAP):
         lines = []
         for family in chosen:
             own = sorted((at for at in found if at.family == family), key=lambda at: at.t)
             lines.append(_line(own, name, models))
         shown = tuple(line for line in lines if line.x)
         if shown:
-            panels.append(Panel(Axis(label(name), from_zero=name != _GAP), shown))
+            panels.append(Panel(Axis(label(name), from_zero=name != GAP), shown))
     left = f" The {_MAX_LINES} that served best are drawn." if len(served) > _MAX_LINES else ""
     return Figure(
         name="megabatches",

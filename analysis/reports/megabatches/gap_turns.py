@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.methods import arms
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import cell, ends
+from analysis.presentation.tables import cell, ends, listed_by
 from analysis.runs.frames import T
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.statistics.turning import Turn
@@ -50,11 +50,7 @@ def turns_said(turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> list[str
 def turns_table(runs: "Runs", turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> ReportTable:
     """A row a configuration: its largest turn with both sides, and how often its curves turn."""
     columns = (
-        Column("arm", "method"),
-        Column("architecture", "architecture"),
-        Column(T, "T", "integer"),
-        Column("density", "weights kept", "percent"),
-        Column("seeds", "seeds", "integer"),
+        *listed_by("arm", "architecture", T, "density", "seeds"),
         Column("kind", "turn"),
         Column("position", "at megabatch", "number"),
         Column("position_interval", "95 % interval", "range"),

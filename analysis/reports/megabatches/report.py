@@ -15,13 +15,12 @@ from analysis.comparison.stream_lengths import (
 )
 from analysis.presentation.against_dense import uncounted
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
-from analysis.presentation.tables import cell, ends, measured
+from analysis.presentation.tables import cell, ends, listed_by, measured, over_seeds
 from analysis.reports.megabatches.figure import length_figure
 from analysis.reports.megabatches.gap_turns import turns_said, turns_table
-from analysis.runs.frames import KEY, T
+from analysis.runs.frames import GAP, KEY, T
 from analysis.statistics import summary
 from analysis.statistics.paired import SIGNIFICANCE
-from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.wording import bounds, label, percent, points, probability
 from study.text import count
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 TITLE = "How many megabatches?"
-GAP = "generalization_gap"
 _COSTS = ("samples_seen", "train_flops")
 _MAX_LINES = 8
 _MAX_ROWS = 16
@@ -112,11 +110,9 @@ def _step_said(step: Step, metric: str, family: int) -> str:
 
 
 def _each(found: Sequence[AtLength], measure: Measure, limit: int) -> ReportTable:
-    prefix = "test_" if measure.split == "test" else ""
-    names = [measure.service, f"{prefix}anytime_error", measure.final, f"{prefix}mean_error", GAP]
-    columns = [Column("arm", "method"), Column("architecture", "architecture")]
-    columns += [Column("density", "weights kept", "percent"), Column(T, "T", "integer")]
-    columns.append(Column("seeds", "seeds", "integer"))
+    anytime, mean = measure.on_split("anytime_error"), measure.on_split("mean_error")
+    names = [measure.service, anytime, measure.final, mean, GAP]
+    columns = listed_by("arm", "architecture", "density", T, "seeds")
     for name in names:
         columns += measured(name)
     columns += [Column(name, label(name), "number") for name in _COSTS]
@@ -126,9 +122,7 @@ def _each(found: Sequence[AtLength], measure: Measure, limit: int) -> ReportTabl
         row: list[Value] = [at.arm, cell(first["architecture"]), cell(first["density"])]
         row += [at.t, len(at.trials)]
         for name in names:
-            values = [float(value) for value in at.trials[name].dropna()]
-            row.append(interquartile_mean(values) if values else None)
-            row.append(ends(stratified_interval([values]), name) if values else None)
+            row += over_seeds(at.trials[name].dropna().tolist(), name)
         row += [cell(at.trials[name].mean()) for name in _COSTS]
         rows.append(tuple(row))
     title = "Each configuration at each T"
@@ -172,11 +166,10 @@ def _best_at_each(runs: "Runs", measure: Measure) -> tuple[str, tuple[ReportTabl
     if trials.empty:
         return "No finished trial has a service error and a number of megabatches.", ()
     columns = (
-        Column(T, "T", "integer"),
+        *listed_by(T),
         Column("trials", "finished trials", "integer"),
         Column("number", "best trial", "integer"),
-        Column("arm", "method"),
-        Column("density", "weights kept", "percent"),
+        *listed_by("arm", "density"),
         Column(measure.service, label(measure.service), "percent"),
         Column(measure.final, label(measure.final), "percent"),
     )

@@ -49,8 +49,7 @@ class SearchReport(Report):
     def build(self, runs: "Runs") -> ReportSection:
         """How the best grew, what ended early, what the sampler was worth, fronts through time."""
         measure = measure_of(runs)
-        given = trial_filter.metrics(runs.trials, self.metric)
-        metric = given[0] if given else _followed(runs, measure)
+        metric = trial_filter.metric(runs.trials, self.metric, default=_followed(runs, measure))
         parts = runs.parts or (runs,)
         if runs.trials.empty:
             return ReportSection(TITLE, ("The study has no trial yet.",))
