@@ -1,5 +1,6 @@
 """A study as it is checked: the value that everything else is given."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -79,6 +80,12 @@ class StudyConfig:
         """Every path that differs between trials."""
         on_axes = [path for group in self.axes for path in group]
         return tuple(dict.fromkeys([*self.space.paths, *on_axes]))
+
+    @functools.cached_property
+    def differing(self) -> tuple[str, ...]:
+        """Every path in which two trials may differ, those that only a point sets included."""
+        of_points = [path for chosen in self.points for path in chosen]
+        return tuple(dict.fromkeys([*self.varied, *of_points]))
 
     def compose(self, chosen: Mapping[str, Any]) -> TrialConfig:
         """The trial with these values for what varies."""

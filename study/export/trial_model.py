@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.errors import ExportError
@@ -40,16 +41,16 @@ class TrialModel:
 
 
 def model_source(
-    trial: TrialConfig, dataset: ImageDataset, *, study: str, number: int, plugins: tuple[str, ...]
+    trial: TrialConfig, dataset: ImageDataset, *, study: StudyConfig, number: int
 ) -> ModelSource:
     """What the models of a trial have in common."""
     splits = split(trial, dataset)
     return ModelSource(
-        study=study,
+        study=study.name,
         trial=trial,
         trial_number=number,
-        title=title_of(trial.to_dict()),
-        network=NetworkSpec.from_trial(trial, dataset, plugins),
+        title=title_of(trial.to_dict(), study.differing),
+        network=NetworkSpec.from_trial(trial, dataset, study.plugins),
         split_sizes={"holdout": len(splits.holdout), "test": len(splits.test)},
     )
 

@@ -82,6 +82,7 @@ def run_study(
             version=__version__,
             num_trials=study.num_trials,
             shown=study.shown_metrics,
+            varied=study.differing,
             constraints=constraints_text(study.objective.limits),
             tracking=tracker.address,
             experiment=study.tracking.experiment,

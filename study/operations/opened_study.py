@@ -75,9 +75,8 @@ class OpenedStudy:
         source = model_source(
             trial,
             dataset,
-            study=self.study.name,
+            study=self.study,
             number=recorded.number,
-            plugins=self.study.plugins,
         )
         last = recorded.history.megabatches[-1]
         self.folder.fetch_trial(recorded.key, "checkpoints")

@@ -51,6 +51,7 @@ class StudyStatus:
         shown: The metrics that are shown of it; the first ranks.
         constraints: What a trial must keep to be among the best.
         updates: Trials that went on with data of later, which are none of the search.
+        varied: Paths in which its trials may differ, by which they are titled.
         tracking: Where MLflow is, without credentials.
         last_at: When something was last recorded, in seconds since 1970.
         active_s: How long processes have worked on it.
@@ -61,6 +62,7 @@ class StudyStatus:
     num_trials: int = 0
     shown: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    varied: tuple[str, ...] = ()
     tracking: str = ""
     experiment: str = ""
     trials: dict[str, TrialStatus] = field(default_factory=dict)
@@ -150,14 +152,17 @@ def _take(study: StudyStatus, histories: dict[str, bytes], line: bytes, is_finis
     if kind == "session":
         study.num_trials = event.get("num_trials", 0)
         study.shown = tuple(event.get("shown", ()))
+        study.varied = tuple(event.get("varied", ()))
         study.constraints = parse_constraints(event.get("constraints", ""))
         study.tracking, study.experiment = event.get("tracking", ""), event.get("experiment", "")
         study.last_at = event["time"]  # what was before it nobody worked
     elif kind == "trial":
         key = event["key"]
-        study.trials[key] = TrialStatus(key, event["number"], title_of(event["config"]))
+        study.trials[key] = TrialStatus(
+            key, event["number"], title_of(event["config"], study.varied)
+        )
     elif kind == "update":
-        key, title = event["key"], title_of(event["config"])
+        key, title = event["key"], title_of(event["config"], study.varied)
         study.updates.setdefault(key, TrialStatus(key, event["number"], title))
     elif kind == "outcome":
         trial = study.find(event["key"])

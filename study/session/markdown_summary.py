@@ -45,12 +45,11 @@ def markdown_summary(study: StudyConfig, trials: Iterable[RecordedTrial]) -> str
         trials: All that are recorded.
     """
     recorded = list(trials)
-    metrics, limits = study.shown_metrics, study.objective.limits
     parts = [
         study.description.strip(),
         _question(study),
         _progress(recorded, study.num_trials),
-        _best(best_first(recorded, metrics, limits)[:_NUM_BEST], metrics),
+        _best(study, recorded),
         _space(study),
         _failures(recorded),
     ]
@@ -71,14 +70,17 @@ def _progress(trials: list[RecordedTrial], total: int) -> str:
     return f"**Progress:** {counts.total()} of {total} trials have ended{how}."
 
 
-def _best(
-    best: list[tuple[RecordedTrial, tuple[float, ...]]],
-    metrics: tuple[str, ...],
-) -> str:
+def _best(study: StudyConfig, trials: list[RecordedTrial]) -> str:
+    metrics = study.shown_metrics
+    best = best_first(trials, metrics, study.objective.limits)[:_NUM_BEST]
     if not best:
         return ""
     rows = [
-        [str(trial.number), title_of(trial.config), *(f"{value:.4g}" for value in values)]
+        [
+            str(trial.number),
+            title_of(trial.config, study.differing),
+            *(f"{value:.4g}" for value in values),
+        ]
         for trial, values in best
     ]
     table = _table(["trial", "name", *metrics], rows)

@@ -123,8 +123,7 @@ class ServiceModels:
             self._sources[trial.key] = model_source(
                 config,
                 self.datasets[dataset_key(config.data)],
-                study=self.study.name,
+                study=self.study,
                 number=trial.number,
-                plugins=self.study.plugins,
             )
         return self._sources[trial.key]

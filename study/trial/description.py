@@ -43,7 +43,7 @@ _ALWAYS_NUMERIC = (
 def trial_yaml(study: StudyConfig, trial: TrialConfig) -> str:
     """A study file of this one trial, which ``app-study run`` accepts."""
     nested = trial.to_dict()
-    title = title_of(nested)
+    title = title_of(nested, study.differing)
     for section, values in nested.items():
         if isinstance(values, dict):
             nested[section] = {k: v for k, v in values.items() if v is not None}
@@ -91,7 +91,7 @@ class TrialDescriber:
         return TrialInfo(
             key=trial.key(),
             number=number,
-            title=title_of(trial.to_dict()),
+            title=title_of(trial.to_dict(), self._study.differing),
             params=params,
             hyperparameters=self._hyperparameters(trial, flat),
             tags={

@@ -23,6 +23,7 @@ from study.models.torchvision_networks.plain import plain_torchvision_code
 from study.pruning.mask import Mask
 from study.training.anytime import AnytimeLearner
 from study.trial.datasets import dataset_key, load_dataset
+from tests.helpers.small_studies import search
 from tests.helpers.small_trials import trained, trial
 
 
@@ -35,7 +36,7 @@ def learner() -> AnytimeLearner:
 def model(learner: AnytimeLearner) -> TrialModel:
     config = trial()
     dataset = load_dataset(dataset_key(config.data))
-    source = model_source(config, dataset, study="small", number=3, plugins=())
+    source = model_source(config, dataset, study=search(name="small"), number=3)
     record = learner.history.megabatches[-1]
     sample = sample_images(config, dataset)
     return TrialModel(source, record, learner.model.eval(), learner.mask, sample)

@@ -35,6 +35,7 @@ def written(root: Path, name: str = "small", constraints: str = "") -> Record:
             version="0",
             num_trials=8,
             shown=METRICS,
+            varied=study.differing,
             constraints=constraints,
             tracking="sqlite:////x/m.db",
             experiment="e",
@@ -65,7 +66,9 @@ def test_it_tells_what_the_record_tells(tmp_path: Path) -> None:
         assert (told.number, told.outcome, told.reason) == (
             trial.number, trial.outcome, trial.reason,
         )  # fmt: skip
-        assert told.title == title_of(parse_trial(trial.config).to_dict())
+        assert told.title == title_of(
+            parse_trial(trial.config).to_dict(), search(points=POINTS).differing
+        )
         if trial.history.megabatches:
             last = trial.history.megabatches[-1]
             assert told.stream_fraction == last.stream_fraction
