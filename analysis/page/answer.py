@@ -12,9 +12,11 @@ from analysis.comparison.dense_baseline import (
     num_megabatches,
 )
 from analysis.comparison.fresh_seeds import confirming
+from analysis.comparison.guess import nothing_learned
 from analysis.comparison.methods import listed, pairs
 from analysis.page.small_study import means
 from analysis.presentation.against_dense import SIZES, by_model, comparison, kept, who
+from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.method_differences import told
 from analysis.reports.confirmed.sentences import optimism_of_search, run_again
 from analysis.statistics import summary
@@ -42,7 +44,8 @@ _OUTCOMES = (
 def answer(runs: "Runs") -> tuple[str, ...]:
     """What the study says, most useful first; always at least one sentence.
 
-    What was confirmed with fresh seeds, where that was done; the rest is of the search. The
+    That nothing was learned, where no network beats a guess. Else what was confirmed with fresh
+    seeds, where that was done; the rest is of the search. The
     smallest network as good as dense at equal T (both its service error and its final error
     not above the binomial interval of dense's), the best at a third and a tenth of the size, the
     winner of a search for one objective or the means of a small study without search, which
@@ -54,6 +57,10 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     if runs.complete.empty:
         return (_unfinished(runs), *_failures(runs))
     measure = measure_of(runs)
+    nothing = nothing_learned(runs, measure)
+    if nothing is not None:
+        sentences = nothing_learned_sentences(runs, nothing)
+        return (*sentences, _counts(runs), *_failures(runs), *_caution(runs, measure))
     found = matches(runs, measure)
     confirmed = run_again(runs)
     if runs.study.confirms:  # whose best seed nobody asks for

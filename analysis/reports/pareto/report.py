@@ -10,8 +10,10 @@ from analysis.comparison.dense_baseline import (
     matches,
     measure_of,
 )
+from analysis.comparison.guess import nothing_learned
 from analysis.errors import ReportError
 from analysis.presentation.against_dense import by_model, comparison, uncounted
+from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable
 from analysis.reports.pareto.figures import front_figure, volume_figure
 from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
@@ -70,9 +72,14 @@ class ParetoReport(Report):
         if found:
             tables.append(per_t(measure, found))
         tables.append(volumes_table(measured, volumes))
-        answers = [
-            model + comparison(group, measure)[0] for model, group in by_model(found).items()
-        ]
+        nothing = nothing_learned(runs, measure)
+        answers = (
+            nothing_learned_sentences(runs, nothing)[:1]
+            if nothing
+            else [
+                model + comparison(group, measure)[0] for model, group in by_model(found).items()
+            ]
+        )
         return ReportSection(
             TITLE,
             (
