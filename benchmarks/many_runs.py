@@ -26,7 +26,7 @@ from study.tracking.artifacts.history import HistoryTables, history_tables
 from study.tracking.artifacts.runs_table import write_runs
 from study.tracking.facts import DatasetInfo, TrialInfo
 from study.tracking.metric_points import MetricPoint
-from study.tracking.mlflow.tracker import MlflowStore
+from study.tracking.mlflow.runs import MlflowStore
 from study.tracking.run_store import StoredRun
 from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
 from study.trial.assembly import assemble

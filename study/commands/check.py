@@ -39,7 +39,7 @@ def check(
     from study.operations.check import check_study, mend_study
     from study.store.folder import StudyStore
     from study.store.record import Record
-    from study.tracking.mlflow.tracker import MlflowStore
+    from study.tracking.mlflow.runs import MlflowStore
     from study.tracking.run_tracker import RunTracker
 
     console = Console()

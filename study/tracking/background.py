@@ -187,15 +187,15 @@ class BackgroundTracker:
         return len(self._due.keys() | ({self._in_hand} - {""}))
 
     def _wait_for_the_rest(self) -> None:
-        started = heard_at = time.monotonic()
+        started = answered_at = time.monotonic()
         num_arrived, is_told = self._num_arrived, False
         assert self._last is not None, "finish_study was called"
         patience_s = self._patience_s + _CLOSING_A_TRIAL_S * len(self._last[0])
         while self._last is not None:
             now = time.monotonic()
             if self._num_arrived > num_arrived:
-                num_arrived, heard_at = self._num_arrived, now
-            if now - heard_at >= patience_s:
+                num_arrived, answered_at = self._num_arrived, now
+            if now - answered_at >= patience_s:
                 return
             if now - started >= _NOTICE_AFTER_S and not is_told:
                 is_told = True

@@ -16,7 +16,7 @@ from study.session.session import StudySession
 from study.store.folder import StudyFolder
 from study.store.record import Record
 from study.tracking import names
-from study.tracking.mlflow.tracker import MlflowStore
+from study.tracking.mlflow.runs import MlflowStore
 from study.tracking.run_tracker import RunTracker
 from study.training.checkpoint import CheckpointFolder
 from study.trial.datasets import dataset_key, load_dataset

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from study.tracking import names
 from study.tracking.facts import ModelInfo
 from study.tracking.mlflow.logged_models import log_model
-from study.tracking.mlflow.tracker import MlflowStore, mlflow_errors_translated
+from study.tracking.mlflow.runs import MlflowStore, mlflow_errors_translated
 from study.tracking.tracker import TrackingError
 
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
