@@ -1,0 +1,204 @@
+"""The table that verdicts are judged on: who was wrong on which example, trial by trial.
+
+    python -m benchmarks.evidence_table --root FOLDER --parts FOLDER --out FILE
+
+trains every configuration under every seed on one stream of MNIST images and keeps, after each
+megabatch, a bit for each example of two pools: the *judges*, from which holdouts are drawn, and
+the *others*, which say what is true. A trial's row is a file of its own in the parts' folder, and
+a trial that has one is not trained again. Configurations are complete seed by seed, so that what
+is there at any time is a smaller table of the same kind.
+"""
+
+import argparse
+import dataclasses
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.studies import one_thread
+from study.config.plugins import load_builtin_plugins
+from study.config.trial import TrialConfig, parse_trial, unflatten
+from study.data.batches import ImagePool
+from study.data.dataset import ImageDataset, IndexArray
+from study.results import MegabatchRecord
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key, load_dataset
+
+NUM_SEEDS = 20
+STREAM_SIZE, NUM_JUDGES, NUM_OTHERS = 6000, 1000, 9000
+POOLS_SEED = 0
+EVALUATION_BATCH_SIZE = 1000
+FIXED: dict[str, Any] = {
+    "data.dataset": "mnist",
+    "data.holdout_fraction": 0.0,  # the pools stand in for it
+    "model.architecture": "mlp",
+    "model.hidden_sizes": [96, 32],
+    "training.total_samples": 24_000,
+    "training.batch_size": 128,
+}
+DENSITIES = (0.02, 0.032, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8)
+FEW_DENSITIES = (0.05, 0.1, 0.2, 0.4)
+SCHEDULES = ("app", "cubic", "linear", "one_shot")
+
+Flat = Mapping[str, Any]
+logger = logging.getLogger("evidence_table")
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Disjoint indices into MNIST's training images.
+
+    Attributes:
+        stream: What every trial learns from.
+        judges: Holdouts are subsamples of these.
+        others: Their mean error is the truth.
+    """
+
+    stream: IndexArray
+    judges: IndexArray
+    others: IndexArray
+
+
+def pools(num_examples: int) -> Pools:
+    """The same for every trial."""
+    order = np.random.default_rng(POOLS_SEED).permutation(num_examples).astype(np.int64)
+    first, second = STREAM_SIZE, STREAM_SIZE + NUM_JUDGES
+    return Pools(order[:first], order[first:second], order[second : second + NUM_OTHERS])
+
+
+def configurations() -> list[dict[str, Any]]:
+    """The settings in which trials differ, seeds apart; dense at each T and learning rate."""
+    dense = [_cell("dense", T, lr) for T in (2, 4, 8) for lr in (0.1, 0.03)]
+    wide = [
+        _cell(schedule, 4, 0.1, density, criterion)
+        for density in DENSITIES
+        for schedule in SCHEDULES
+        for criterion in ("snip", "magnitude")
+    ]
+    slow = [_cell(s, 4, 0.03, d) for d in FEW_DENSITIES for s in ("app", "cubic")]
+    cuts = [
+        _cell(s, T, 0.1, d) for T in (2, 8) for d in FEW_DENSITIES for s in ("app", "one_shot")
+    ]
+    return [*dense, *wide, *slow, *cuts]
+
+
+def _cell(
+    schedule: str, num_megabatches: int, lr: float, density: float = 1.0, criterion: str = "snip"
+) -> dict[str, Any]:
+    settings = {
+        "stream.num_megabatches": num_megabatches,
+        "pruning.schedule": schedule,
+        "training.lr": lr,
+    }
+    if schedule == "dense":
+        return settings
+    return {**settings, "pruning.final_density": density, "pruning.criterion": criterion}
+
+
+def wrong_bits(trial: TrialConfig, dataset: ImageDataset, pool: ImagePool) -> NDArray[np.bool_]:
+    """Train, and say after each megabatch which examples of the pool were wrong: ``[T, n]``."""
+    learner = assemble(trial, dataset)
+    order = np.arange(len(pool), dtype=np.int64)
+    found = []
+    for record in learner.run():
+        if isinstance(record, MegabatchRecord):
+            learner.model.eval()
+            with torch.inference_mode():
+                batches = pool.minibatches(order, batch_size=EVALUATION_BATCH_SIZE)
+                wrong = [(learner.model(x).argmax(1) != y).numpy() for x, y in batches]
+            found.append(np.concatenate(wrong))
+            rate = record.metrics["test_error_rate"]
+            assert round(rate * NUM_JUDGES) == found[-1][:NUM_JUDGES].sum()
+    return np.stack(found)
+
+
+def row(number: int, settings: Flat, seed: int, wrong: NDArray[np.bool_]) -> pa.Table:
+    """One trial's line of the table; the bits of a megabatch follow those of the one before."""
+    judges, others = wrong[:, :NUM_JUDGES], wrong[:, NUM_JUDGES:]
+    return pa.table(
+        {
+            "configuration": pa.array([number], pa.int16()),
+            "num_megabatches": pa.array([settings["stream.num_megabatches"]], pa.int8()),
+            "schedule": [settings["pruning.schedule"]],
+            "criterion": [settings.get("pruning.criterion", "")],
+            "lr": [settings["training.lr"]],
+            "final_density": [settings.get("pruning.final_density", 1.0)],
+            "seed": pa.array([seed], pa.int8()),
+            "judges_wrong": [np.packbits(judges).tobytes()],
+            "others_wrong": [np.packbits(others).tobytes()],
+        }
+    )
+
+
+def record(root: Path, parts: Path) -> Iterator[str]:
+    """Train what has no part yet; yields a line a trial."""
+    load_builtin_plugins()
+    mnist = load_dataset(dataset_key(_trial({"pruning.schedule": "dense"}, 0, root).data))
+    chosen = pools(len(mnist.train_labels))
+    judges_and_others = np.concatenate([chosen.judges, chosen.others])
+    dataset = dataclasses.replace(
+        mnist,
+        train_images=mnist.train_images[chosen.stream],
+        train_labels=mnist.train_labels[chosen.stream],
+        test_images=mnist.train_images[chosen.judges],
+        test_labels=mnist.train_labels[chosen.judges],
+    )
+    pool = ImagePool(
+        mnist.train_images[judges_and_others], mnist.train_labels[judges_and_others],
+        mean=mnist.mean, std=mnist.std, device=torch.device("cpu"),
+    )  # fmt: skip
+    for seed in range(NUM_SEEDS):
+        for number, settings in enumerate(configurations()):
+            part = parts / f"{number:03d}-{seed:02d}.parquet"
+            if not part.exists():
+                wrong = wrong_bits(_trial(settings, seed, root), dataset, pool)
+                _write(row(number, settings, seed, wrong), part)
+                yield f"seed {seed}, configuration {number}: final {wrong[-1].mean():.4f}"
+
+
+def _trial(settings: Flat, seed: int, root: Path) -> TrialConfig:
+    return parse_trial(unflatten({**FIXED, **settings, "data.root": str(root), "seed": seed}))
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Whole or not at all."""
+    draft = path.with_suffix(".draft")
+    pq.write_table(table, draft, compression="zstd", compression_level=19)
+    draft.replace(path)
+
+
+def join(parts: Path, out: Path) -> int:
+    """One file of all parts that are there; returns the number of trials."""
+    tables = [pq.read_table(part) for part in sorted(parts.glob("*.parquet"))]
+    _write(pa.concat_tables(tables), out)
+    return len(tables)
+
+
+def main() -> None:
+    """Record, then join."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="where MNIST lies")
+    parser.add_argument("--parts", type=Path, required=True, help="a file a trial goes here")
+    parser.add_argument("--out", type=Path, required=True, help="the table")
+    parser.add_argument("--join-only", action="store_true", help="train nothing")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("study").setLevel(logging.ERROR)
+    given.parts.mkdir(parents=True, exist_ok=True)
+    if not given.join_only:
+        with one_thread():
+            for line in record(given.root.absolute(), given.parts):
+                logger.info(line)
+    logger.info("%d trials in %s", join(given.parts, given.out), given.out)
+
+
+if __name__ == "__main__":
+    main()
