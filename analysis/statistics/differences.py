@@ -1,0 +1,164 @@
+"""How two methods differ over configurations, each of which was run with both under some seeds.
+
+The estimate is the mean over configurations of each one's mean difference, so that no
+configuration is trimmed away and none counts more for having more seeds. Interval and p are two
+readings of one test of that estimate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from analysis.statistics.paired import SIGNIFICANCE, holm, pairs_needed
+from analysis.statistics.summary import Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+Finding = Literal["lower", "higher", "undecided", "not_pooled"]
+
+_EXACT_PAIRS = 13  # 2¹³ subsets are all looked at
+_DRAWS = 2**13 - 1
+_PERMUTATIONS = 2000
+
+
+@dataclass(frozen=True)
+class MethodDifference:
+    """Differences a − b within pairs of one seed, by configuration.
+
+    Attributes:
+        strata: One a configuration, none of them empty; at least one.
+        seed: Of the subsets and permutations, where there are too many to look at all.
+    """
+
+    strata: tuple[tuple[float, ...], ...]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.strata or not all(self.strata):
+            raise ValueError("there must be a configuration, and a pair in each")
+
+    @property
+    def num_pairs(self) -> int:
+        """Pairs in all."""
+        return sum(len(stratum) for stratum in self.strata)
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """The mean difference of each configuration."""
+        return tuple(math.fsum(stratum) / len(stratum) for stratum in self.strata)
+
+    @property
+    def estimate(self) -> float:
+        """The mean over configurations of their means."""
+        return math.fsum(self.means) / len(self.strata)
+
+    @cached_property
+    def p(self) -> float:
+        """Two-sided, of the sign-flip test of the estimate.
+
+        Exact for up to 13 pairs; else of a sample of flips, itself counted in.
+        """
+        typical = self._typical_values
+        draws = len(typical) + 1
+        # A pair that does not differ weighs on neither side; rounding must not decide it.
+        below, above = (typical <= 1e-12).sum(), (typical >= -1e-12).sum()
+        return float(min(1.0, 2 * (1 + min(below, above)) / draws))
+
+    def interval(self, confidence: float = 1 - SIGNIFICANCE) -> Interval | None:
+        """The values that the sign-flip test does not reject: of the same estimate as ``p``.
+
+        Hartigan (1969, "Using subsample values as typical values"): means of random subsets of
+        the pairs divide the line into parts that hold the truth equally often.
+
+        Returns:
+            None where so few pairs bound nothing, or do not vary: no interval is without width.
+        """
+        import numpy as np
+
+        typical = np.sort(self._typical_values)
+        rank = math.floor((1 - confidence) / 2 * (len(typical) + 1) + 1e-9)
+        if rank < 1:
+            return None
+        low, high = float(typical[rank - 1]), float(typical[-rank])
+        return Interval(low, high) if high > low else None
+
+    @cached_property
+    def interaction_p(self) -> float | None:
+        """Whether the difference depends on the configuration: p of a permutation test.
+
+        Pairs change places between configurations; the statistic is the weighted variance of the
+        configurations' means. None with one configuration, or one pair in each.
+        """
+        import numpy as np
+
+        sizes = [len(stratum) for stratum in self.strata]
+        if len(sizes) < 2 or max(sizes) < 2:
+            return None
+        values = np.concatenate([np.asarray(stratum) for stratum in self.strata])
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        generator = np.random.default_rng(self.seed)
+
+        def between(orders: "FloatArray") -> "FloatArray":
+            sums: FloatArray = np.add.reduceat(orders, starts, axis=-1)
+            found: FloatArray = (sums**2 / np.asarray(sizes)).sum(axis=-1)
+            return found
+
+        drawn = generator.permuted(np.tile(values, (_PERMUTATIONS, 1)), axis=1)
+        seen = between(values)
+        hits = int((between(drawn) >= seen - 1e-12 * max(1.0, abs(float(seen)))).sum())
+        return (1 + hits) / (1 + _PERMUTATIONS)
+
+    @property
+    def differs_in_sign(self) -> bool:
+        """Whether the configurations truly differ, some of them below 0 and some above."""
+        means, p = self.means, self.interaction_p
+        return p is not None and p < SIGNIFICANCE and min(means) < 0 < max(means)
+
+    @cached_property
+    def _typical_values(self) -> "FloatArray":
+        """The estimate over each non-empty subset of the pairs, or over a sample of them."""
+        import numpy as np
+
+        values = np.concatenate([np.asarray(stratum) for stratum in self.strata])
+        weights = np.concatenate([np.full(len(s), 1 / len(s)) for s in self.strata])
+        num = len(values)
+        if num <= _EXACT_PAIRS:
+            numbers = np.arange(1, 2**num)
+            chosen = (numbers[:, None] >> np.arange(num)) & 1
+        else:
+            chosen = np.random.default_rng(self.seed).integers(0, 2, size=(_DRAWS, num))
+            chosen = chosen[chosen.any(axis=1)]
+        typical: FloatArray = (chosen @ (weights * values)) / (chosen @ weights)
+        return typical
+
+
+def judge_differences(
+    differences: Sequence[MethodDifference], *, significance: float = SIGNIFICANCE
+) -> list[Finding]:
+    """What each comparison shows, with Holm over them all.
+
+    *Lower* and *higher* say where a's error is; *undecided* also where the pairs are too few for
+    so many comparisons or do not vary; *not pooled* where configurations truly differ in sign:
+    they are to be told one by one.
+
+    Args:
+        differences: All comparisons that are made together.
+        significance: Of a false *lower* or *higher* among them all, in (0, 1).
+    """
+    adjusted = holm([difference.p for difference in differences])
+    fewest = pairs_needed(len(differences))
+    findings: list[Finding] = []
+    for difference, p in zip(differences, adjusted, strict=True):
+        if difference.differs_in_sign:
+            findings.append("not_pooled")
+        elif difference.num_pairs < fewest or difference.interval() is None or p >= significance:
+            findings.append("undecided")
+        else:
+            findings.append("lower" if difference.estimate < 0 else "higher")
+    return findings
