@@ -1,26 +1,32 @@
 """Verdicts after each of a few looks at a growing number of seeds, at one level for them all."""
 
 import functools
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from analysis.statistics.verdicts import LEVEL, MARGIN, Judgement, Losses, judge
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
 
 LOOKS = (6, 8, 12, 16, 24, 32)
 Ending = Literal["verdict", "examples", "last_look"]
 
-_GRID_STEPS = 400
-_GRID_REACH = 8.0
+_GRID_STEPS = 300
+_REACH = 8.0  # standard errors
 
 
 @functools.cache
-def look_level(looks: tuple[int, ...] = LOOKS, level: float = LEVEL) -> float:
-    """The level at each look, the same at all, that spends ``level`` over them (Pocock 1977).
+def look_levels(looks: tuple[int, ...] = LOOKS, level: float = LEVEL) -> tuple[float, ...]:
+    """The level at each look, such that they spend ``level`` together.
 
-    For the mean of independent pairs, whose estimates after S and S' of them correlate by
-    √(S/S'). Where the examples are the same at every look they correlate more, and less is spent.
+    After S of at most S_max pairs, level · S/S_max is spent (Kim and DeMets 1987, "Design and
+    analysis of group sequential tests based on the type I error spending rate function"), for
+    the mean of independent pairs, whose estimates after S and S' of them correlate by √(S/S').
+    Examples are the same at every look, so that they correlate more, and less is spent.
 
     Args:
         looks: Pairs of seeds at each look, rising.
@@ -34,35 +40,52 @@ def look_level(looks: tuple[int, ...] = LOOKS, level: float = LEVEL) -> float:
 
     if not looks or looks[0] < 1 or list(looks) != sorted(set(looks)):
         raise ValueError(f"looks must rise from at least 1, got {list(looks)}")
-    if len(looks) == 1:
-        return level
-    bound = brentq(lambda z: _crossing(looks, z) - level, norm.isf(level), 5.0, xtol=1e-6)
-    return float(norm.sf(bound))
+    levels: list[float] = []
+    before, waiting = 0, None
+    for look in looks:
+        spent = level * (look - before) / looks[-1]
+        if waiting is None:
+            bound = float(norm.isf(spent))
+        else:
+            step = functools.partial(waiting.crossing, (before / look) ** 0.5)
+            bound = brentq(lambda z, step=step, spent=spent: step(z) - spent, 0.0, _REACH)
+        waiting = _Waiting.after(waiting, (before / look) ** 0.5, bound)
+        levels.append(float(norm.sf(bound)))
+        before = look
+    return tuple(levels)
 
 
-def _crossing(looks: Sequence[int], bound: float) -> float:
-    """The probability that a standardised mean is above ``bound`` at one of the looks.
+@dataclass(frozen=True)
+class _Waiting:
+    """Standardised means that have crossed no bound yet, as masses on a grid.
 
-    Armitage, McPherson and Rowe (1969): the density of those that have not crossed yet is carried
-    from look to look.
+    Armitage, McPherson and Rowe (1969): carried from look to look.
     """
-    import numpy as np
-    from scipy.stats import norm
 
-    grid = np.linspace(-_GRID_REACH, bound, _GRID_STEPS)
-    step = grid[1] - grid[0]
-    weights = np.full(_GRID_STEPS, step)
-    weights[[0, -1]] /= 2
-    density = norm.pdf(grid)
-    crossed = float(norm.sf(bound))
-    for before, now in itertools.pairwise(looks):
-        correlation = (before / now) ** 0.5
+    grid: "FloatArray"
+    masses: "FloatArray"
+
+    @classmethod
+    def after(cls, earlier: "_Waiting | None", correlation: float, bound: float) -> "_Waiting":
+        """Those that stay below the bound of a look, by those of the look before."""
+        import numpy as np
+        from scipy.stats import norm
+
+        grid = np.linspace(-_REACH, bound, _GRID_STEPS)
+        weights = np.full(_GRID_STEPS, grid[1] - grid[0])
+        weights[[0, -1]] /= 2
+        if earlier is None:
+            return cls(grid, norm.pdf(grid) * weights)
         rest = (1 - correlation**2) ** 0.5
-        staying = density * weights
-        crossed += float(staying @ norm.sf((bound - correlation * grid) / rest))
-        moved = norm.pdf((grid[:, None] - correlation * grid[None, :]) / rest) / rest
-        density = moved @ staying
-    return crossed
+        steps = (grid[:, None] - correlation * earlier.grid[None, :]) / rest
+        return cls(grid, (norm.pdf(steps) / rest @ earlier.masses) * weights)
+
+    def crossing(self, correlation: float, bound: float) -> float:
+        """The probability of crossing ``bound`` at the next look and none before it."""
+        from scipy.stats import norm
+
+        rest = (1 - correlation**2) ** 0.5
+        return float(self.masses @ norm.sf((bound - correlation * self.grid) / rest))
 
 
 @dataclass(frozen=True)
@@ -100,13 +123,12 @@ def follow(
         level: Over all looks together.
         looks: Pairs of seeds at each, rising.
     """
-    at_each = look_level(looks, level)
     judgement = None
-    for seeds in looks:
+    for seeds, spent in zip(looks, look_levels(looks, level), strict=True):
         if seeds > len(a.service):
             return Course(judgement, seeds, None)
         first_a, first_b = a.first_seeds(seeds), b.first_seeds(seeds)
-        judgement = judge(first_a, first_b, margin=margin, level=at_each)
+        judgement = judge(first_a, first_b, margin=margin, level=spent)
         if judgement.verdict != "undecided":
             return Course(judgement, None, "verdict")
         if judgement.obstacle == "examples":

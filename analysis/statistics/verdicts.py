@@ -93,6 +93,7 @@ class MeanDifference:
         example_variance: What examples add to it; more seeds do not shrink this part.
         degrees_of_freedom: Of Student's t; may be infinite.
         jump: How much one example that was not seen may move the sum over examples, in (0, 1].
+        settled_jump: What it would be if seeds were unlimited.
         num_examples: n.
         num_discordant: Examples in which the sides differ under at least one seed.
     """
@@ -102,6 +103,7 @@ class MeanDifference:
     example_variance: float
     degrees_of_freedom: float
     jump: float
+    settled_jump: float
     num_examples: int
     num_discordant: int
 
@@ -159,13 +161,16 @@ def mean_difference(differences: "FloatArray") -> MeanDifference:
         whole = seeds + examples
         freedom = (num_seeds - 1) * (whole / seeds) ** 2 if seeds > 0 else math.inf
     sizes = abs(by_example)
+    # The size of a discordance, weighted by size; an unseen one of size 1 is counted in.
+    jump = float((1 + (sizes**2).sum()) / (1 + sizes.sum()))
+    settled = float((1 + examples * num_examples**2) / (1 + sizes.sum()))
     return MeanDifference(
         estimate=float(by_example.mean()),
         seed_variance=seeds,
         example_variance=examples,
         degrees_of_freedom=freedom,
-        # The size of a discordance, weighted by size; an unseen one of size 1 is counted in.
-        jump=float((1 + (sizes**2).sum()) / (1 + sizes.sum())),
+        jump=jump,
+        settled_jump=min(jump, settled),
         num_examples=num_examples,
         num_discordant=int((crossed != 0).any(axis=0).sum()),
     )
@@ -246,7 +251,7 @@ class Judgement:
         return max(
             examples_needed(
                 difference.example_variance * self.num_examples,
-                jump=difference.jump,
+                jump=difference.settled_jump,
                 margin=self.margin,
                 level=self.level,
             )
