@@ -25,6 +25,7 @@ Finding = Literal["lower", "higher", "undecided", "not_pooled"]
 _EXACT_PAIRS = 13  # 2¹³ subsets are all looked at
 _DRAWS = 2**13 - 1
 _PERMUTATIONS = 2000
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class MethodDifference:
         typical = self._typical_values
         draws = len(typical) + 1
         # A pair that does not differ weighs on neither side; rounding must not decide it.
-        below, above = (typical <= 1e-12).sum(), (typical >= -1e-12).sum()
+        below, above = (typical <= _ROUNDING).sum(), (typical >= -_ROUNDING).sum()
         return float(min(1.0, 2 * (1 + min(below, above)) / draws))
 
     def interval(self, confidence: float = 1 - SIGNIFICANCE) -> Interval | None:
@@ -86,7 +87,7 @@ class MethodDifference:
         if rank < 1:
             return None
         low, high = float(typical[rank - 1]), float(typical[-rank])
-        return Interval(low, high) if high > low else None
+        return Interval(low, high) if high - low > _ROUNDING else None
 
     @cached_property
     def interaction_p(self) -> float | None:
@@ -111,7 +112,7 @@ class MethodDifference:
 
         drawn = generator.permuted(np.tile(values, (_PERMUTATIONS, 1)), axis=1)
         seen = between(values)
-        hits = int((between(drawn) >= seen - 1e-12 * max(1.0, abs(float(seen)))).sum())
+        hits = int((between(drawn) >= seen - _ROUNDING * max(1.0, abs(float(seen)))).sum())
         return (1 + hits) / (1 + _PERMUTATIONS)
 
     @property

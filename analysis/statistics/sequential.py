@@ -124,13 +124,15 @@ def follow(
         looks: Pairs of seeds at each, rising.
     """
     judgement = None
-    for seeds, spent in zip(looks, look_levels(looks, level), strict=True):
+    levels = look_levels(looks, level)
+    for seeds, spent in zip(looks, levels, strict=True):
         if seeds > len(a.service):
             return Course(judgement, seeds, None)
         first_a, first_b = a.first_seeds(seeds), b.first_seeds(seeds)
         judgement = judge(first_a, first_b, margin=margin, level=spent)
         if judgement.verdict != "undecided":
             return Course(judgement, None, "verdict")
-        if judgement.obstacle == "examples":
+        # At the last look the level is the largest: what is hopeless there is hopeless.
+        if judgement.examples_needed(max(levels)) > judgement.num_examples:
             return Course(judgement, None, "examples")
     return Course(judgement, None, "last_look")

@@ -230,30 +230,29 @@ class Judgement:
 
     @property
     def obstacle(self) -> Obstacle | None:
-        """What leaves it undecided: too few seeds, too few examples whatever the seeds, or both.
+        """What leaves it undecided; None where it is decided.
 
-        None where it is decided.
+        Too few seeds to say anything; too few examples, whatever the seeds; or that what there is
+        varies too much, so that more of either may help.
         """
         if self.verdict != "undecided":
             return None
         if self._too_few_seeds:
             return "seeds"
-        return "examples" if self.examples_alone_are_too_few else "variation"
+        return "examples" if self.examples_needed() > self.num_examples else "variation"
 
-    @property
-    def examples_alone_are_too_few(self) -> bool:
-        """Whether equal sides would stay undecided under any number of seeds."""
-        return self.examples_needed > self.num_examples
+    def examples_needed(self, level: float | None = None) -> int:
+        """Examples that it takes to call equal sides as good under unlimited seeds.
 
-    @property
-    def examples_needed(self) -> int:
-        """Examples that it takes to call equal sides as good under unlimited seeds."""
+        Args:
+            level: Of the test; None for the judgement's own.
+        """
         return max(
             examples_needed(
                 difference.example_variance * self.num_examples,
                 jump=difference.settled_jump,
                 margin=self.margin,
-                level=self.level,
+                level=self.level if level is None else level,
             )
             for difference in self._both
         )

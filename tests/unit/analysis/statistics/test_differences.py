@@ -1,0 +1,134 @@
+"""Estimate, interval and p speak of one thing, and no configuration is trimmed away."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from analysis.statistics.differences import MethodDifference, judge_differences
+from analysis.statistics.paired import pairs_needed
+
+
+def _exact_p(strata: list[list[float]]) -> float:
+    """Two-sided, over all signs of the pairs, of the mean of the configurations' means."""
+    sizes = [len(stratum) for stratum in strata]
+    values = np.concatenate(strata)
+    weights = np.concatenate([np.full(n, 1 / n / len(sizes)) for n in sizes])
+    seen = weights @ values
+    flipped = [
+        (np.array(signs) * values) @ weights
+        for signs in itertools.product((1, -1), repeat=len(values))
+    ]
+    above = np.mean(np.array(flipped) >= abs(seen) - 1e-12)
+    return min(1.0, 2 * float(above))
+
+
+def test_the_estimate_is_the_mean_over_configurations_whatever_their_seeds() -> None:
+    difference = MethodDifference(((1.0, 3.0), (5.0,)))
+    assert difference.estimate == 3.5
+    assert difference.means == (2.0, 5.0)
+
+
+def test_p_is_that_of_all_flips_of_sign() -> None:
+    strata = [[0.3, -0.1, 0.4], [0.2, 0.6], [0.9, 0.1, -0.2]]
+    made = MethodDifference(tuple(tuple(s) for s in strata))
+    assert made.p == pytest.approx(_exact_p(strata), abs=2 / 2**8)
+
+
+def test_six_pairs_that_agree_have_the_smallest_p() -> None:
+    assert MethodDifference(((0.1, 0.2, 0.3, 0.4, 0.5, 0.6),)).p == pytest.approx(2 / 2**6)
+
+
+def test_p_and_interval_agree() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        strata = tuple(tuple(rng.normal(0.5, 1, 4)) for _ in range(3))
+        difference = MethodDifference(strata)
+        interval = difference.interval()
+        assert interval is not None
+        assert (0.0 in interval) == (difference.p > 0.05)
+
+
+def test_the_interval_holds_the_mean_of_configurations_of_which_one_is_far_out() -> None:
+    # Nine configurations, one at −5.95: the mean is −0.45, a trimmed mean said +0.17.
+    levels = np.array([-5.95, *np.full(8, (9 * -0.45 + 5.95) / 8)])
+    rng = np.random.default_rng(0)
+    held = pooled = 0
+    for _ in range(100):
+        strata = tuple(tuple(level + rng.normal(0, 0.3, 3)) for level in levels)
+        difference = MethodDifference(strata)
+        interval = difference.interval()
+        assert difference.estimate == pytest.approx(-0.45, abs=0.3)
+        held += interval is not None and -0.45 in interval
+        pooled += judge_differences([difference]) != ["not_pooled"]
+    assert held >= 93
+    assert pooled == 0
+
+
+def test_two_pairs_alike_decide_nothing() -> None:
+    difference = MethodDifference(((-1 / 360, -1 / 360),))
+    assert difference.interval() is None
+    assert difference.p == 0.5
+    assert judge_differences([difference]) == ["undecided"]
+
+
+def test_pairs_that_do_not_vary_bound_nothing_however_many() -> None:
+    difference = MethodDifference((tuple([-1 / 360] * 12),))
+    assert difference.interval() is None
+    assert judge_differences([difference]) == ["undecided"]
+
+
+@pytest.mark.parametrize(("comparisons", "pairs"), [(1, 6), (3, 7), (7, 9)])
+def test_fewer_pairs_than_can_decide_do_not(comparisons: int, pairs: int) -> None:
+    assert pairs_needed(comparisons) == pairs
+    values = np.linspace(0.5, 1.0, pairs)
+    all_alike = [MethodDifference((tuple(values),)) for _ in range(comparisons)]
+    one_less = [MethodDifference((tuple(values[1:]),)) for _ in range(comparisons)]
+    assert judge_differences(all_alike) == ["higher"] * comparisons
+    assert judge_differences(one_less) == ["undecided"] * comparisons
+
+
+def test_to_exchange_the_methods_mirrors_all() -> None:
+    strata = ((0.3, -0.1, 0.4, 0.2), (0.2, 0.6, 0.5, 0.9))
+    one = MethodDifference(strata)
+    other = MethodDifference(tuple(tuple(-v for v in s) for s in strata))
+    mine, theirs = one.interval(), other.interval()
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.low, mine.high) == pytest.approx((-theirs.high, -theirs.low))
+    assert one.p == other.p
+
+
+def test_no_difference_is_found_in_at_most_five_percent() -> None:
+    rng = np.random.default_rng(0)
+    found = sum(
+        judge_differences(
+            [MethodDifference(tuple(tuple(rng.normal(0, 1, 4)) for _ in range(3)))] * 1
+        )
+        != ["undecided"]
+        for _ in range(200)
+    )
+    # At most 5 % by the test, and at most 5 % that seem to differ in sign.
+    assert found <= 28
+
+
+def test_configurations_that_differ_alike_do_not_interact() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(100):
+        strata = tuple(tuple(rng.normal(0.5, 1, 4)) for _ in range(3))
+        p = MethodDifference(strata).interaction_p
+        assert p is not None
+        found.append(p < 0.05)
+    assert sum(found) <= 11
+
+
+def test_an_interaction_needs_two_configurations_and_two_pairs_in_one() -> None:
+    assert MethodDifference(((1.0, 2.0),)).interaction_p is None
+    assert MethodDifference(((1.0,), (2.0,))).interaction_p is None
+
+
+def test_no_configurations_are_refused() -> None:
+    for strata in ((), ((),)):
+        with pytest.raises(ValueError, match="a configuration"):
+            MethodDifference(strata)
