@@ -2,13 +2,15 @@
 
 The estimate is the mean over configurations of each one's mean difference, so that no
 configuration is trimmed away and none counts more for having more seeds. Interval and p are two
-readings of one test of that estimate.
+readings of one test of that estimate. What the examples add, which all pairs share, is no part of
+the differences between pairs and is given beside them.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 from analysis.statistics.paired import SIGNIFICANCE, holm, pairs_needed
@@ -34,15 +36,20 @@ class MethodDifference:
 
     Attributes:
         strata: One a configuration, none of them empty; at least one.
+        example_variance: What the examples add to the variance of the estimate
+            (:func:`example_variance`); 0 says it of these examples alone.
         seed: Of the subsets and permutations, where there are too many to look at all.
     """
 
     strata: tuple[tuple[float, ...], ...]
+    example_variance: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.strata or not all(self.strata):
             raise ValueError("there must be a configuration, and a pair in each")
+        if self.example_variance < 0:
+            raise ValueError(f"a variance is at least 0, got {self.example_variance}")
 
     @property
     def num_pairs(self) -> int:
@@ -61,18 +68,25 @@ class MethodDifference:
 
     @cached_property
     def p(self) -> float:
-        """Two-sided, of the sign-flip test of the estimate.
+        """Two-sided, of the sign-flip test of the estimate, examples counted in.
 
-        Exact for up to 13 pairs; else of a sample of flips, itself counted in.
+        The test is exact for up to 13 pairs; else of a sample of flips, itself among them. Its
+        normal deviate shrinks as the examples add to the variance.
         """
         typical = self._typical_values
-        draws = len(typical) + 1
         # A pair that does not differ weighs on neither side; rounding must not decide it.
         below, above = (typical <= _ROUNDING).sum(), (typical >= -_ROUNDING).sum()
-        return float(min(1.0, 2 * (1 + min(below, above)) / draws))
+        of_pairs = float(min(1.0, 2 * (1 + min(below, above)) / (len(typical) + 1)))
+        if self.example_variance == 0 or of_pairs == 1:
+            return of_pairs
+        normal = NormalDist()
+        deviate = normal.inv_cdf(1 - of_pairs / 2)
+        pair_variance = (self.estimate / deviate) ** 2
+        whole = pair_variance + self.example_variance
+        return 2 * normal.cdf(-abs(self.estimate) / math.sqrt(whole))
 
     def interval(self, confidence: float = 1 - SIGNIFICANCE) -> Interval | None:
-        """The values that the sign-flip test does not reject: of the same estimate as ``p``.
+        """The values that the sign-flip test does not reject, wider by what the examples add.
 
         Hartigan (1969, "Using subsample values as typical values"): means of random subsets of
         the pairs divide the line into parts that hold the truth equally often.
@@ -87,7 +101,13 @@ class MethodDifference:
         if rank < 1:
             return None
         low, high = float(typical[rank - 1]), float(typical[-rank])
-        return Interval(low, high) if high - low > _ROUNDING else None
+        if high - low <= _ROUNDING:
+            return None
+        examples = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(self.example_variance)
+        return Interval(
+            self.estimate - math.hypot(self.estimate - low, examples),
+            self.estimate + math.hypot(high - self.estimate, examples),
+        )
 
     @cached_property
     def interaction_p(self) -> float | None:
@@ -137,6 +157,28 @@ class MethodDifference:
             chosen = chosen[chosen.any(axis=1)]
         typical: FloatArray = (chosen @ (weights * values)) / (chosen @ weights)
         return typical
+
+
+def example_variance(strata: "Sequence[FloatArray]") -> float:
+    """What the examples add to the variance of the estimate, more pairs or not.
+
+    The variance over examples of the differences averaged as the estimate is, without what the
+    noise of single pairs makes of it; of configurations with one pair that cannot be told apart
+    and stays in.
+
+    Args:
+        strata: Differences by example of each configuration, ``[pairs, n]``; n is at least 2.
+    """
+    import numpy as np
+
+    averaged = np.mean([stratum.mean(axis=0) for stratum in strata], axis=0)
+    noise = 0.0
+    for stratum in strata:
+        if len(stratum) > 1:
+            centred = stratum - stratum.mean(axis=1, keepdims=True)
+            noise += float(centred.var(axis=0, ddof=1).mean()) / len(stratum)
+    variance = float(averaged.var(ddof=1)) - noise / len(strata) ** 2
+    return max(variance, 0.0) / len(averaged)
 
 
 def judge_differences(

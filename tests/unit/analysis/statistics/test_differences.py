@@ -5,7 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from analysis.statistics.differences import MethodDifference, judge_differences
+from analysis.statistics.differences import (
+    MethodDifference,
+    example_variance,
+    judge_differences,
+)
 from analysis.statistics.paired import pairs_needed
 
 
@@ -132,3 +136,37 @@ def test_no_configurations_are_refused() -> None:
     for strata in ((), ((),)):
         with pytest.raises(ValueError, match="a configuration"):
             MethodDifference(strata)
+
+
+def test_examples_widen_the_interval_and_raise_p() -> None:
+    strata = ((0.3, 0.1, 0.4, 0.2), (0.2, 0.6, 0.5, 0.9))
+    alone = MethodDifference(strata)
+    with_examples = MethodDifference(strata, example_variance=0.04)
+    narrow, wide = alone.interval(), with_examples.interval()
+    assert narrow is not None
+    assert wide is not None
+    assert wide.low < narrow.low < narrow.high < wide.high
+    assert with_examples.p > alone.p
+    assert with_examples.estimate == alone.estimate
+
+
+def test_what_examples_add_is_told_from_the_noise_of_pairs() -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.normal(0, 0.2, 5000)
+    strata = [shared + rng.normal(0, 1, (4, 5000)) for _ in range(3)]
+    assert example_variance(strata) == pytest.approx(0.2**2 / 5000, rel=0.2)
+
+
+def test_on_few_shared_examples_no_difference_is_found_in_at_most_five_percent() -> None:
+    # The methods err on different examples: pairs agree on a difference that others do not show.
+    rng = np.random.default_rng(0)
+    found = ignored = 0
+    for _ in range(200):
+        shared = rng.normal(0, 0.2, 200)
+        strata = [shared + rng.normal(0, 0.3, (4, 200)) for _ in range(3)]
+        means = tuple(tuple(stratum.mean(axis=1)) for stratum in strata)
+        whole = MethodDifference(means, example_variance=example_variance(strata))
+        found += whole.p < 0.05
+        ignored += MethodDifference(means).p < 0.05
+    assert found <= 16
+    assert ignored > 40
