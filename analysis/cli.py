@@ -32,7 +32,7 @@ def _without_credentials(uri: str | None) -> str | None:
 
 _Studies = Annotated[
     list[str],
-    typer.Argument(metavar="NAME", help="Name of the study; of several, all are taken as one."),
+    typer.Argument(metavar="NAME", help="Name of a study; several are analysed as one."),
 ]
 _Uri = Annotated[
     str | None,
@@ -48,7 +48,7 @@ _Format = Annotated[Format, typer.Option("--format", help="How to print it.")]
 
 
 def main() -> None:
-    """Run the command line; what cannot be reported is said in a line, with exit code 2."""
+    """Run the command line; what cannot be reported is an error of one line, with exit code 2."""
     from rich.console import Console
     from rich.text import Text
 
@@ -83,7 +83,7 @@ def export(
     out: _Out = None,
     tracking_uri: _Uri = None,
 ) -> None:
-    """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV, and say where."""
+    """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV; print the paths."""
     from analysis.runs.export import write_frames
     from analysis.runs.mlflow_reader import default_uri
     from analysis.runs.several_studies import load_all

@@ -37,7 +37,7 @@ _OUTCOMES = (
     (Outcome.EARLY_STOPPED, "stopped early"),
     (Outcome.ERROR, "failed"),
     (Outcome.INTERRUPTED, "interrupted"),
-    (names.OUTCOME_RUNNING, "still running or cut off"),
+    (names.OUTCOME_RUNNING, "running or interrupted"),
 )
 
 
@@ -101,15 +101,15 @@ def _outside(runs: "Runs") -> list[str]:
     broken = len(runs.trials) - len(runs.candidates)
     if not broken:
         return []
-    return [f"{count(broken, 'finished trial')} broke {_limits(runs)} and could not win."]
+    return [f"{count(broken, 'finished trial')} broke {_limits(runs)} and cannot be the best."]
 
 
 def _so_far(runs: "Runs") -> str:
     if runs.study.outcome == Outcome.COMPLETE:
         return ""
     return (
-        f" The study is not over; this is what there is so far (app-study resume "
-        f"{runs.study.name} continues it where it was cut off)."
+        f" The study has not finished: these are its results so far (app-study resume "
+        f"{runs.study.name} continues it)."
     )
 
 
@@ -131,13 +131,13 @@ def _caution(runs: "Runs", measure: Measure) -> list[str]:
         )
     else:
         said.append(
-            f"The size of the {measure.split} split was not recorded, so no interval can be given "
-            f"and nothing is called as good as dense."
+            f"The size of the {measure.split} split is not recorded, so there are no intervals "
+            f"and no network is called as good as dense."
         )
     if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
         said.append(
             "Warning: this study selected on the test set, so its test errors are no longer an "
-            "honest estimate of anything."
+            "unbiased estimate."
         )
     return said
 

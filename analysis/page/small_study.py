@@ -1,4 +1,4 @@
-"""The answer of a small study without search: the means of what it was told to compare."""
+"""The answer of a small study without search: the mean of each configuration."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

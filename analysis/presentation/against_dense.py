@@ -30,7 +30,8 @@ def uncounted(runs: "Runs") -> list[str]:
     if not ended:
         return []
     words = listing([f"{number} {name.replace('_', ' ')}" for name, number in ended.items()])
-    return [f"{count(ended.total(), 'trial')} did not finish and count for nothing here: {words}."]
+    verb = "is" if ended.total() == 1 else "are"
+    return [f"{count(ended.total(), 'trial')} did not finish and {verb} not compared: {words}."]
 
 
 def by_model(found: list[Match]) -> dict[str, list[Match]]:

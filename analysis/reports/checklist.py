@@ -156,9 +156,7 @@ def _apart(runs: "Runs") -> Item:
         for seed in part.complete["seed"].dropna()
     }
     if not tested:
-        why = (
-            "the best of the search were not run again with other seeds, as app-study confirm does"
-        )
+        why = "the best of the search were not confirmed with other seeds (app-study confirm)"
         return item, False, why
     shared = sorted(selected & tested)
     if shared:

@@ -82,8 +82,8 @@ def _order(pair: tuple[Comparison, float]) -> tuple[bool, str, str, str]:
 def _verdicts(pooled: Sequence[tuple[Comparison, float]], metric: str) -> list[str]:
     if not pooled:
         return [
-            "No two methods can be compared: it takes at least two seeds with which two methods "
-            "were run at equal density, and all else equal too."
+            "No two methods can be compared: that takes two methods at equal density with at "
+            "least two seeds in common, and all else equal."
         ]
     said = [
         told(comparison, p, metric, family=len(pooled))
@@ -95,13 +95,13 @@ def _verdicts(pooled: Sequence[tuple[Comparison, float]], metric: str) -> list[s
 
 
 def _alone(single: Sequence[tuple[Comparison, float]]) -> list[str]:
-    """What single configurations can tell with their few seeds."""
+    """Whether single configurations have too few seeds for any verdict."""
     most = max(comparison.result.num_pairs for comparison, _ in single)
     if len(single) * smallest_p(most) < SIGNIFICANCE:
         return []
     return [
-        f"Single configurations have {count(most, 'pair')} at most: too few to tell any of "
-        f"{len(single)} comparisons from chance, which takes {pairs_needed(len(single))}."
+        f"Single configurations have {count(most, 'pair')} at most: too few for any of "
+        f"{len(single)} comparisons to be significant, which takes {pairs_needed(len(single))}."
     ]
 
 

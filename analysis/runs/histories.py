@@ -33,11 +33,11 @@ def megabatches(
         parts.append(part)
     if replayed:
         notes.append(
-            f"{replayed} trial(s) have no history file (still running, or cut off); their curves "
+            f"{replayed} trial(s) have no history file (running or interrupted); their curves "
             f"are read from MLflow's metrics."
         )
     if empty:
-        notes.append(f"{empty} finished trial(s) have no history and are missing in the curves.")
+        notes.append(f"{empty} finished trial(s) have no history and are missing from the curves.")
     frame, doubles = frames.megabatches_frame(parts)
     if doubles:
         notes.append(

@@ -40,11 +40,11 @@ def load(study: str, *, tracking_uri: str) -> Runs:
     if facts.schema_version != names.SCHEMA_VERSION:
         notes.append(
             f"The study was recorded under schema version {facts.schema_version}, this report "
-            f"reads version {names.SCHEMA_VERSION}: what was called otherwise is missing here."
+            f"reads version {names.SCHEMA_VERSION}: what has another name there is missing here."
         )
     if strangers := store.num_strangers(parent.experiment_id):
         notes.append(
-            f"{strangers:,} run(s) in the same experiment are of no study and are left out."
+            f"{strangers:,} run(s) in the same experiment belong to no study and are left out."
         )
     # Of several studies of one name the runs are mixed, as they are in MLflow.
     runs = _searched(_trial_runs(store, study, parent if len(named) == 1 else None), notes)

@@ -186,8 +186,8 @@ def test_the_study_that_confirms_another_is_found_by_its_tag_whatever_it_is_call
     assert load("first", tracking_uri=uri).confirmation is not runs.confirmation
     assert load("usual", tracking_uri=uri).confirmation is None
     said = answer(runs)
-    assert said[0].startswith("Run again: app, T = 8, trial 2")
-    assert "where the search had found 12.5 %" in said[0]
+    assert said[0].startswith("Confirmed with fresh seeds: app, T = 8, trial 2")
+    assert "where the search found 12.5 %" in said[0]
     assert is_known("second", tracking_uri=uri)
     assert not is_known("fourth", tracking_uri=uri)
 

@@ -115,7 +115,7 @@ def _methods_said(by_model: Sequence[Comparison], metric: str) -> list[str]:
 def _agreement(shared: Sequence[Configuration], names: Sequence[str], metric: str) -> str:
     whole = f"{len(names)} architectures"
     if len(shared) < 2:
-        return f"Fewer than two configurations ran on all of {whole}: their order cannot be told."
+        return f"Fewer than two configurations ran on all of {whole}: no order can be compared."
     scores = [[c.means[name] for c in shared] for name in names]
     w, interval = kendalls_w(scores), concordance_interval(scores)
     within = (

@@ -44,7 +44,7 @@ def _setting_said(runs: "Runs") -> str:
     trials = runs.complete
     data, models = sorted(set(trials["dataset"])), sorted(set(trials["architecture"]))
     if not data:
-        return "No trial has finished, so nothing can be said of them."
+        return "No trial has finished, so no claim can be judged."
     lengths = ", ".join(str(int(t)) for t in sorted(trials[T].dropna().unique()))
     return (
         f"Measured on {listing(data)} with {listing(models)} at T = {lengths}. The paper's "

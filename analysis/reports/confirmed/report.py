@@ -74,10 +74,10 @@ class ConfirmedReport(Report):
 
 def _unconfirmed(runs: "Runs") -> str:
     if not any(part.study.objectives for part in runs.parts or (runs,)):
-        return "No study here is a search, so no trial was chosen that would have to be confirmed."
+        return "No study here is a search, so there is no selected trial to confirm."
     name = "STUDY" if runs.parts else runs.study.name
     return (
-        f"No trial was run again with fresh seeds. The best of a search is optimistic: app-study "
+        f"No trial was confirmed with fresh seeds. The best of a search is optimistic: app-study "
         f"confirm {name} runs the best trials and their baselines again."
     )
 
@@ -89,8 +89,8 @@ def _said(found: Confirmation) -> list[str]:
     opening = [
         f"The study {study.name} ran {count(len(found.chosen), 'trial')} of {study.confirms} and "
         f"{count(len(found.arms) - len(found.chosen), 'baseline')} again, each with {each} seeds "
-        f"that the search had not used. Optimism is how much worse a trial is than the search had "
-        f"found."
+        f"that the search had not used. Optimism is how much worse a trial is than in the "
+        f"search."
     ]
     return [*(opening if found.chosen else []), *section_said(found), *uncounted(found.runs)]
 

@@ -26,9 +26,9 @@ def arm_said(arm: Arm) -> str:
     """A trial of the search: its figure over fresh seeds, and how optimistic the search was."""
     said = baseline_said(arm)
     if arm.searched is None or arm.optimism is None:
-        return f"{said}; what the search had found is not recorded."
+        return f"{said}; the search's figure is not recorded."
     found = _quantity(arm.searched, None, arm.metric)
-    return f"{said}, where the search had found {found}: optimism {_effect(arm.optimism, arm)}."
+    return f"{said}, where the search found {found}: optimism {_effect(arm.optimism, arm)}."
 
 
 def baseline_said(arm: Arm) -> str:
@@ -51,19 +51,19 @@ def optimism_of_search(runs: "Runs") -> list[str]:
         return []
     if run_again(runs):
         return [
-            "All figures but those of fresh seeds are of the search itself, and optimistic: the "
-            "best were chosen for them."
+            "All other figures are the search's own and optimistic: the best trials were chosen "
+            "by them."
         ]
     begun = listing([study.study.name for study in confirming(runs)])
     name = "STUDY" if runs.parts else runs.study.name
     remedy = (
-        f"{begun} runs the best again with fresh seeds; none of it has finished yet."
+        f"{begun} confirms the best with fresh seeds; none of its trials has finished yet."
         if begun
         else f"To confirm it with fresh seeds: app-study confirm {name}"
     )
     return [
-        f"The winner of a search is optimistic: it was chosen for its error on the same examples "
-        f"that the error is quoted on. {remedy}"
+        f"The best error of a search is optimistic: it was selected on the same examples that it "
+        f"is measured on. {remedy}"
     ]
 
 
@@ -77,7 +77,7 @@ def _answered(found: Confirmation) -> list[str]:
             if c.a == arm.name
         ]
         more = f" In pairs of one seed: {'; '.join(against)}." if against else ""
-        said.append(f"Run again: {arm_said(arm)}{more}")
+        said.append(f"Confirmed with fresh seeds: {arm_said(arm)}{more}")
     return said
 
 
@@ -85,8 +85,8 @@ def section_said(found: Confirmation) -> list[str]:
     """Each trial, the optimism of the search, and each trial against its baselines."""
     if not found.chosen:
         return [
-            f"The study {found.runs.study.name} runs trials of {found.runs.study.confirms} again "
-            f"with fresh seeds; none of those has finished yet."
+            f"The study {found.runs.study.name} confirms trials of {found.runs.study.confirms} "
+            f"with fresh seeds; none of them has finished yet."
         ]
     said = [arm_said(arm) for arm in found.chosen]
     if found.optimism is not None and len(found.chosen) > 1:
@@ -109,11 +109,11 @@ def section_said(found: Confirmation) -> list[str]:
 
 def _split_said(found: Confirmation) -> str:
     if found.varies_data:
-        return "The data was split afresh with each seed."
+        return "The data was split anew with each seed."
     return (
-        "Only the seed of the training is fresh: the holdout is the one that these trials were "
-        "chosen on, so a part of the optimism may be left; the test split was not chosen on, and "
-        "app-study confirm --vary-data splits the data afresh."
+        "Only the training seed is fresh: the holdout is the one that these trials were selected "
+        "on, so part of the optimism may remain. Nothing was selected on the test split, and "
+        "app-study confirm --vary-data splits the data anew."
     )
 
 

@@ -46,8 +46,8 @@ class ImportanceReport(Report):
                 TITLE,
                 (
                     f"{count(len(trials), 'finished trial')} with a {label(metric)}: too few to "
-                    f"say what it depends on; it takes {MIN_TRIALS} at least, and several dozen "
-                    f"to be sure.",
+                    f"estimate what it depends on; {MIN_TRIALS} are the least, several dozen are "
+                    f"reliable.",
                 ),
             )
         names = domains(runs, trials)
@@ -92,14 +92,13 @@ def _said(found: Sequence[Importance], metric: str, num_trials: int) -> list[str
         assert second.fanova is not None, "it was chosen for having one"
         said.append(f"Next is {second.name}, with {percent(second.fanova)}{_spread(second)}.")
         if first.spread and second.spread and second.spread.high >= first.spread.low:
-            said.append("Which of the two matters more is not sure: it changes with the trials.")
+            said.append(
+                "Which of the two matters more is uncertain: it changes with the trials drawn."
+            )
     rest = 1 - sum(item.fanova or 0.0 for item in judged)
     # Of settings that only some trials have, nothing can be said beside those that all have.
     if rest > 0.1 and len(judged) > 1 and all(i.num_trials == num_trials for i in found):
-        said.append(
-            f"{percent(rest)} of the variance belong to no setting alone, but to how they act "
-            f"together."
-        )
+        said.append(f"{percent(rest)} of the variance is due to interactions between settings.")
     return said
 
 
@@ -113,7 +112,7 @@ def _conditional_said(found: Sequence[Importance], num_trials: int) -> list[str]
         return []
     few = [item.name for item in partial if item.fanova is None]
     words = listing([f"{item.name} ({item.num_trials})" for item in partial])
-    said = f"Judged among the trials that have them alone: {words}."
+    said = f"Estimated only among the trials that have them: {words}."
     if few:
         said += f" Too few trials have {listing(few)} for a share of the variance."
     return [said]
@@ -135,7 +134,7 @@ def _table(found: Sequence[Importance]) -> ReportTable:
         Column("fanova", "variance explained alone (fANOVA)", "percent"),
         Column("fanova_range", "without a quarter", "interval"),
         Column("impurity", "mean decrease of impurity", "percent"),
-        Column("ped_anova", "tells the best tenth apart (PED-ANOVA)", "percent"),
+        Column("ped_anova", "separates the best tenth (PED-ANOVA)", "percent"),
     )
     rows = tuple(
         (i.name, i.num_trials, i.fanova, ends(i.spread), i.impurity, i.ped_anova) for i in found

@@ -51,7 +51,7 @@ class LayersReport(Report):
         rows = ledger(replace(chosen, load_layers=lambda: runs.layers))
         missing = _missing(chosen, rows)
         if rows.empty:
-            said = "No trial has left a sparsity ledger yet: it is written when a trial ends."
+            said = "No trial has a sparsity ledger yet: it is written when a trial ends."
             return ReportSection(TITLE, (said, *missing))
         ends = last(rows)
         groups = comparable(chosen, rows, self.limit)
@@ -83,8 +83,8 @@ def _missing(runs: "Runs", rows: "pd.DataFrame") -> list[str]:
     more = len(without) - len(numbers)
     listed = listing(numbers) if not more else f"{', '.join(numbers)} and {more} more"
     return [
-        f"{count(len(without), 'trial')} trained but left no ledger, being still at work or cut "
-        f"off: {listed}."
+        f"There is no ledger of {count(len(without), 'trial')} that trained, as of running and "
+        f"interrupted ones: {listed}."
     ]
 
 
@@ -102,7 +102,7 @@ def _collapse_said(rows: "pd.DataFrame") -> list[str]:
     often = dead.groupby("layer", sort=False)[KEY].nunique().sort_values(ascending=False)
     return [
         f"A layer collapsed in {dead[KEY].nunique()} of {whole} with a ledger: it has no weight "
-        f"left, or none on a path from input to output, so that nothing gets through it. Most "
+        f"left, or none on a path from input to output. Most "
         f"often it was {often.index[0]} ({count(int(often.iloc[0]), 'trial')})."
     ]
 
@@ -126,14 +126,14 @@ def _effective_said(ends: "pd.DataFrame") -> list[str]:
         loss = known["density"] - known["effective_density"]
         worst = known.iloc[int(loss.argmax())]
         said.append(
-            f"Most weights are kept in vain in {worst['layer']} of trial {worst['number']} "
+            f"The most weights without effect are in {worst['layer']} of trial {worst['number']} "
             f"({worst['arm']}, {worst['architecture']}): {percent(worst['density'])} are kept, "
             f"{percent(worst['effective_density'])} lie on a path from input to output."
             if float(loss.max()) > 0
             else "Every kept weight lies on a path from input to output."
         )
     if blind:
-        said.append(f"Effective density cannot be told for {listing(blind)}.")
+        said.append(f"Effective density is unknown for {listing(blind)}.")
     return said
 
 
@@ -143,7 +143,7 @@ def _nesting_said(rows: "pd.DataFrame") -> str:
         return "Every mask is nested in the one before it."
     worst = revived.iloc[int(revived["mask_overlap"].argmin())]
     return (
-        f"{count(revived[KEY].nunique(), 'trial')} brought pruned weights back: the smallest "
+        f"{count(revived[KEY].nunique(), 'trial')} revived pruned weights: the smallest "
         f"overlap of a layer's mask with the one before is {percent(worst['mask_overlap'])} "
         f"({worst['layer']} of trial {worst['number']})."
     )

@@ -1,4 +1,4 @@
-"""Turns of the generalization gap along the stream, told and listed."""
+"""Turns of the generalization gap along the stream, in sentences and as a table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,8 +22,8 @@ def turns_said(turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> list[str
     """Which turns are real, the surest first."""
     if not turned:
         return [
-            "Whether the generalization gap turns along the stream cannot be told: it takes three "
-            "seeds and three megabatches."
+            "Whether the generalization gap turns along the stream is not tested: that takes "
+            "three seeds and three megabatches."
         ]
     real = [(group, turn, p) for group, turn, p in turned if p < SIGNIFICANCE]
     whole = count(len(turned), "configuration")

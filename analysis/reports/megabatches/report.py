@@ -187,10 +187,10 @@ def _best_at_each(runs: "Runs", measure: Measure) -> tuple[str, tuple[ReportTabl
         rows.append((*row, *(cell(best[n]) for n in ("density", measure.service, measure.final))))
     lead = min(rows, key=lambda row: float(str(row[5])))
     words = (
-        f"No two trials differ in the number of megabatches alone, so what T itself buys cannot "
-        f"be told; the best of all is at T = {lead[0]}, with a service error of "
+        f"No two trials differ in the number of megabatches alone, so the effect of T alone "
+        f"is unknown; the best of all is at T = {lead[0]}, with a service error of "
         f"{percent(float(str(lead[5])))}."
     )
     if len(rows) == 1:
-        words = f"All finished trials have T = {lead[0]}: what another T buys was not tried."
+        words = f"All finished trials have T = {lead[0]}: no other T was tried."
     return words, (ReportTable("The best at each T", columns, tuple(rows)),)

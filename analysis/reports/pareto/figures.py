@@ -77,8 +77,8 @@ def front_figure(
         caption=(
             f"Each point is a trial. The ringed ones are the front of "
             f"{listing([label(name) for name in metrics])}; colour is the pruning schedule, shape "
-            f"the number of megabatches T. Grey points are dominated, crosses did not finish: "
-            f"they stand where they were heading and win nothing."
+            f"the number of megabatches T. Grey points are dominated. Crosses did not finish: "
+            f"they show the projected value and are never on the front."
             + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
         ),
         x=Axis(label(across), percent=METRICS[across].is_fraction, log=is_size(across)),

@@ -29,7 +29,7 @@ def progress_figures(parts: "tuple[Runs, ...]", metric: str) -> tuple[Figure, ..
                 title=words,
                 caption=(
                     "Steps are the best finished trial so far, points the trials; grey ones did "
-                    "not finish, stand where they were heading, and win nothing."
+                    "not finish: they show the projected value and never count as the best."
                 ),
                 x=Axis(title, percent=False),
                 panels=(
@@ -115,8 +115,8 @@ def moment_figures(runs: "Runs", measure: Measure) -> tuple[Figure, ...]:
                     name=f"moments-{name.partition('_')[0]}",
                     title=f"Fronts through time: error against {title}",
                     caption=(
-                        "Of the models that finished trials had in service at that moment, those "
-                        "that none is as small and as good as."
+                        "Pareto fronts of the models that finished trials had in service at that "
+                        "moment."
                     ),
                     x=Axis(title, percent=False, log=True),
                     panels=(Panel(Axis(f"error rate ({measure.split})"), tuple(series)),),

@@ -102,7 +102,9 @@ def _best_said(runs: "Runs", metric: str) -> list[str]:
     first = measured[measured["value"] == best].iloc[0]
     shown = quantity(best, metric)
     share = first["examples"] / rows["examples"].iloc[-1] if rows["examples"].iloc[-1] else 1.0
-    searched = "" if runs.study.objectives else " Nothing was searched: the trials were all named."
+    searched = (
+        "" if runs.study.objectives else " Nothing was searched: the study lists its trials."
+    )
     said = (
         f"the best {label(metric)} is {shown}, of trial {first['number']:.0f}: found after "
         f"{first['place']:.0f} of {count(len(rows), 'trial')} and {percent(share)} of the "
@@ -120,16 +122,16 @@ def _sampler_said(runs: "Runs", metric: str) -> list[str]:
     start = proposed.head(RANDOM_START)
     chosen = finished[~finished[KEY].isin(list(start[KEY]))]
     found = contest(chosen[metric], finished[finished[KEY].isin(list(start[KEY]))][metric], metric)
-    what = "what TPE chose, against its first ten proposals, drawn at random"
+    what = "later proposals of TPE against its first ten, which are random"
     if found is None:
-        return [_of(runs, f"too few trials finished to judge {what}.")]
+        return [_of(runs, f"too few trials finished to compare {what}.")]
     return [_of(runs, f"{what}: {_contest_said(found, metric)}{_one_of_several(runs)}")]
 
 
 def _one_of_several(runs: "Runs") -> str:
     if len(runs.study.objectives) < 2:
         return ""
-    return " It searched for other objectives too, which this does not count."
+    return " The search had other objectives too, which this does not count."
 
 
 def _proposed(runs: "Runs") -> "pd.DataFrame":
@@ -158,11 +160,12 @@ def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
             said.append(
                 f"{what}: {_contest_said(found, metric)}"
                 if found
-                else f"{what}: too few trials finished to tell."
+                else f"{what}: too few trials finished to compare."
             )
     if not said and len(parts) == 1 and parts[0].study.objectives:
         said.append(
-            "Against a search at random: give a study with search.sampler: random beside this one."
+            "For a comparison with random search, name a study with search.sampler: random beside "
+            "this one."
         )
     return said
 
@@ -170,7 +173,8 @@ def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
 def _contest_said(found: Contest, metric: str) -> str:
     sizes = f"{found.num_a} against {count(found.num_b, 'trial')}, {probability(found.p)}"
     share = (
-        f"of two trials the one chosen has the better {label(metric)} in {percent(found.better)}"
+        f"of two trials, one of each, the first has the better {label(metric)} in "
+        f"{percent(found.better)}"
     )
     if found.p >= SIGNIFICANCE:
         return f"not separable: {share} ({sizes})."

@@ -48,7 +48,7 @@ def test_more_training_is_told_beside_what_it_buys() -> None:
 def test_a_search_in_which_all_else_differs_gets_the_best_of_each_t_and_is_told_so() -> None:
     different = [FakeTrial(i, "app", t, 0.1 + 0.1 * i) for i, t in enumerate((2, 4, 8))]
     section = MegabatchesReport().build(runs_of(different))
-    assert "what T itself buys cannot be told; the best of all is at T = 8" in section.sentences[0]
+    assert "the effect of T alone is unknown; the best of all is at T = 8" in section.sentences[0]
     assert [row[0] for row in section.tables[0].rows] == [2, 4, 8]
     one = MegabatchesReport().build(runs_of([FakeTrial(0)]))
     assert one.sentences[0].startswith("All finished trials have T = 4")
@@ -61,14 +61,14 @@ def test_the_gap_of_every_configuration_with_seeds_enough_is_tested_for_turns() 
     assert "turns along the stream in 2 of 2 configurations" in said
     assert "it rises by 5.0 points" in said
     few = " ".join(MegabatchesReport().build(runs_of(trials((8,), 2))).sentences)
-    assert "it takes three seeds and three megabatches" in few
+    assert "that takes three seeds and three megabatches" in few
 
 
 def test_trials_that_stopped_count_for_nothing_and_are_told() -> None:
     stopped = [FakeTrial(i, t=t, outcome=Outcome.EARLY_STOPPED, megabatches=1)
                for i, t in enumerate((2, 4))]  # fmt: skip
     section = MegabatchesReport().build(runs_of(stopped))
-    assert "2 trials did not finish and count for nothing here: 2 early stopped" in " ".join(
+    assert "2 trials did not finish and are not compared: 2 early stopped" in " ".join(
         section.sentences
     )
     assert len(families(runs_of(usual((2, 4))))) == 10

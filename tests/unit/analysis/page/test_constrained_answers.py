@@ -37,7 +37,7 @@ def test_the_winner_of_a_search_keeps_the_constraints_and_those_that_do_not_are_
     first, *others = answer(runs)
     assert f"trial {best['number']}" in first
     broken = len(runs.complete) - len(kept)
-    assert f"{broken} finished trials broke {LIMIT} and could not win." in others
+    assert f"{broken} finished trials broke {LIMIT} and cannot be the best." in others
 
 
 def test_no_trial_that_breaks_a_constraint_is_on_the_front() -> None:

@@ -126,7 +126,7 @@ def test_a_seed_that_failed_is_missing_in_its_arm_and_its_pairs_and_is_told() ->
     assert pairs["app, T = 8, trial 12", "one_shot"] == 8
     said = ConfirmedReport().build(runs).sentences
     assert "each with 7 to 8 seeds" in said[0]
-    assert said[-1] == "1 trial did not finish and count for nothing here: 1 error."
+    assert said[-1] == "1 trial did not finish and is not compared: 1 error."
 
 
 def test_the_table_has_every_arm_with_what_was_searched_and_what_was_confirmed() -> None:
@@ -151,14 +151,14 @@ def test_the_table_has_every_arm_with_what_was_searched_and_what_was_confirmed()
 def test_the_answer_quotes_what_was_confirmed_before_all_else() -> None:
     said = answer(confirmed_runs())
     assert said[0].startswith(
-        "Run again: app, T = 8, trial 12, 30 % of the weights: service error 15."
+        "Confirmed with fresh seeds: app, T = 8, trial 12, 30 % of the weights: service error 15."
     )
-    assert "over 4 fresh seeds, where the search had found 12.6 %: optimism +2." in said[0]
+    assert "over 4 fresh seeds, where the search found 12.6 %: optimism +2." in said[0]
     assert " against dense" in said[0]
     assert " against one_shot" in said[0]
-    assert said[1].startswith("Run again: app, T = 8, trial 13")
+    assert said[1].startswith("Confirmed with fresh seeds: app, T = 8, trial 13")
     assert said[2].startswith("The smallest network that is as good as dense")
-    assert any("All figures but those of fresh seeds" in s for s in said)
+    assert any("All other figures are the search" in s for s in said)
     assert not any("app-study confirm" in sentence for sentence in said)
 
 
@@ -168,7 +168,7 @@ def test_without_a_confirmation_the_winner_is_called_optimistic_and_the_remedy_t
     assert said[place].endswith("To confirm it with fresh seeds: app-study confirm fake")
     assert place < next(i for i, sentence in enumerate(said) if sentence.startswith("18 trials"))
     section = ConfirmedReport().build(runs_of(usual()))
-    assert section.sentences[0].startswith("No trial was run again with fresh seeds.")
+    assert section.sentences[0].startswith("No trial was confirmed with fresh seeds.")
     assert not section.tables
 
 
@@ -177,15 +177,14 @@ def test_a_confirmation_of_which_nothing_has_finished_is_told_of() -> None:
     begun = replace(begun, trials=begun.trials.assign(outcome=Outcome.INTERRUPTED.value))
     runs = replace(runs_of(usual()), load_confirmation=lambda: begun)
     said = answer(runs)
-    assert any(s.endswith("fake-confirm runs the best again with fresh seeds; none of it has "
-                          "finished yet.") for s in said)  # fmt: skip
+    assert any(s.endswith("none of its trials has finished yet.") for s in said)
     section = ConfirmedReport().build(runs)
-    assert "none of those has finished yet" in section.sentences[0]
+    assert "none of them has finished yet" in section.sentences[0]
 
 
 def test_the_confirming_study_alone_is_answered_by_it_and_by_no_best_seed() -> None:
     said = answer(confirming_runs())
-    assert said[0].startswith("Run again: app, T = 8, trial 12")
+    assert said[0].startswith("Confirmed with fresh seeds: app, T = 8, trial 12")
     assert not any("smallest" in sentence or "lowest" in sentence for sentence in said)
 
 
@@ -195,7 +194,7 @@ def test_a_study_named_beside_the_one_that_confirms_it_is_read_once() -> None:
     assert confirmed is not None
     both = combined([search, confirmed])
     assert [runs.study.name for runs in confirming(both)] == ["fake-confirm"]
-    assert sum("Run again: " in sentence for sentence in answer(both)) == 2
+    assert sum("Confirmed with fresh seeds: " in sentence for sentence in answer(both)) == 2
 
 
 @pytest.mark.parametrize(

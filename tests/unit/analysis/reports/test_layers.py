@@ -75,7 +75,7 @@ def test_where_effective_density_is_unknown_nothing_is_called_collapsed_by_it() 
     section = REPORTS.get("layers")().build(_runs(layers, [FakeTrial(0, "app", 1, 0.5)]))
     text = " ".join(section.sentences)
     assert "No layer collapsed" in text
-    assert "Effective density cannot be told for small_conv" in text
+    assert "Effective density is unknown for small_conv" in text
     assert len(section.figures[0].panels) == 1
 
 
@@ -87,7 +87,7 @@ def test_a_mask_that_brings_weights_back_and_a_missed_target_are_told() -> None:
     text = " ".join(
         REPORTS.get("layers")().build(_runs(layers, [FakeTrial(0, "app", 1, 0.5)])).sentences
     )
-    assert "1 trial brought pruned weights back" in text
+    assert "1 trial revived pruned weights" in text
     assert "75.0 % (a of trial 0)" in text
     assert "differ most in b of trial 0: 50.0 % for 30.0 %" in text
 
@@ -115,15 +115,13 @@ def test_the_whole_ledger_of_a_trial_is_to_be_had_by_its_number() -> None:
 def test_trials_without_a_ledger_are_named() -> None:
     trials = [*usual((4,)), FakeTrial(50, outcome=None, megabatches=2)]
     sentences = REPORTS.get("layers")().build(runs_of(trials, running=True)).sentences
-    assert any("left no ledger" in said and "50" in said for said in sentences)
+    assert any("There is no ledger" in said and "50" in said for said in sentences)
 
 
 def test_a_record_without_the_columns_of_a_ledger_is_no_ledger() -> None:
     frame = pd.DataFrame({"trial_key": ["key000"], "megabatch_index": [0], "layer": ["a"]})
     runs = dataclasses.replace(runs_of([FakeTrial(0)]), load_layers=lambda: frame)
-    assert (
-        "No trial has left a sparsity ledger" in REPORTS.get("layers")().build(runs).sentences[0]
-    )
+    assert "No trial has a sparsity ledger" in REPORTS.get("layers")().build(runs).sentences[0]
 
 
 @pytest.mark.parametrize("trials", [usual((4,)), []])

@@ -62,7 +62,7 @@ def test_a_contest_tells_how_often_one_is_better_and_whether_it_can_be_told() ->
 def test_what_tpe_chose_is_compared_with_its_random_start() -> None:
     harms = [0.05 + 0.002 * n for n in range(10)] + [0.002 * n for n in range(10)]
     said = " ".join(REPORTS.get("search")().build(_search("tpe", harms)).sentences)
-    assert "drawn at random: better: of two trials" in said
+    assert "which are random: better: of two trials" in said
     said = " ".join(REPORTS.get("search")().build(_search("random", harms)).sentences)
     assert "TPE" not in said
 

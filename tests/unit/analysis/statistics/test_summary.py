@@ -228,7 +228,7 @@ def test_a_study_without_search_is_answered_by_means_over_seeds() -> None:
 
 def test_without_the_size_of_the_holdout_nothing_is_called_as_good_as_dense() -> None:
     said = " ".join(answer(without_param(usual(), "data.holdout_size")))
-    assert "size of the holdout split was not recorded" in said
+    assert "size of the holdout split is not recorded" in said
     assert "smallest network that is as good" not in said
     assert "The lowest service error" in said
 
