@@ -100,6 +100,14 @@ class TrialHistory:
         megabatch = self.megabatches[-1].recorded_at if self.megabatches else 0.0
         return max(epoch, megabatch)
 
+    def after(self, known: "TrialHistory") -> "TrialHistory":
+        """Those of the records that follow what is ``known`` of the same trial."""
+        num_epochs, num_megabatches = len(known.epochs), len(known.megabatches)
+        return TrialHistory(
+            tuple(e for e in self.epochs if e.step >= num_epochs),
+            tuple(m for m in self.megabatches if m.megabatch_index >= num_megabatches),
+        )
+
     def __add__(self, newer: "TrialHistory") -> "TrialHistory":
         return TrialHistory(self.epochs + newer.epochs, self.megabatches + newer.megabatches)
 

@@ -10,6 +10,7 @@ from study.results import Outcome
 from study.search import ranking
 from study.session.failure_causes import by_cause
 from study.store.record import RecordedTrial
+from study.text import one_line
 from study.trial.titles import title_of
 
 _NUM_BEST = 10
@@ -109,6 +110,4 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _cell(text: str) -> str:
     """One line, in which nothing ends the cell and nothing is HTML."""
-    plain = " ".join(text.split())
-    cut = plain if len(plain) <= _MAX_CELL else f"{plain[: _MAX_CELL - 1]}…"
-    return cut.replace("|", "\\|").replace("<", "&lt;")
+    return one_line(text, _MAX_CELL).replace("|", "\\|").replace("<", "&lt;")

@@ -169,11 +169,7 @@ class Record:
         Returns:
             Whether anything was new.
         """
-        known = self.find(key).history
-        new = TrialHistory(
-            tuple(e for e in reported.epochs if e.step >= len(known.epochs)),
-            tuple(m for m in reported.megabatches if m.megabatch_index >= len(known.megabatches)),
-        )
+        new = reported.after(self.find(key).history)
         if not new.epochs and not new.megabatches:
             return False
         self._append({"event": "history", "key": key, "history": new.to_dict()})

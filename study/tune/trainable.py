@@ -162,10 +162,7 @@ class StudyTrainable(tune.Trainable):
                 raise MemoryError(str(error).partition("\n")[0]) from None
             return self._failure(error)
         history = self._learner.history
-        new_records = TrialHistory(
-            history.epochs[len(self._reported.epochs) :],
-            history.megabatches[len(self._reported.megabatches) :],
-        )
+        new_records = history.after(self._reported)
         self._reported = history
         is_done = bool(history.megabatches) and history.megabatches[-1].is_last
         return self._report(new_records, Outcome.COMPLETE if is_done else None)
