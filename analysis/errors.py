@@ -1,4 +1,4 @@
-"""What a report cannot be made of, said to its reader."""
+"""Why a report cannot be made."""
 
 from collections.abc import Iterable
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.methods import arms
+from analysis.comparison.methods import method_names
 from analysis.runs.frames import T
 from analysis.statistics import summary
 from analysis.statistics.resampling import interquartile_mean
@@ -41,8 +41,8 @@ def configurations(runs: "Runs", metric: str) -> list[Configuration]:
     trials = runs.complete[runs.complete[metric].notna()]
     if trials.empty:
         return []
-    named = arms(trials)
-    number = summary.configurations(trials, without=_OF_THE_MODEL)
+    named = method_names(trials)
+    number = summary.configurations(trials, excluding=_OF_THE_MODEL)
     parts: dict[int, dict[str, pd.DataFrame]] = {}
     for _, part in trials.groupby([number, "architecture"], sort=True):
         place = part.index[0]

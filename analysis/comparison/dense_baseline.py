@@ -91,7 +91,7 @@ class Baselines:
     """The dense trials of a study, each found by the trials that it is to be compared with."""
 
     def __init__(self, runs: "Runs", measure: Measure) -> None:
-        self._by = measure
+        self._measure = measure
         self._settings = _settings(runs.trials)
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[measure.service].notna() & dense[measure.final].notna()]
@@ -123,8 +123,8 @@ class Baselines:
         if not same:
             return None
         chosen = next((dense for dense in same if str(dense["seed"]) == seed), same[0])
-        service = self._by.interval(chosen[self._by.service])
-        final = self._by.interval(chosen[self._by.final])
+        service = self._measure.interval(chosen[self._measure.service])
+        final = self._measure.interval(chosen[self._measure.final])
         return None if service is None or final is None else Baseline(chosen, service, final)
 
 

@@ -1,16 +1,11 @@
-"""Trials that a search had chosen, run again with fresh seeds beside their baselines."""
+"""The best trials of a search, confirmed with fresh seeds beside their baselines."""
 
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import (
-    DENSE,
-    EQUAL_SAMPLES,
-    measure_of,
-    num_megabatches,
-)
+from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, measure_of, num_megabatches
 from analysis.comparison.methods import Comparison, weights_kept
 from analysis.runs.cache import cached
 from analysis.statistics import summary
@@ -34,7 +29,7 @@ class Arm:
     Attributes:
         trials: Those that finished and have the metric; at least one.
         metric: What is compared.
-        number: Of the trial of the search that it runs again; None for a mere baseline.
+        number: Of the search's trial that it confirms; None for a mere baseline.
         baseline_of: Numbers of the trials that it is a baseline of.
         searched: What the search had found for that trial; None where nobody knows.
     """
@@ -160,8 +155,8 @@ def _arms(runs: "Runs", metric: str) -> tuple[Arm, ...]:
 
 def searched(runs: "Runs", number: int | None, metric: str) -> float | None:
     """What the search had found for its trial ``number``; None where nobody knows."""
-    told = runs.study.params.get(f"{names.PARAM_SEARCHED}{number}.{metric}")
-    return None if told is None else float(told)
+    text = runs.study.params.get(f"{names.PARAM_SEARCHED}{number}.{metric}")
+    return None if text is None else float(text)
 
 
 def _against(arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:

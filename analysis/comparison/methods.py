@@ -28,7 +28,7 @@ _IN_THE_METHODS_NAME = frozenset({"pruning.schedule", "pruning.reference_compat"
 _PLAIN = frozenset({"pruning.criterion", "pruning.allocation"})
 
 
-def arms(trials: "pd.DataFrame") -> "pd.Series":
+def method_names(trials: "pd.DataFrame") -> "pd.Series":
     """Each trial's method in words: its schedule, and the pruning settings that the study varies.
 
     ``app``, or ``app, snip`` where criteria are compared too; dense is ``dense`` whatever the
@@ -45,8 +45,8 @@ def arms(trials: "pd.DataFrame") -> "pd.Series":
     made = trials["method"].map(str)
     for name in named:
         words = "" if name in _PLAIN else f"{name.partition('.')[2]} = "
-        told = (trials["method"] != DENSE) & trials[name].notna()
-        made = made.where(~told, made + f", {words}" + trials[name].map(str))
+        shown = (trials["method"] != DENSE) & trials[name].notna()
+        made = made.where(~shown, made + f", {words}" + trials[name].map(str))
     return made
 
 
@@ -154,7 +154,7 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
     """
     import pandas as pd
 
-    rows = _contestants(runs, metric)
+    rows = _comparable_trials(runs, metric)
     place = ["setting", "pair"]
     pruned, dense = rows[rows["arm"] != DENSE], rows[rows["arm"] == DENSE]
     met = pruned.merge(pruned, on=[*place, "kept"], suffixes=("", "_b"))
@@ -193,7 +193,7 @@ def _oriented(frame: "pd.DataFrame", metric: str) -> "pd.DataFrame":
     return made.sort_values(["a", "b", "setting", "kept"], kind="stable")
 
 
-def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
+def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
     """One row a method, setting, density and seed; a trial run twice counts by its mean."""
     import pandas as pd
 
@@ -205,8 +205,8 @@ def _contestants(runs: "Runs", metric: str) -> "pd.DataFrame":
         pd.DataFrame(
             {
                 "trial": trials[KEY],
-                "arm": arms(trials),
-                "setting": summary.configurations(trials, without=("method", *_METHOD_SECTIONS)),
+                "arm": method_names(trials),
+                "setting": summary.configurations(trials, excluding=("method", *_METHOD_SECTIONS)),
                 "kept": weights_kept(trials),
                 "pair": summary.seed_keys(trials),
                 "value": trials[metric].astype(float),
@@ -237,7 +237,7 @@ def weights_kept(trials: "pd.DataFrame") -> "pd.Series":
 _FIRST = ("trial", "samples_seen", "density", "architecture", "num_megabatches")
 
 
-def listed(comparisons: list[Comparison]) -> Iterator[tuple[Comparison, float]]:
+def with_holm(comparisons: list[Comparison]) -> Iterator[tuple[Comparison, float]]:
     """Each comparison with its p adjusted by Holm's method over all of them."""
     from analysis.statistics.paired import holm
 

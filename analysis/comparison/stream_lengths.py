@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.methods import arms
+from analysis.comparison.methods import method_names
 from analysis.runs.frames import KEY, STEP, T
 from analysis.statistics import summary
 from analysis.statistics.paired import PairedDifference, holm, paired_difference
@@ -40,9 +40,9 @@ def families(runs: "Runs") -> list[AtLength]:
     trials = runs.complete[runs.complete[T].notna()]
     if trials.empty:
         return []
-    family = summary.configurations(trials, without=(T,))
+    family = summary.configurations(trials, excluding=(T,))
     several = trials.groupby(family)[T].transform("nunique") > 1
-    named = arms(trials)
+    named = method_names(trials)
     found = []
     for _, group in trials[several].groupby([family[several], T]):
         first = group.index[0]
@@ -104,7 +104,7 @@ def _by_seed(trials: "pd.DataFrame", metric: str, cost: str) -> dict[str, _Measu
     return made
 
 
-def turns(runs: "Runs", metric: str) -> "list[tuple[pd.DataFrame, Turn, float]]":
+def largest_turns(runs: "Runs", metric: str) -> "list[tuple[pd.DataFrame, Turn, float]]":
     """The largest turn along the stream of each configuration with seeds enough, p by Holm.
 
     Seeds whose curve has a gap are left out.

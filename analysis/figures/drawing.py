@@ -138,16 +138,16 @@ def _held(series: Series) -> Series:
     if series.mark != "steps" or not series.x:
         return series
 
-    def again(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    def held(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return (*values, values[-1]) if values else values
 
     return replace(
         series,
         x=(*series.x, series.x[-1] + HELD),
-        y=again(series.y),
-        hover=again(series.hover),
-        low=again(series.low),
-        high=again(series.high),
+        y=held(series.y),
+        hover=held(series.hover),
+        low=held(series.low),
+        high=held(series.high),
     )
 
 

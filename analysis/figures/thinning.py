@@ -25,8 +25,8 @@ def thinned(figure: Figure) -> Figure:
     if every == 1:
         return replace(figure, panels=panels)
     drawn = sum(len(s.x) for panel in panels for s in panel.series if _is_cloud(s))
-    said = f"{figure.caption} {drawn:,} of {total:,} points are drawn; the data has all of them."
-    return replace(figure, panels=panels, caption=said)
+    part = f"{drawn:,} of {total:,} points are drawn; the data has all of them."
+    return replace(figure, panels=panels, caption=f"{figure.caption} {part}")
 
 
 def _is_cloud(series: Series) -> bool:

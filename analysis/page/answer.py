@@ -13,12 +13,18 @@ from analysis.comparison.dense_baseline import (
 )
 from analysis.comparison.fresh_seeds import confirming
 from analysis.comparison.guess import nothing_learned
-from analysis.comparison.methods import listed, pairs
-from analysis.page.small_study import means
-from analysis.presentation.against_dense import SIZES, by_model, comparison, kept, who
+from analysis.comparison.methods import pairs, with_holm
+from analysis.page.small_study import mean_sentences
+from analysis.presentation.against_dense import (
+    SIZES,
+    dense_sentences,
+    matches_by_model,
+    share_kept,
+    trial_name,
+)
 from analysis.presentation.against_guess import nothing_learned_sentences
-from analysis.presentation.method_differences import told
-from analysis.reports.confirmed.sentences import optimism_of_search, run_again
+from analysis.presentation.method_differences import comparison_sentence
+from analysis.reports.confirmed.sentences import confirmed_sentences, optimism_sentences
 from analysis.statistics import summary
 from analysis.wording import bounds, label, listing, percent, quantity
 from study.constraints import TOLERANCE
@@ -49,7 +55,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     smallest network as good as dense at equal T (both its service error and its final error
     not above the binomial interval of dense's), the best at a third and a tenth of the size, the
     winner of a search for one objective or the means of a small study without search, which
-    schedule is better where that can be told, and how many trials that rests on. The interval
+    schedule is better where that is significant, and how many trials that rests on. The interval
     takes the n holdout examples as all there is behind a service error; being a mean of error
     rates of those same examples it is known a little better than that, so the interval is
     conservative.
@@ -62,15 +68,15 @@ def answer(runs: "Runs") -> tuple[str, ...]:
         sentences = nothing_learned_sentences(runs, nothing)
         return (*sentences, _counts(runs), *_failures(runs), *_caution(runs, measure))
     found = matches(runs, measure)
-    confirmed = run_again(runs)
+    confirmed = confirmed_sentences(runs)
     if runs.study.confirms:  # whose best seed nobody asks for
         return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, measure))
-    sentences = [*_winner(runs, measure), *means(runs, measure)]
-    for model, group in by_model(found).items():
-        sentences += [model + sentence for sentence in comparison(group, measure)]
+    sentences = [*_winner(runs, measure), *mean_sentences(runs, measure)]
+    for model, group in matches_by_model(found).items():
+        sentences += [model + sentence for sentence in dense_sentences(group, measure)]
     if not sentences:
         sentences += _best_served(runs, measure)
-    sentences += optimism_of_search(runs)
+    sentences += optimism_sentences(runs)
     sentences += _methods(runs, measure)
     sentences += _without_baseline(runs, found, measure)
     last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, measure))
@@ -123,23 +129,23 @@ def _failures(runs: "Runs") -> list[str]:
 
 
 def _caution(runs: "Runs", measure: Measure) -> list[str]:
-    said = []
+    sentences = []
     if measure.num_examples is not None:
-        said.append(
+        sentences.append(
             f"Errors are measured on {measure.num_examples:,} {measure.split} examples; intervals "
             f"in brackets are 95 % binomial ones for that many{_over_seeds(runs)}."
         )
     else:
-        said.append(
+        sentences.append(
             f"The size of the {measure.split} split is not recorded, so there are no intervals "
             f"and no network is called as good as dense."
         )
     if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
-        said.append(
+        sentences.append(
             "Warning: this study selected on the test set, so its test errors are no longer an "
             "unbiased estimate."
         )
-    return said
+    return sentences
 
 
 def _over_seeds(runs: "Runs") -> str:
@@ -163,15 +169,15 @@ def _winner(runs: "Runs", measure: Measure) -> list[str]:
     value = quantity(best[name], name)
     interval = measure.interval(best[name]) if name in (measure.service, measure.final) else None
     value += f" {bounds(interval)}" if interval else ""
-    return [f"The {extreme} {label(name)}: {value}, with {kept(best)} ({who(best)})."]
+    return [f"The {extreme} {label(name)}: {value}, with {share_kept(best)} ({trial_name(best)})."]
 
 
 def _methods(runs: "Runs", measure: Measure) -> list[str]:
     """Which pruned schedule is better, where two were run at equal density with paired seeds."""
     pooled = pairs(runs, measure.service).pooled()
     return [
-        told(comparison, p, measure.service, family=len(pooled))
-        for comparison, p in listed(pooled)
+        comparison_sentence(comparison, p, measure.service, family=len(pooled))
+        for comparison, p in with_holm(pooled)
         if comparison.b != DENSE
     ][:_MAX_METHODS]
 
@@ -196,16 +202,17 @@ def _best_served(runs: "Runs", measure: Measure) -> list[str]:
     best = summary.best(runs.candidates, measure.service)
     if best is None:
         return ["No finished trial has a service error."]
-    said = [
-        f"The lowest service error: {percent(best[measure.service])}, with {kept(best)} "
-        f"({who(best)})."
+    sentences = [
+        f"The lowest service error: {percent(best[measure.service])}, with {share_kept(best)} "
+        f"({trial_name(best)})."
     ]
     for limit, words in SIZES:
         limits = {"final_density": limit * (1 + TOLERANCE)}
         small = summary.best(runs.candidates, measure.service, at_most=limits)
         if small is not None:
-            said.append(
+            sentences.append(
                 f"The best with at most {words} of the weights: service error "
-                f"{percent(small[measure.service])}, with {kept(small)} ({who(small)})."
+                f"{percent(small[measure.service])}, with {share_kept(small)} "
+                f"({trial_name(small)})."
             )
-    return said
+    return sentences

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import Measure
-from analysis.presentation.against_dense import kept, who
+from analysis.presentation.against_dense import share_kept, trial_name
 from analysis.statistics import summary
 from analysis.wording import bounds, label, percent
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MAX_GROUPS = 6
 
 
-def means(runs: "Runs", measure: Measure) -> list[str]:
+def mean_sentences(runs: "Runs", measure: Measure) -> list[str]:
     """A sentence on each configuration, the best first; none of a search, or of more than six."""
     complete = runs.complete[runs.complete[measure.service].notna()]
     if runs.study.objectives or complete.empty:
@@ -25,21 +25,21 @@ def means(runs: "Runs", measure: Measure) -> list[str]:
     if len(groups) > _MAX_GROUPS:
         return []
     groups.sort(key=lambda group: float(group[measure.service].mean()))
-    said = []
-    for group, what in zip(groups, _told_apart(groups), strict=True):
+    sentences = []
+    for group, what in zip(groups, _distinct_names(groups), strict=True):
         interval = summary.mean_interval(group[measure.service].tolist())
         seeds = (
             f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
             if interval
             else " (one seed)"
         )
-        said.append(
+        sentences.append(
             f"{what}: {label(measure.service)} {percent(group[measure.service].mean())}{seeds}."
         )
-    return said
+    return sentences
 
 
-def _told_apart(groups: Sequence["pd.DataFrame"]) -> list[str]:
+def _distinct_names(groups: Sequence["pd.DataFrame"]) -> list[str]:
     """A name of each configuration; of those that would be called the same with what differs."""
     import pandas as pd
 
@@ -48,7 +48,7 @@ def _told_apart(groups: Sequence["pd.DataFrame"]) -> list[str]:
     for group in groups:
         first = group.iloc[0]
         model = f"{first['architecture']}: " if several else ""
-        made.append(f"{model}{who(first, seed=False)}, {kept(first)}")
+        made.append(f"{model}{trial_name(first, seed=False)}, {share_kept(first)}")
     for name in {name for name in made if made.count(name) > 1}:
         alike = [place for place, other in enumerate(made) if other == name]
         differing = summary.varying(pd.concat([groups[place] for place in alike]))

@@ -1,1 +1,1 @@
-"""How results are said: reports, tables, sentences about differences."""
+"""How results are sentences: reports, tables, sentences about differences."""

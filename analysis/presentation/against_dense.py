@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SIZES = ((1 / 3, "a third"), (1 / 10, "a tenth"))
 
 
-def uncounted(runs: "Runs") -> list[str]:
+def unfinished(runs: "Runs") -> list[str]:
     """How many trials are not compared with others, since they did not finish."""
     ended = Counter(runs.trials.loc[runs.trials["outcome"] != Outcome.COMPLETE, "outcome"])
     if not ended:
@@ -34,7 +34,7 @@ def uncounted(runs: "Runs") -> list[str]:
     return [f"{count(ended.total(), 'trial')} did not finish and {verb} not compared: {words}."]
 
 
-def by_model(found: list[Match]) -> dict[str, list[Match]]:
+def matches_by_model(found: list[Match]) -> dict[str, list[Match]]:
     """Matches by architecture and data set, under the words that open their sentences."""
     groups: dict[tuple[str, str], list[Match]] = {}
     for match in found:
@@ -44,16 +44,16 @@ def by_model(found: list[Match]) -> dict[str, list[Match]]:
     return {f"{model} on {data}: ": group for (model, data), group in sorted(groups.items())}
 
 
-def comparison(group: list[Match], measure: Measure) -> list[str]:
+def dense_sentences(group: list[Match], measure: Measure) -> list[str]:
     """The smallest as good as dense, and the best at each of :data:`SIZES`."""
     smallest = smallest_as_good(group, measure)
     if smallest is None:
-        said = [
+        sentences = [
             "No pruned network is as good as dense: none has both its service error and its final "
             "error within the interval of dense at the same number of megabatches."
         ]
     else:
-        said = [
+        sentences = [
             f"The smallest network that is as good as dense: {_against_dense(smallest, measure)}."
         ]
         served = min(group, key=lambda match: match.baseline.trial[measure.service]).baseline.trial
@@ -61,7 +61,7 @@ def comparison(group: list[Match], measure: Measure) -> list[str]:
         if best_t != num_megabatches(smallest.trial):
             there = [m for m in group if num_megabatches(m.trial) == best_t]
             at_best = smallest_as_good(there, measure)
-            said.append(
+            sentences.append(
                 f"At T = {best_t}, where dense serves best, it is "
                 f"{_against_dense(at_best, measure)}."
                 if at_best
@@ -69,16 +69,16 @@ def comparison(group: list[Match], measure: Measure) -> list[str]:
             )
     for limit, words in SIZES:
         at_size = _at_size(group, measure, limit, words)
-        said.append(at_size or f"No finished trial keeps {words} of the weights or fewer.")
+        sentences.append(at_size or f"No finished trial keeps {words} of the weights or fewer.")
         if at_size is None:  # then none keeps fewer either
             break
-    return said
+    return sentences
 
 
 def _against_dense(match: Match, measure: Measure) -> str:
     trial, dense = match.trial, match.baseline
     return (
-        f"{size(trial['final_density'])} of the weights ({who(trial)}), "
+        f"{size(trial['final_density'])} of the weights ({trial_name(trial)}), "
         f"service error {percent(trial[measure.service])} against dense "
         f"{percent(dense.trial[measure.service])} {bounds(dense.service)} at the same number of "
         f"megabatches, final error {percent(trial[measure.final])} against "
@@ -93,20 +93,20 @@ def _at_size(group: list[Match], measure: Measure, limit: float, words: str) -> 
     best = min(within, key=lambda match: (match.trial[measure.service], match.trial["number"]))
     verdict = "as good as dense" if as_good(best, measure) else "not as good as dense"
     return (
-        f"The best with at most {words} of the weights: {who(best.trial)}, "
-        f"{kept(best.trial)}, service error {percent(best.trial[measure.service])} "
+        f"The best with at most {words} of the weights: {trial_name(best.trial)}, "
+        f"{share_kept(best.trial)}, service error {percent(best.trial[measure.service])} "
         f"(dense {percent(best.baseline.trial[measure.service])}), final error "
         f"{percent(best.trial[measure.final])} "
         f"(dense {percent(best.baseline.trial[measure.final])}): {verdict}."
     )
 
 
-def kept(trial: "Row | pd.Series") -> str:
+def share_kept(trial: "Row | pd.Series") -> str:
     """``12 % of the weights``."""
     return f"{size(trial['final_density'])} of the weights"
 
 
-def who(trial: "Row | pd.Series", *, seed: bool = True) -> str:
+def trial_name(trial: "Row | pd.Series", *, seed: bool = True) -> str:
     """``app, T = 8, trial 3``; without the trial where it stands for its seeds."""
     named = f", trial {trial['number']}" if seed else ""
     return f"{trial['method']}, T = {num_megabatches(trial)}{named}"

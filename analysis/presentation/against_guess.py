@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from analysis.comparison.guess import NothingLearned
-from analysis.presentation.against_dense import who
+from analysis.presentation.against_dense import trial_name
 from analysis.wording import bounds, label, listing, percent
 from study.results import Outcome
 
@@ -28,8 +28,8 @@ def nothing_learned_sentences(runs: "Runs", found: NothingLearned) -> list[str]:
     return [
         f"Nothing was learned: no finished network is better than a guess, which is wrong in "
         f"{percent(found.chance)}. The lowest {label(found.metric)} is "
-        f"{percent(found.trial[found.metric])}{interval} ({who(found.trial)}), so no network is "
-        f"compared with another.",
+        f"{percent(found.trial[found.metric])}{interval} ({trial_name(found.trial)}), so no "
+        f"network is compared with another.",
         f"To try: {listing(tried)}.{look}",
     ]
 

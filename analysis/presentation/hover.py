@@ -14,7 +14,9 @@ _MAX_PARAMS = 8
 _SHOWN = ("number", "title", "outcome", "density")
 
 
-def hovers(trials: "pd.DataFrame", measure: Measure, params: Sequence[str]) -> tuple[str, ...]:
+def hover_texts(
+    trials: "pd.DataFrame", measure: Measure, params: Sequence[str]
+) -> tuple[str, ...]:
     """Of each trial its title, errors and the params in which the study's trials differ."""
     columns = dict.fromkeys((*_SHOWN, measure.service, measure.final, *params))
     return tuple(

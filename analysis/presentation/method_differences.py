@@ -6,7 +6,7 @@ from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import Comparison
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import ends
+from analysis.presentation.tables import span
 from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, points, probability
@@ -16,13 +16,13 @@ from study.text import count
 _MAX_FOREST = 30
 
 
-def told(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
+def comparison_sentence(comparison: Comparison, p: float, metric: str, *, family: int) -> str:
     """One comparison in a sentence; ``p`` is adjusted for the ``family`` of them."""
     result = comparison.result
     where = (
         f" at {comparison.density} of the weights" if comparison.density else " at equal density"
     )
-    numbers = f"difference {signed(result.estimate, metric, result.interval)}"
+    numbers = f"difference {with_sign(result.estimate, metric, result.interval)}"
     basis = f"{count(result.num_pairs, 'pair')} of one seed"
     if result.num_strata > 1:
         basis += f" in {count(result.num_strata, 'configuration')}"
@@ -57,12 +57,12 @@ def _range(comparison: Comparison, metric: str) -> str:
     if len(each) < 2:
         return ""
     return (
-        f" In single configurations it ranges from {signed(min(each), metric)} to "
-        f"{signed(max(each), metric)}."
+        f" In single configurations it ranges from {with_sign(min(each), metric)} to "
+        f"{with_sign(max(each), metric)}."
     )
 
 
-def signed(value: float, metric: str, interval: Interval | None = None) -> str:
+def with_sign(value: float, metric: str, interval: Interval | None = None) -> str:
     """``+1.2 points``, with the interval behind it where there is one."""
     sign = "−" if value < 0 else "+"
     number = sign + (points(value) if METRICS[metric].is_fraction else f"{abs(value):.3g}")
@@ -80,7 +80,7 @@ def verdict(comparison: Comparison, p: float, metric: str, *, family: int) -> st
     return comparison.a if METRICS[metric].cost(comparison.result.estimate) < 0 else comparison.b
 
 
-def differences(
+def differences_table(
     title: str,
     comparisons: Sequence[tuple[Comparison, float]],
     metric: str,
@@ -114,14 +114,14 @@ def differences(
         row: list[Value] = [comparison.a, comparison.b, comparison.density or "equal"]
         if several:
             row += [comparison.architecture or "several", comparison.num_megabatches]
-        row += [result.num_pairs, result.num_strata, result.estimate, ends(result.interval)]
+        row += [result.num_pairs, result.num_strata, result.estimate, span(result.interval)]
         row += [result.lower, result.standardised, result.p, p]
         row.append(verdict(comparison, p, metric, family=len(comparisons)))
         rows.append(tuple(row))
     return ReportTable(title, tuple(columns), tuple(rows))
 
 
-def forest(
+def forest_plot(
     name: str, pooled: Sequence[Comparison], single: Sequence[Comparison], metric: str
 ) -> Figure:
     """Each comparison a row: its difference with the interval, grey points for configurations."""
@@ -184,6 +184,6 @@ def _hover(c: Comparison, metric: str) -> str:
         text for text in (c.density and f"{c.density} of the weights", c.architecture) if text
     ]
     lines += [f"T = {c.num_megabatches}"] if c.num_megabatches else []
-    estimate = signed(c.result.estimate, metric)
+    estimate = with_sign(c.result.estimate, metric)
     lines.append(f"{estimate}, {count(c.result.num_pairs, 'pair')}")
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def safe(text: str) -> str:
     Line breaks and tabs become spaces; other control, format and surrogate characters are shown
     by their code, e.g. ``\x1b``.
     """
-    if text.isprintable():  # the rule, and quickly told
+    if text.isprintable():  # the rule, and quick to check
         return text
     flat = " ".join(text.split()) if any(c in text for c in "\n\r\t\v\f") else text
     return "".join(

@@ -49,7 +49,7 @@ def listed_by(*names: str) -> list[Column]:
     return [known[name] for name in names]
 
 
-def measured(name: str, title: str = "") -> tuple[Column, Column]:
+def value_columns(name: str, title: str = "") -> tuple[Column, Column]:
     """Columns of a metric's value and of its 95 % interval."""
     is_fraction = METRICS[name].is_fraction
     return (
@@ -59,13 +59,13 @@ def measured(name: str, title: str = "") -> tuple[Column, Column]:
 
 
 def over_seeds(values: Sequence[float], metric: str) -> tuple[Value, Value]:
-    """Cells of :func:`measured`: the interquartile mean with its interval; None without values."""
+    """Cells of :func:`value_columns`: the interquartile mean of some values, and its interval."""
     if not values:
         return None, None
-    return interquartile_mean(values), ends(stratified_interval([values]), metric)
+    return interquartile_mean(values), span(stratified_interval([values]), metric)
 
 
-def ends(interval: Interval | None, metric: str = "") -> Value:
+def span(interval: Interval | None, metric: str = "") -> Value:
     """An interval as a cell, within the bounds of its metric."""
     if interval is None:
         return None

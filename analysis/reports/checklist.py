@@ -40,7 +40,7 @@ class ChecklistReport(Report):
         """One table, and how many items are open."""
         made = [make(runs) for make in _ITEMS]
         still = [item for item, done, _ in made if not done]
-        said = (
+        sentence = (
             f"{len(made) - len(still)} of {len(made)} items are met; open: {listing(still)}."
             if still
             else f"All of {count(len(made), 'item')} are met."
@@ -51,7 +51,7 @@ class ChecklistReport(Report):
             Column("reason", "because"),
         )
         rows = tuple((item, "met" if done else "open", why) for item, done, why in made)
-        return ReportSection(TITLE, (said,), tables=(ReportTable("Checklist", columns, rows),))
+        return ReportSection(TITLE, (sentence,), tables=(ReportTable("Checklist", columns, rows),))
 
 
 def _pruned(runs: "Runs") -> "pd.DataFrame":
@@ -80,7 +80,7 @@ def _densities(runs: "Runs") -> Item:
 
 def _savings(runs: "Runs") -> Item:
     pruned = _pruned(runs)
-    said, missing = [], []
+    ratios, missing = [], []
     for words, dense, sparse in (
         ("compression", "model_bytes", "sparse_bytes"),
         ("theoretical speed-up", "forward_flops", "forward_flops_sparse"),
@@ -89,10 +89,10 @@ def _savings(runs: "Runs") -> Item:
         if ratio.empty:
             missing.append(words)
         else:
-            said.append(f"{words} of ×{ratio.min():.3g} to ×{ratio.max():.3g}")
+            ratios.append(f"{words} of ×{ratio.min():.3g} to ×{ratio.max():.3g}")
     if missing:
-        said.append(f"not recorded: {listing(missing)}")
-    return "both compression and theoretical speed-up", not missing, "; ".join(said)
+        ratios.append(f"not recorded: {listing(missing)}")
+    return "both compression and theoretical speed-up", not missing, "; ".join(ratios)
 
 
 def _baseline(runs: "Runs") -> Item:

@@ -5,11 +5,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.dense_baseline import DENSE, measure_of
-from analysis.comparison.methods import Comparison, Pairs, arms, listed, pairs
-from analysis.presentation.against_dense import uncounted
-from analysis.presentation.method_differences import differences, forest, told
+from analysis.comparison.methods import Comparison, Pairs, method_names, pairs, with_holm
+from analysis.presentation.against_dense import unfinished
+from analysis.presentation.method_differences import (
+    comparison_sentence,
+    differences_table,
+    forest_plot,
+)
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable, Value
-from analysis.presentation.tables import cell, listed_by, measured, over_seeds
+from analysis.presentation.tables import cell, listed_by, over_seeds, value_columns
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.statistics import summary
@@ -51,23 +55,23 @@ class MethodsReport(Report):
         shown = given or [measure.service, measure.final, f"test_{measure.service}"]
         metric = shown[0]
         found = pairs(runs, metric)
-        pooled = sorted(listed(found.pooled()), key=_order)
-        single = sorted(listed(found.in_each_setting()), key=lambda pair: pair[0].result.p)
+        pooled = sorted(with_holm(found.pooled()), key=_order)
+        single = sorted(with_holm(found.in_each_setting()), key=lambda pair: pair[0].result.p)
         tables = []
         if pooled:
-            tables.append(differences("Differences", pooled, metric))
+            tables.append(differences_table("Differences", pooled, metric))
             if len(single) > len(pooled):
-                each = differences("In each configuration", single, metric, limit=self.limit)
+                each = differences_table("In each configuration", single, metric, limit=self.limit)
                 tables.append(replace(each, folded=len(single) > _MAX_ROWS))
         seeds = _over_seeds(runs, shown, self.limit)
-        figure = forest("methods", [c for c, _ in pooled], [c for c, _ in single], metric)
+        figure = forest_plot("methods", [c for c, _ in pooled], [c for c, _ in single], metric)
         return ReportSection(
             TITLE,
             (
                 *_verdicts(pooled, metric),
                 *(_alone(single) if len(single) > len(pooled) else []),
                 *_left_out(found),
-                *uncounted(runs),
+                *unfinished(runs),
             ),
             figures=(figure,) if pooled else (),
             tables=(*tables, *seeds),
@@ -85,13 +89,13 @@ def _verdicts(pooled: Sequence[tuple[Comparison, float]], metric: str) -> list[s
             "No two methods can be compared: that takes two methods at equal density with at "
             "least two seeds in common, and all else equal."
         ]
-    said = [
-        told(comparison, p, metric, family=len(pooled))
+    sentences = [
+        comparison_sentence(comparison, p, metric, family=len(pooled))
         for comparison, p in pooled[:_MAX_SENTENCES]
     ]
-    if len(pooled) > len(said):
-        said.append(f"{count(len(pooled) - len(said), 'more comparison')} in the table.")
-    return said
+    if len(pooled) > len(sentences):
+        sentences.append(f"{count(len(pooled) - len(sentences), 'more comparison')} in the table.")
+    return sentences
 
 
 def _alone(single: Sequence[tuple[Comparison, float]]) -> list[str]:
@@ -106,19 +110,19 @@ def _alone(single: Sequence[tuple[Comparison, float]]) -> list[str]:
 
 
 def _left_out(found: Pairs) -> list[str]:
-    said = []
+    sentences = []
     if found.num_alone:
-        said.append(
+        sentences.append(
             f"{count(found.num_alone, 'finished pruned trial')} could not be compared with "
             f"another schedule: no trial with the same seed and settings ended at the same "
             f"density, to the weight."
         )
     if found.num_unequal:
-        said.append(
+        sentences.append(
             f"{count(found.num_unequal, 'pair')} of trials saw different numbers of examples and "
             f"{'is' if found.num_unequal == 1 else 'are'} left out."
         )
-    return said
+    return sentences
 
 
 def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[ReportTable, ...]:
@@ -133,8 +137,8 @@ def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[Repor
     shown = [name for name in metrics if name in trials and trials[name].notna().any()]
     columns = listed_by("arm", "architecture", T, "density", "seeds")
     for name in shown:
-        columns += measured(name)
-    named = arms(trials)
+        columns += value_columns(name)
+    named = method_names(trials)
     rows = tuple(_row(group, named, shown) for group in groups)
     title = "Each configuration over its seeds"
     if several.nunique() > limit:

@@ -67,9 +67,13 @@ class RunsReport(Report):
         failed = runs.trials[
             (runs.trials["outcome"] == Outcome.ERROR) & (runs.trials["reason"] != "")
         ]
-        said = [
+        sentences = [
             f"Trial {row['number']} failed: {row['reason'].strip().splitlines()[0]}"
             for _, row in failed.head(_MAX_REASONS).iterrows()
         ]
-        left = len(failed) - len(said)
-        return [*said, f"{left} more failed; --columns number,reason shows why."] if left else said
+        left = len(failed) - len(sentences)
+        return (
+            [*sentences, f"{left} more failed; --columns number,reason shows why."]
+            if left
+            else sentences
+        )

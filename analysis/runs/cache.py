@@ -1,4 +1,4 @@
-"""What several reports ask of the same runs is computed once."""
+"""A cache for what reports share, for as long as the runs live."""
 
 import gc
 from collections.abc import Callable, Hashable, Iterator

@@ -26,7 +26,7 @@ class StudyFacts:
         outcome: ``running`` also where it was cut off; ``interrupted`` where it was stopped.
         schema_version: Of the names under which it was written.
         params: The parent run's params, as text.
-        confirms: The study whose best trials it runs again; empty for none.
+        confirms: The study whose best trials it confirms; empty for none.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Runs:
 
     @cached_property
     def confirmation(self) -> "Runs | None":
-        """Its best trials run again with fresh seeds; itself if it is that; None where none is."""
+        """The study that confirms it, itself if it is one that confirms; None for none."""
         return self if self.study.confirms else self.load_confirmation()
 
     def so_far(self, metric: str) -> "pd.Series":

@@ -51,8 +51,8 @@ class Importance:
             that have it; None where there are too few.
         spread: Least and largest share where a random quarter of those trials is left out.
         impurity: Mean decrease in impurity, as a share of that of all.
-        ped_anova: How far it tells the best tenth of the trials from all, as a share of that of
-            all hyper-parameters, conditional ones included.
+        ped_anova: How far it separates the best tenth of the trials, as a share of that of all
+            hyper-parameters, conditional ones included.
     """
 
     name: str
@@ -126,7 +126,7 @@ def _forest(data: _Data, having: Sequence[int]) -> _Forest:
     fanova = _fanova(data, having, shared, trees=_TREES)
     if not fanova:
         return _Forest({}, {}, {})
-    # No evaluator is told the names: Optuna 5.0 mixes them up by its own order of them, and a
+    # No evaluator gets the names: Optuna 5.0 mixes them up by its own order of them, and a
     # study of ours holds none but those that are asked for.
     evaluator = MeanDecreaseImpurityImportanceEvaluator(seed=data.seed)
     impurity = evaluator.evaluate(_study(data, having, list(fanova)))

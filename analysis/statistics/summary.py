@@ -14,7 +14,7 @@ from study.results import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
-# What tells replicates of one configuration apart.
+# What replicates of one configuration differ in.
 SEEDS = ("seed", "data.seed")
 
 # Where the data lies, and how many weights may be pruned, do not make a comparison unfair.
@@ -75,10 +75,7 @@ def within(trials: "pd.DataFrame", constraints: Sequence[Constraint]) -> "pd.Dat
 
 
 def best(
-    trials: "pd.DataFrame",
-    metric: str,
-    *,
-    at_most: Mapping[str, float] | None = None,
+    trials: "pd.DataFrame", metric: str, *, at_most: Mapping[str, float] | None = None
 ) -> "pd.Series | None":
     """The complete trial with the best ``metric`` that stays within every limit of ``at_most``.
 
@@ -115,22 +112,22 @@ def varying(trials: "pd.DataFrame") -> list[str]:
     ]
 
 
-def configurations(trials: "pd.DataFrame", *, without: Sequence[str] = ()) -> "pd.Series":
+def configurations(trials: "pd.DataFrame", *, excluding: Sequence[str] = ()) -> "pd.Series":
     """A number for each trial's configuration: replicates, which differ in seeds alone, share it.
 
     Configurations are numbered from 0 by their first trial.
 
     Args:
         trials: One row a trial.
-        without: Params that may differ too, by their names or, ending in a dot, their section.
+        excluding: Params that may differ too, by their names or, ending in a dot, their section.
     """
     import pandas as pd
 
-    loose = tuple(name for name in without if name.endswith("."))
+    loose = tuple(name for name in excluding if name.endswith("."))
     settings = [
         name
         for name in ("method", "architecture", "dataset", *params_of(trials))
-        if name not in (*SEEDS, *UNCOMPARED, *without) and not name.startswith(loose)
+        if name not in (*SEEDS, *UNCOMPARED, *excluding) and not name.startswith(loose)
     ]
     if trials.empty or not settings:
         return pd.Series(range(len(trials)), index=trials.index, dtype="int64")

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.architectures import Configuration, configurations
 from analysis.comparison.dense_baseline import DENSE, measure_of
-from analysis.comparison.methods import Comparison, listed, pairs
-from analysis.presentation.against_dense import uncounted
-from analysis.presentation.method_differences import differences, forest, signed
+from analysis.comparison.methods import Comparison, pairs, with_holm
+from analysis.presentation.against_dense import unfinished
+from analysis.presentation.method_differences import differences_table, forest_plot, with_sign
 from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.reports.architectures.tables import (
-    best,
+    best_on,
     best_table,
-    common,
+    common_choice,
+    configuration_name,
     shared_table,
-    who,
 )
 from analysis.runs import trial_filter
 from analysis.statistics.ranks import MIN_ITEMS, concordance_interval, kendalls_w
@@ -47,27 +47,27 @@ class ArchitecturesReport(Report):
         measured = runs.complete[runs.complete[metric].notna()]
         names = sorted(str(name) for name in measured["architecture"].unique())
         if len(names) < 2:
-            return ReportSection(TITLE, (_too_few(runs, names), *uncounted(runs)))
+            return ReportSection(TITLE, (_too_few(runs, names), *unfinished(runs)))
         every = configurations(runs, metric)
         shared = [c for c in every if len(c.means) == len(names)]
         found = pairs(runs, metric)
-        by_model = list(listed(found.by_architecture()))
+        by_model = list(with_holm(found.by_architecture()))
         by_model.sort(key=lambda pair: (pair[0].b == DENSE, pair[0].a, pair[0].density))
         tables = [best_table(every, shared, names, metric)]
         if by_model:
-            tables.append(differences("Methods on each architecture", by_model, metric))
+            tables.append(differences_table("Methods on each architecture", by_model, metric))
         if shared:
             tables.append(shared_table(shared, names, metric))
         single = found.in_each_setting()
-        figure = forest("architectures", [c for c, _ in by_model], single, metric)
+        figure = forest_plot("architectures", [c for c, _ in by_model], single, metric)
         return ReportSection(
             TITLE,
             (
-                *_methods_said([c for c, _ in by_model], metric),
+                *_methods_sentences([c for c, _ in by_model], metric),
                 _agreement(shared, names, metric),
                 *_common_choice(shared, names, metric),
                 *_not_shared(every, shared, names),
-                *uncounted(runs),
+                *unfinished(runs),
             ),
             figures=(figure,) if by_model else (),
             tables=tuple(tables),
@@ -82,12 +82,12 @@ def _too_few(runs: "Runs", names: Sequence[str]) -> str:
     return "No finished trial has the metric to rank by."
 
 
-def _methods_said(by_model: Sequence[Comparison], metric: str) -> list[str]:
+def _methods_sentences(by_model: Sequence[Comparison], metric: str) -> list[str]:
     """For each two methods, on how many architectures the difference goes the same way."""
     groups: dict[tuple[str, str, str], list[Comparison]] = {}
     for c in by_model:
         groups.setdefault((c.a, c.b, c.density if c.b == DENSE else ""), []).append(c)
-    said = []
+    sentences = []
     for (a, b, density), group in groups.items():
         if len(group) < 2:
             continue
@@ -97,19 +97,19 @@ def _methods_said(by_model: Sequence[Comparison], metric: str) -> list[str]:
         ])  # fmt: skip
         where = f"at {density} of the weights" if density else "at equal density"
         parts = [
-            f"{c.architecture} {signed(c.result.estimate, metric, c.result.interval)}"
+            f"{c.architecture} {with_sign(c.result.estimate, metric, c.result.interval)}"
             for c in group
         ]
         intervals = [c.result.interval for c in group if c.result.interval]
         clear = sum(within.low > 0 or within.high < 0 for within in intervals)
-        said.append(
+        sentences.append(
             f"{a} has on average a {way} {label(metric)} than {b} {where} on {len(same)} of "
             f"{len(group)} architectures; the interval leaves out 0 on {clear or 'none'} of them: "
             f"{listing(parts)}."
         )
-    left = len(said) - _MAX_SENTENCES
+    left = len(sentences) - _MAX_SENTENCES
     more = [f"{count(left, 'more comparison')} in the table."] if left > 0 else []
-    return [*said[:_MAX_SENTENCES], *more]
+    return [*sentences[:_MAX_SENTENCES], *more]
 
 
 def _agreement(shared: Sequence[Configuration], names: Sequence[str], metric: str) -> str:
@@ -134,17 +134,17 @@ def _common_choice(
     shared: Sequence[Configuration], names: Sequence[str], metric: str
 ) -> list[str]:
     """The configuration with the best mean rank, and what choosing it everywhere costs."""
-    choice = common(shared, names, metric)
+    choice = common_choice(shared, names, metric)
     if choice is None:
         return []
     pruned = [c for c in shared if c.arm != DENSE]
     losses = {
-        name: abs(choice.means[name] - best(pruned, name, metric).means[name]) for name in names
+        name: abs(choice.means[name] - best_on(pruned, name, metric).means[name]) for name in names
     }
     worst = max(names, key=lambda name: losses[name])
     loss = points(losses[worst]) if METRICS[metric].is_fraction else f"{losses[worst]:.3g}"
     return [
-        f"One pruned choice for all: {who(choice)} has the best mean rank; "
+        f"One pruned choice for all: {configuration_name(choice)} has the best mean rank; "
         + (
             "it is the best pruned one on every architecture."
             if losses[worst] == 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analysis.comparison.architectures import Configuration
 from analysis.comparison.dense_baseline import DENSE
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import listed_by, measured, over_seeds
+from analysis.presentation.tables import listed_by, over_seeds, value_columns
 from analysis.runs.frames import T
 from analysis.wording import label, size
 from study.metrics import METRICS
@@ -16,7 +16,7 @@ def _cost(configuration: Configuration, name: str, metric: str) -> float:
     return METRICS[metric].cost(configuration.means[name])
 
 
-def best(shared: Sequence[Configuration], name: str, metric: str) -> Configuration:
+def best_on(shared: Sequence[Configuration], name: str, metric: str) -> Configuration:
     """The best configuration on an architecture."""
     return min((c for c in shared if name in c.means), key=lambda c: _cost(c, name, metric))
 
@@ -27,7 +27,7 @@ def _ranks(shared: Sequence[Configuration], name: str, metric: str) -> list[floa
     return [float(rank) for rank in rankdata([_cost(c, name, metric) for c in shared])]
 
 
-def common(
+def common_choice(
     shared: Sequence[Configuration], names: Sequence[str], metric: str
 ) -> Configuration | None:
     """Of the pruned configurations, the one with the best mean rank; None for fewer than two."""
@@ -39,7 +39,7 @@ def common(
     return pruned[sums.index(min(sums))]
 
 
-def who(c: Configuration) -> str:
+def configuration_name(c: Configuration) -> str:
     """``app, T = 8, 10 % of the weights``."""
     t = f", T = {c.num_megabatches}" if c.num_megabatches is not None else ""
     return f"{c.arm}{t}, {size(c.density)} of the weights"
@@ -52,7 +52,7 @@ def best_table(
     metric: str,
 ) -> ReportTable:
     """A row an architecture: its best configuration, and what the common choice gives."""
-    value, interval = measured(metric)
+    value, interval = value_columns(metric)
     columns = (
         *listed_by("architecture"),
         Column("configurations", "configurations", "integer"),
@@ -62,10 +62,10 @@ def best_table(
         interval,
         Column("common", f"the one pruned choice for all: {label(metric)}", value.format),
     )
-    choice = common(shared, names, metric)
+    choice = common_choice(shared, names, metric)
     rows = []
     for name in names:
-        leader = best(every, name, metric)
+        leader = best_on(every, name, metric)
         trials = leader.trials[name]
         row: list[Value] = [name, sum(name in c.means for c in every), leader.arm]
         row += [leader.num_megabatches, float(trials["density"].iloc[0]), len(trials)]
@@ -78,7 +78,7 @@ def shared_table(
     shared: Sequence[Configuration], names: Sequence[str], metric: str
 ) -> ReportTable:
     """A row a configuration: its value and rank on each architecture."""
-    kind = measured(metric)[0].format
+    kind = value_columns(metric)[0].format
     columns = listed_by("arm", T, "density")
     for name in names:
         columns.append(Column(f"{metric}.{name}", name, kind))

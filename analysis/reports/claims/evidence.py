@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import pairs
-from analysis.comparison.stream_lengths import turns
+from analysis.comparison.stream_lengths import largest_turns
 from analysis.runs.frames import GAP, T
 from analysis.statistics.paired import SIGNIFICANCE, PairedDifference, paired_difference
 from analysis.statistics.summary import Interval
@@ -201,7 +201,7 @@ def network_size(runs: "Runs") -> Finding:
 def gap_turns(runs: "Runs") -> Finding:
     """Whether the generalization gap turns in long streams."""
     long = _with(runs, runs.trials[T].fillna(0) >= HIGH_T)
-    found = turns(long, GAP)
+    found = largest_turns(long, GAP)
     if not found:
         return _nothing(f"No configuration has finished with three seeds at T ≥ {HIGH_T}.")
     _, turn, p = min(found, key=lambda item: item[2])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
-from analysis.presentation.tables import ends
+from analysis.presentation.tables import span
 from analysis.reports.claims.claims import Claim, judged
 from analysis.reports.claims.evidence import Finding
 from analysis.runs.frames import T
@@ -34,13 +34,13 @@ class ClaimsReport(Report):
                 f"{len(decided)} of {count(len(found), 'claim')} can be decided by these trials, "
                 f"by the 95 % interval of the effect.",
                 *(f"{c.name}: {f.verdict} here. {f.words}" for c, f in decided),
-                _setting_said(runs),
+                _setting_sentence(runs),
             ),
             tables=(_table(found),),
         )
 
 
-def _setting_said(runs: "Runs") -> str:
+def _setting_sentence(runs: "Runs") -> str:
     trials = runs.complete
     data, models = sorted(set(trials["dataset"])), sorted(set(trials["architecture"]))
     if not data:
@@ -74,7 +74,7 @@ def _table(found: list[tuple[Claim, Finding]]) -> ReportTable:
             claim.source,
             finding.verdict,
             finding.effect,
-            ends(finding.interval),
+            span(finding.interval),
             finding.num,
             finding.words,
         )

@@ -1,1 +1,1 @@
-"""The best trials again, with fresh seeds."""
+"""The best trials, confirmed with fresh seeds."""

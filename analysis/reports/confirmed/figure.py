@@ -2,7 +2,7 @@
 
 from analysis.comparison.fresh_seeds import Arm, Confirmation
 from analysis.figures.figure import Axis, Figure, Panel, Series
-from analysis.reports.confirmed.sentences import arm_said, baseline_said
+from analysis.reports.confirmed.sentences import arm_sentence, baseline_sentence
 from analysis.wording import label, size
 from study.metrics import METRICS
 
@@ -51,6 +51,6 @@ def _fresh(arm: Arm, place: float) -> Series:
 
 
 def _hover(arm: Arm) -> str:
-    """What is said of the arm, a part a line."""
-    said = arm_said(arm) if arm.number is not None else baseline_said(arm)
-    return said.rstrip(".").replace(": ", "\n", 1).replace(", where", ",\nwhere")
+    """The arm's sentence, a part a line."""
+    sentence = arm_sentence(arm) if arm.number is not None else baseline_sentence(arm)
+    return sentence.rstrip(".").replace(": ", "\n", 1).replace(", where", ",\nwhere")

@@ -10,10 +10,10 @@ from analysis.comparison.fresh_seeds import (
     confirming,
     of_other_metric,
 )
-from analysis.comparison.methods import listed
+from analysis.comparison.methods import with_holm
 from analysis.figures.figure import Figure
-from analysis.presentation.against_dense import uncounted
-from analysis.presentation.method_differences import differences, forest
+from analysis.presentation.against_dense import unfinished
+from analysis.presentation.method_differences import differences_table, forest_plot
 from analysis.presentation.report import (
     REPORTS,
     Column,
@@ -23,9 +23,9 @@ from analysis.presentation.report import (
     ReportTable,
     Value,
 )
-from analysis.presentation.tables import cell, ends, listed_by, measured
+from analysis.presentation.tables import cell, listed_by, span, value_columns
 from analysis.reports.confirmed.figure import searched_and_confirmed
-from analysis.reports.confirmed.sentences import section_said
+from analysis.reports.confirmed.sentences import section_sentences
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.wording import label
@@ -66,7 +66,7 @@ class ConfirmedReport(Report):
         several = len(made) > 1
         return ReportSection(
             TITLE,
-            tuple(line for found in made for line in _said(found)),
+            tuple(line for found in made for line in _sentences(found)),
             figures=tuple(f for i, found in enumerate(made) for f in _figures(found, i)),
             tables=tuple(t for found in made for t in _tables(found, several=several)),
         )
@@ -82,7 +82,7 @@ def _unconfirmed(runs: "Runs") -> str:
     )
 
 
-def _said(found: Confirmation) -> list[str]:
+def _sentences(found: Confirmation) -> list[str]:
     study = found.runs.study
     seeds = {len(arm.values) for arm in found.arms}
     each = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else str(*seeds)
@@ -92,14 +92,14 @@ def _said(found: Confirmation) -> list[str]:
         f"that the search had not used. Optimism is how much worse a trial is than in the "
         f"search."
     ]
-    return [*(opening if found.chosen else []), *section_said(found), *uncounted(found.runs)]
+    return [*(opening if found.chosen else []), *section_sentences(found), *unfinished(found.runs)]
 
 
 def _figures(found: Confirmation, index: int) -> list[Figure]:
     made = [searched_and_confirmed(f"confirmed-{index}", found)] if found.chosen else []
     if found.comparisons:
         comparisons = list(found.comparisons)
-        drawn = forest(f"confirmed-differences-{index}", comparisons, [], found.metric)
+        drawn = forest_plot(f"confirmed-differences-{index}", comparisons, [], found.metric)
         made.append(replace(drawn, caption=_DIFFERENCES))
     return made
 
@@ -109,7 +109,9 @@ def _tables(found: Confirmation, *, several: bool) -> list[ReportTable]:
     made = [_arms_table(found, f"{label(found.metric).capitalize()}{of} over fresh seeds")]
     if found.comparisons:
         made.append(
-            differences(f"Differences{of}", list(listed(list(found.comparisons))), found.metric)
+            differences_table(
+                f"Differences{of}", list(with_holm(list(found.comparisons))), found.metric
+            )
         )
     return made
 
@@ -127,7 +129,7 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
         *(listed_by("architecture") if several else []),
         *listed_by(T, "density", "seeds"),
         Column("searched", "searched", value),
-        *measured(found.metric, "confirmed"),
+        *value_columns(found.metric, "confirmed"),
         Column(
             "optimism",
             f"optimism{' (points)' * is_fraction}",
@@ -138,7 +140,7 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
     has_test = any(tests.values())
     if has_test:
         columns.append(Column("test_searched", "test, searched", value))
-        columns += measured(of_test, "test, confirmed")
+        columns += value_columns(of_test, "test, confirmed")
     rows = [
         (
             *_row(arm, with_model=several),
@@ -161,13 +163,13 @@ def _row(arm: Arm, *, with_model: bool) -> tuple[Value, ...]:
         len(arm.values),
         arm.searched,
         arm.mean,
-        ends(arm.interval, arm.metric),
+        span(arm.interval, arm.metric),
         optimism.estimate if optimism else None,
-        ends(optimism.interval) if optimism else None,
+        span(optimism.interval) if optimism else None,
     )
 
 
 def _test_cells(arm: Arm | None, metric: str) -> tuple[Value, ...]:
     if arm is None:
         return (None, None, None)
-    return (arm.searched, arm.mean, ends(arm.interval, metric))
+    return (arm.searched, arm.mean, span(arm.interval, metric))

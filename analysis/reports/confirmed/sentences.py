@@ -2,16 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.comparison.fresh_seeds import (
-    Arm,
-    Confirmation,
-    confirmation,
-    confirming,
-)
-from analysis.comparison.methods import listed
-from analysis.presentation.against_dense import kept
-from analysis.presentation.method_differences import signed, told
-from analysis.presentation.tables import ends
+from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation, confirming
+from analysis.comparison.methods import with_holm
+from analysis.presentation.against_dense import share_kept
+from analysis.presentation.method_differences import comparison_sentence, with_sign
+from analysis.presentation.tables import span
 from analysis.statistics.paired import PairedDifference
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, listing, quantity
@@ -22,34 +17,34 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 
-def arm_said(arm: Arm) -> str:
+def arm_sentence(arm: Arm) -> str:
     """A trial of the search: its figure over fresh seeds, and how optimistic the search was."""
-    said = baseline_said(arm)
+    figure = baseline_sentence(arm)
     if arm.searched is None or arm.optimism is None:
-        return f"{said}; the search's figure is not recorded."
+        return f"{figure}; the search's figure is not recorded."
     found = _quantity(arm.searched, None, arm.metric)
-    return f"{said}, where the search found {found}: optimism {_effect(arm.optimism, arm)}."
+    return f"{figure}, where the search found {found}: optimism {_effect(arm.optimism, arm)}."
 
 
-def baseline_said(arm: Arm) -> str:
+def baseline_sentence(arm: Arm) -> str:
     """An arm's figure over fresh seeds."""
     value = _quantity(arm.mean, arm.interval, arm.metric)
     return (
-        f"{arm.name}, {kept(arm.first)}: {label(arm.metric)} {value} over "
+        f"{arm.name}, {share_kept(arm.first)}: {label(arm.metric)} {value} over "
         f"{count(len(arm.values), 'fresh seed')}"
     )
 
 
-def run_again(runs: "Runs") -> list[str]:
-    """A sentence each trial that was run again, with what sets it apart from its baselines."""
+def confirmed_sentences(runs: "Runs") -> list[str]:
+    """A sentence each confirmed trial, with its differences to its baselines."""
     return [line for study in confirming(runs) for line in _answered(confirmation(study))]
 
 
-def optimism_of_search(runs: "Runs") -> list[str]:
+def optimism_sentences(runs: "Runs") -> list[str]:
     """That the figures of a search, unlike those of fresh seeds, are of winners."""
     if not runs.study.objectives:
         return []
-    if run_again(runs):
+    if confirmed_sentences(runs):
         return [
             "All other figures are the search's own and optimistic: the best trials were chosen "
             "by them."
@@ -68,46 +63,46 @@ def optimism_of_search(runs: "Runs") -> list[str]:
 
 
 def _answered(found: Confirmation) -> list[str]:
-    said = []
+    sentences = []
     for arm in found.chosen:
         against = [
-            f"{signed(c.result.estimate, found.metric, c.result.interval)} against {c.b}"
+            f"{with_sign(c.result.estimate, found.metric, c.result.interval)} against {c.b}"
             f"{_zero(c.result.interval)}"
             for c in found.comparisons
             if c.a == arm.name
         ]
         more = f" In pairs of one seed: {'; '.join(against)}." if against else ""
-        said.append(f"Confirmed with fresh seeds: {arm_said(arm)}{more}")
-    return said
+        sentences.append(f"Confirmed with fresh seeds: {arm_sentence(arm)}{more}")
+    return sentences
 
 
-def section_said(found: Confirmation) -> list[str]:
+def section_sentences(found: Confirmation) -> list[str]:
     """Each trial, the optimism of the search, and each trial against its baselines."""
     if not found.chosen:
         return [
             f"The study {found.runs.study.name} confirms trials of {found.runs.study.confirms} "
             f"with fresh seeds; none of them has finished yet."
         ]
-    said = [arm_said(arm) for arm in found.chosen]
+    sentences = [arm_sentence(arm) for arm in found.chosen]
     if found.optimism is not None and len(found.chosen) > 1:
-        said.append(
+        sentences.append(
             f"Optimism of the search over these {len(found.chosen)} trials: "
             f"{_effect(found.optimism, found.chosen[0])}."
         )
     family = len(found.comparisons)
-    for comparison, p in listed(list(found.comparisons)):
+    for comparison, p in with_holm(list(found.comparisons)):
         zero = " The interval includes 0." if _includes_zero(comparison.result.interval) else ""
-        said.append(told(comparison, p, found.metric, family=family) + zero)
+        sentences.append(comparison_sentence(comparison, p, found.metric, family=family) + zero)
     if found.num_unequal:
-        said.append(
+        sentences.append(
             f"{count(found.num_unequal, 'pair')} of trials ended at different densities or saw "
             f"different numbers of examples and {'is' if found.num_unequal == 1 else 'are'} left "
             f"out."
         )
-    return [*said, _split_said(found)]
+    return [*sentences, _split_sentence(found)]
 
 
-def _split_said(found: Confirmation) -> str:
+def _split_sentence(found: Confirmation) -> str:
     if found.varies_data:
         return "The data was split anew with each seed."
     return (
@@ -118,7 +113,7 @@ def _split_said(found: Confirmation) -> str:
 
 
 def _effect(result: PairedDifference, arm: Arm) -> str:
-    return signed(result.estimate, arm.metric, result.interval) + _zero(result.interval)
+    return with_sign(result.estimate, arm.metric, result.interval) + _zero(result.interval)
 
 
 def _zero(interval: Interval | None) -> str:
@@ -130,7 +125,7 @@ def _includes_zero(interval: Interval | None) -> bool:
 
 
 def _quantity(value: float, interval: Interval | None, metric: str) -> str:
-    clipped = ends(interval, metric)
+    clipped = span(interval, metric)
     if not isinstance(clipped, tuple):
         return quantity(value, metric)
     low, high = clipped

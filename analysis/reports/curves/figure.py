@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analysis.comparison.dense_baseline import Measure
 from analysis.figures.figure import HELD, Axis, Figure, Panel, Series
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import cell, ends, listed_by, measured
+from analysis.presentation.tables import cell, listed_by, span, value_columns
 from analysis.reports.curves.streams import Stream
 from analysis.runs.frames import GAP, STEP, T
 from analysis.wording import percent, size
@@ -28,8 +28,7 @@ def figure(
         x=Axis("stream arrived", span=(0.0, 1.0 + HELD)),
         panels=(
             Panel(
-                Axis("error rate", span=(0.0, top)),
-                tuple(_line(s, "error", lines) for s in lines),
+                Axis("error rate", span=(0.0, top)), tuple(_line(s, "error", lines) for s in lines)
             ),
             *((Panel(Axis("generalization gap", from_zero=False), gaps),) if gaps else ()),
             Panel(
@@ -43,7 +42,7 @@ def figure(
 
 def _line(stream: Stream, what: str, lines: Sequence[Stream]) -> Series:
     points = list(stream.points[what].values())
-    # Two criteria under one schedule share its colour, and are told apart by their dashes.
+    # Two criteria under one schedule share its colour, and differ in their dashes.
     same = [s.arm for s in lines if s.method == stream.method]
     words = size if what == "density" else percent
     spreads = [point.interval for point in points]
@@ -72,7 +71,7 @@ def values_table(lines: Sequence[Stream], measure: Measure) -> ReportTable:
     columns += [*listed_by("seeds"), Column(STEP, "megabatch index", "integer")]
     columns.append(Column("stream_fraction", "stream arrived", "percent"))
     for name in metrics.values():
-        columns += measured(name)
+        columns += value_columns(name)
     rows = [row for stream in lines for row in _rows(stream, metrics)]
     return ReportTable("Values of the figures", tuple(columns), tuple(rows), folded=True)
 
@@ -85,6 +84,6 @@ def _rows(stream: Stream, metrics: dict[str, str]) -> list[tuple[Value, ...]]:
         row += [error.num_seeds, step, error.stream_fraction]
         for what, name in metrics.items():
             point = stream.points[what].get(step)
-            row += [point.mean, ends(point.interval, name)] if point else [None, None]
+            row += [point.mean, span(point.interval, name)] if point else [None, None]
         made.append(tuple(row))
     return made

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.dense_baseline import DENSE, as_good, matches, measure_of
 from analysis.figures.figure import Figure
-from analysis.presentation.against_dense import uncounted
+from analysis.presentation.against_dense import unfinished
 from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.reports.curves.figure import figure, values_table
 from analysis.reports.curves.streams import Stream, streams
@@ -28,8 +28,7 @@ class CurvesReport(Report):
     position: ClassVar[int] = 35
 
     limit: int = field(
-        default=6,
-        metadata={"help": "How many figures at most, one for each architecture and T."},
+        default=6, metadata={"help": "How many figures at most, one for each architecture and T."}
     )
 
     def build(self, runs: "Runs") -> ReportSection:
@@ -40,8 +39,8 @@ class CurvesReport(Report):
             runs.complete[KEY].isin(list(measured.unique())) & runs.complete[T].notna()
         ]
         if candidates.empty:
-            said = "No finished trial has a history to draw."
-            return ReportSection(TITLE, (said, *uncounted(runs)))
+            sentence = "No finished trial has a history to draw."
+            return ReportSection(TITLE, (sentence, *unfinished(runs)))
         places = ["architecture", "dataset", T]
         # Those that served best come first; those shown are then in order.
         best = candidates.groupby(places)[measure.service].min().sort_values(na_position="last")
@@ -69,10 +68,7 @@ class CurvesReport(Report):
                 f"drawn, those that served best; --limit draws more."
             )
         return ReportSection(
-            TITLE,
-            (*sentences, *uncounted(runs)),
-            tuple(figures),
-            (values_table(every, measure),),
+            TITLE, (*sentences, *unfinished(runs)), tuple(figures), (values_table(every, measure),)
         )
 
 

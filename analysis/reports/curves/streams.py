@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE, Match, Measure
-from analysis.comparison.methods import arms
+from analysis.comparison.methods import method_names
 from analysis.runs.frames import GAP, KEY, STEP, T
 from analysis.statistics import summary
 from analysis.wording import size
@@ -79,7 +79,7 @@ def streams(
         group: Finished trials of one architecture and T.
         good: The pruned trials of the study that are as good as dense.
     """
-    named = arms(runs.complete)[group.index]
+    named = method_names(runs.complete)[group.index]
     target = _target(measure, group, good)
     number = summary.configurations(group)
     made = []
@@ -110,9 +110,9 @@ def _stream(runs: "Runs", measure: Measure, arm: str, trials: "pd.DataFrame") ->
     rows = runs.megabatches[runs.megabatches[KEY].isin(list(trials[KEY]))]
     first = trials.iloc[0]
     kept = "" if arm == DENSE else f" {size(first['density'])}"
-    who = f"trial {first['number']}" if len(trials) == 1 else count(len(trials), "seed")
+    seeds = f"trial {first['number']}" if len(trials) == 1 else count(len(trials), "seed")
     return Stream(
-        name=f"{arm}{kept} ({who})",
+        name=f"{arm}{kept} ({seeds})",
         arm=arm,
         method=str(first["method"]),
         trials=trials,

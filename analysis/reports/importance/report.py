@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.dense_baseline import measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
-from analysis.presentation.hover import hovers
+from analysis.presentation.hover import hover_texts
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
-from analysis.presentation.tables import column, ends
+from analysis.presentation.tables import column, span
 from analysis.reports.importance.domains import choice, configurations_of, domains
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
@@ -66,22 +66,22 @@ class ImportanceReport(Report):
         return ReportSection(
             TITLE,
             (
-                *_said(found, metric, len(trials)),
-                *_conditional_said(found, len(trials)),
-                *_drawn_said(len(trials)),
+                *_main_sentences(found, metric, len(trials)),
+                *_conditional_sentences(found, len(trials)),
+                *_drawn_sentences(len(trials)),
             ),
             figures=(*_overview(found, metric), *slices),
             tables=(_table(found),),
         )
 
 
-def _said(found: Sequence[Importance], metric: str, num_trials: int) -> list[str]:
+def _main_sentences(found: Sequence[Importance], metric: str, num_trials: int) -> list[str]:
     judged = [item for item in found if item.fanova is not None]
     if not judged:
         return [f"The {label(metric)} is the same in all finished trials: nothing explains it."]
     first = judged[0]
     assert first.fanova is not None, "it was chosen for having one"
-    said = [
+    sentences = [
         f"The {label(metric)} depends most on {first.name}: by itself it explains "
         f"{percent(first.fanova)} of the variance{_spread(first)} among "
         f"{count(first.num_trials, 'finished trial')}. Brackets are the least and the largest "
@@ -90,35 +90,37 @@ def _said(found: Sequence[Importance], metric: str, num_trials: int) -> list[str
     if len(judged) > 1:
         second = judged[1]
         assert second.fanova is not None, "it was chosen for having one"
-        said.append(f"Next is {second.name}, with {percent(second.fanova)}{_spread(second)}.")
+        sentences.append(f"Next is {second.name}, with {percent(second.fanova)}{_spread(second)}.")
         if first.spread and second.spread and second.spread.high >= first.spread.low:
-            said.append(
+            sentences.append(
                 "Which of the two matters more is uncertain: it changes with the trials drawn."
             )
     rest = 1 - sum(item.fanova or 0.0 for item in judged)
-    # Of settings that only some trials have, nothing can be said beside those that all have.
+    # Of settings that only some trials have, nothing is known beside those that all have.
     if rest > 0.1 and len(judged) > 1 and all(i.num_trials == num_trials for i in found):
-        said.append(f"{percent(rest)} of the variance is due to interactions between settings.")
-    return said
+        sentences.append(
+            f"{percent(rest)} of the variance is due to interactions between settings."
+        )
+    return sentences
 
 
 def _spread(item: Importance) -> str:
     return f" {bounds(item.spread)}" if item.spread else ""
 
 
-def _conditional_said(found: Sequence[Importance], num_trials: int) -> list[str]:
+def _conditional_sentences(found: Sequence[Importance], num_trials: int) -> list[str]:
     partial = [item for item in found if item.num_trials < num_trials]
     if not partial:
         return []
     few = [item.name for item in partial if item.fanova is None]
     words = listing([f"{item.name} ({item.num_trials})" for item in partial])
-    said = f"Estimated only among the trials that have them: {words}."
+    sentence = f"Estimated only among the trials that have them: {words}."
     if few:
-        said += f" Too few trials have {listing(few)} for a share of the variance."
-    return [said]
+        sentence += f" Too few trials have {listing(few)} for a share of the variance."
+    return [sentence]
 
 
-def _drawn_said(num_trials: int) -> list[str]:
+def _drawn_sentences(num_trials: int) -> list[str]:
     if num_trials <= MAX_JUDGED:
         return []
     return [
@@ -137,7 +139,7 @@ def _table(found: Sequence[Importance]) -> ReportTable:
         Column("ped_anova", "separates the best tenth (PED-ANOVA)", "percent"),
     )
     rows = tuple(
-        (i.name, i.num_trials, i.fanova, ends(i.spread), i.impurity, i.ped_anova) for i in found
+        (i.name, i.num_trials, i.fanova, span(i.spread), i.impurity, i.ped_anova) for i in found
     )
     return ReportTable("Importance of each setting", columns, rows)
 
@@ -187,7 +189,7 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
                 str(method),
                 x=tuple(x),
                 y=tuple(group[metric].astype(float)),
-                hover=hovers(group, measure, [name, T]),
+                hover=hover_texts(group, measure, [name, T]),
                 method=str(method),
             )
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE
-from analysis.comparison.methods import arms
+from analysis.comparison.methods import method_names
 from analysis.runs.frames import KEY, STEP, T
 from analysis.statistics import summary
 from study.results import Outcome
@@ -31,7 +31,7 @@ def ledger(runs: "Runs") -> "pd.DataFrame":
     layers = runs.layers
     if layers.empty or not set(NEEDED) <= set(layers.columns):
         return layers.head(0).reindex(columns=[*NEEDED, *_ADDED])
-    facts = runs.trials[[KEY, "number", "architecture", T]].assign(arm=arms(runs.trials))
+    facts = runs.trials[[KEY, "number", "architecture", T]].assign(arm=method_names(runs.trials))
     made = layers.merge(facts, on=KEY).astype({"effective_density": "float64"})
     event = made.groupby([KEY, STEP], sort=False)
     made["place"] = event.cumcount()
@@ -67,7 +67,7 @@ def comparable(runs: "Runs", rows: "pd.DataFrame", limit: int) -> "list[pd.DataF
     size = np.log(pruned["density"])
     away = (size - size.median()).abs()
     ranked = pruned.assign(
-        _arm=arms(runs.trials)[pruned.index],
+        _arm=method_names(runs.trials)[pruned.index],
         _configuration=summary.configurations(pruned),
         _away=away.groupby(summary.configurations(pruned)).transform("min"),
     )

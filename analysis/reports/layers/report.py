@@ -51,8 +51,8 @@ class LayersReport(Report):
         rows = ledger(replace(chosen, load_layers=lambda: runs.layers))
         missing = _missing(chosen, rows)
         if rows.empty:
-            said = "No trial has a sparsity ledger yet: it is written when a trial ends."
-            return ReportSection(TITLE, (said, *missing))
+            sentence = "No trial has a sparsity ledger yet: it is written when a trial ends."
+            return ReportSection(TITLE, (sentence, *missing))
         ends = last(rows)
         groups = comparable(chosen, rows, self.limit)
         means = [(_name(group, ends), over_seeds(ends, list(group[KEY]))) for group in groups]
@@ -63,11 +63,11 @@ class LayersReport(Report):
         return ReportSection(
             TITLE,
             (
-                *_collapse_said(rows),
-                _exactness_said(ends),
-                *_effective_said(ends),
-                _nesting_said(rows),
-                *(_uneven_said(name, layers) for name, layers in means[:MAX_STREAMS]),
+                *_collapse_sentences(rows),
+                _exactness_sentence(ends),
+                *_effective_sentences(ends),
+                _nesting_sentence(rows),
+                *(_uneven_sentence(name, layers) for name, layers in means[:MAX_STREAMS]),
                 *missing,
             ),
             figures=ledger_figures(rows, groups, means),
@@ -94,7 +94,7 @@ def _name(group: "pd.DataFrame", ends: "pd.DataFrame") -> str:
     return f"{arm}, {first['architecture']}: {size(float(group['density'].mean()))}"
 
 
-def _collapse_said(rows: "pd.DataFrame") -> list[str]:
+def _collapse_sentences(rows: "pd.DataFrame") -> list[str]:
     dead = rows[rows["collapsed"]]
     whole = count(rows[KEY].nunique(), "trial")
     if dead.empty:
@@ -107,7 +107,7 @@ def _collapse_said(rows: "pd.DataFrame") -> list[str]:
     ]
 
 
-def _exactness_said(ends: "pd.DataFrame") -> str:
+def _exactness_sentence(ends: "pd.DataFrame") -> str:
     off = (ends["num_kept"] - ends["intended_density"] * ends["num_weights"]).abs()
     if float(off.max()) <= 0.5 + 1e-6:
         return "Every layer keeps the share that its allocation intended, to the weight."
@@ -118,14 +118,14 @@ def _exactness_said(ends: "pd.DataFrame") -> str:
     )
 
 
-def _effective_said(ends: "pd.DataFrame") -> list[str]:
+def _effective_sentences(ends: "pd.DataFrame") -> list[str]:
     known = ends[ends["effective_density"].notna()]
     blind = sorted(set(ends["architecture"]) - set(known["architecture"]))
-    said = []
+    sentences = []
     if not known.empty:
         loss = known["density"] - known["effective_density"]
         worst = known.iloc[int(loss.argmax())]
-        said.append(
+        sentences.append(
             f"The most weights without effect are in {worst['layer']} of trial {worst['number']} "
             f"({worst['arm']}, {worst['architecture']}): {percent(worst['density'])} are kept, "
             f"{percent(worst['effective_density'])} lie on a path from input to output."
@@ -133,11 +133,11 @@ def _effective_said(ends: "pd.DataFrame") -> list[str]:
             else "Every kept weight lies on a path from input to output."
         )
     if blind:
-        said.append(f"Effective density is unknown for {listing(blind)}.")
-    return said
+        sentences.append(f"Effective density is unknown for {listing(blind)}.")
+    return sentences
 
 
-def _nesting_said(rows: "pd.DataFrame") -> str:
+def _nesting_sentence(rows: "pd.DataFrame") -> str:
     revived = rows[rows["mask_overlap"] < 1]
     if revived.empty:
         return "Every mask is nested in the one before it."
@@ -149,7 +149,7 @@ def _nesting_said(rows: "pd.DataFrame") -> str:
     )
 
 
-def _uneven_said(name: str, layers: "pd.DataFrame") -> str:
+def _uneven_sentence(name: str, layers: "pd.DataFrame") -> str:
     most = layers.iloc[int(layers["density"].argmax())]
     least = layers.iloc[int(layers["density"].argmin())]
     apart = float(most["density"] - least["density"])

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.comparison.methods import arms
+from analysis.comparison.methods import method_names
 from analysis.presentation.report import Column, ReportTable, Value
-from analysis.presentation.tables import cell, ends, listed_by
+from analysis.presentation.tables import cell, listed_by, span
 from analysis.runs.frames import T
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.statistics.turning import Turn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 
-def turns_said(turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> list[str]:
+def turns_sentences(turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> list[str]:
     """Which turns are real, the surest first."""
     if not turned:
         return [
@@ -32,11 +32,11 @@ def turns_said(turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> list[str
             f"No turn of the generalization gap along the stream is separable from chance in any "
             f"of {whole} with three seeds or more."
         ]
-    said = [f"The generalization gap turns along the stream in {len(real)} of {whole}:"]
+    sentences = [f"The generalization gap turns along the stream in {len(real)} of {whole}:"]
     for group, turn, p in sorted(real, key=lambda item: item[2])[:3]:
         first = group.iloc[0]
         ways = ("rises", "falls") if turn.is_peak else ("falls", "rises")
-        said.append(
+        sentences.append(
             f"{first['method']}, {size(first['density'])}, {first['architecture']}, "
             f"T = {int(first[T])}: it {ways[0]} by {points(turn.before)} "
             f"{bounds(turn.before_interval)} to about megabatch {turn.position:.1f} "
@@ -44,7 +44,7 @@ def turns_said(turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> list[str
             f"{ways[1]} by {points(turn.after)} {bounds(turn.after_interval)}; "
             f"{probability(p)} by Holm over {whole}."
         )
-    return said
+    return sentences
 
 
 def turns_table(runs: "Runs", turned: "Sequence[tuple[pd.DataFrame, Turn, float]]") -> ReportTable:
@@ -63,14 +63,14 @@ def turns_table(runs: "Runs", turned: "Sequence[tuple[pd.DataFrame, Turn, float]
         Column("num_turns_interval", "95 % interval", "range"),
         Column("by_chance", "of pure noise", "number"),
     )
-    named = arms(runs.complete)
+    named = method_names(runs.complete)
     rows = []
     for group, turn, p in turned:
         first = group.iloc[0]
         row: list[Value] = [str(named[group.index[0]]), cell(first["architecture"])]
         row += [cell(first[T]), cell(first["density"]), len(group)]
-        row += ["peak" if turn.is_peak else "dip", turn.position, ends(turn.position_interval)]
-        row += [turn.before, ends(turn.before_interval), turn.after, ends(turn.after_interval)]
-        row += [p, turn.num_turns, ends(turn.num_turns_interval), turn.by_chance]
+        row += ["peak" if turn.is_peak else "dip", turn.position, span(turn.position_interval)]
+        row += [turn.before, span(turn.before_interval), turn.after, span(turn.after_interval)]
+        row += [p, turn.num_turns, span(turn.num_turns_interval), turn.by_chance]
         rows.append(tuple(row))
     return ReportTable("Turns of the generalization gap", columns, tuple(rows), folded=True)

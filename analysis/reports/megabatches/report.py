@@ -5,19 +5,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.dense_baseline import Measure, measure_of
-from analysis.comparison.methods import arms
-from analysis.comparison.stream_lengths import (
-    AtLength,
-    Step,
-    families,
-    steps,
-    turns,
-)
-from analysis.presentation.against_dense import uncounted
+from analysis.comparison.methods import method_names
+from analysis.comparison.stream_lengths import AtLength, Step, families, largest_turns, steps
+from analysis.presentation.against_dense import unfinished
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
-from analysis.presentation.tables import cell, ends, listed_by, measured, over_seeds
+from analysis.presentation.tables import cell, listed_by, over_seeds, span, value_columns
 from analysis.reports.megabatches.figure import length_figure
-from analysis.reports.megabatches.gap_turns import turns_said, turns_table
+from analysis.reports.megabatches.gap_turns import turns_sentences, turns_table
 from analysis.runs.frames import GAP, KEY, T
 from analysis.statistics import summary
 from analysis.statistics.paired import SIGNIFICANCE
@@ -48,20 +42,20 @@ class MegabatchesReport(Report):
         """From one T to the next, each configuration at each T, and turns of the gap."""
         measure = measure_of(runs)
         found = families(runs)
-        turned = turns(runs, GAP)
-        gap = ((*turns_said(turned),), (turns_table(runs, turned),) if turned else ())
+        turned = largest_turns(runs, GAP)
+        gap = ((*turns_sentences(turned),), (turns_table(runs, turned),) if turned else ())
         if not found:
             best, table = _best_at_each(runs, measure)
-            said = (best, *gap[0], *uncounted(runs))
-            return ReportSection(TITLE, said, tables=(*table, *gap[1]))
+            sentences = (best, *gap[0], *unfinished(runs))
+            return ReportSection(TITLE, sentences, tables=(*table, *gap[1]))
         made = steps(found, measure.service, _COSTS[0])
         return ReportSection(
             TITLE,
             (
                 _lowest(found, measure),
-                *(_step_said(step, measure.service, len(made)) for step in made),
+                *(_step_sentence(step, measure.service, len(made)) for step in made),
                 *gap[0],
-                *uncounted(runs),
+                *unfinished(runs),
             ),
             figures=(length_figure(found, measure),),
             tables=(
@@ -86,7 +80,7 @@ def _lowest(found: Sequence[AtLength], measure: Measure) -> str:
     )
 
 
-def _step_said(step: Step, metric: str, family: int) -> str:
+def _step_sentence(step: Step, metric: str, family: int) -> str:
     result = step.result
     holm = f" by Holm over {family} comparisons" if family > 1 else ""
     basis = (
@@ -114,7 +108,7 @@ def _each(found: Sequence[AtLength], measure: Measure, limit: int) -> ReportTabl
     names = [measure.service, anytime, measure.final, mean, GAP]
     columns = listed_by("arm", "architecture", "density", T, "seeds")
     for name in names:
-        columns += measured(name)
+        columns += value_columns(name)
     columns += [Column(name, label(name), "number") for name in _COSTS]
     rows = []
     for at in found[:limit]:
@@ -150,7 +144,7 @@ def _steps_table(made: Sequence[Step]) -> ReportTable:
             step.result.num_pairs,
             step.result.num_strata,
             step.result.estimate,
-            ends(step.result.interval),
+            span(step.result.interval),
             step.result.lower,
             step.p,
             cell(step.cost),
@@ -173,7 +167,7 @@ def _best_at_each(runs: "Runs", measure: Measure) -> tuple[str, tuple[ReportTabl
         Column(measure.service, label(measure.service), "percent"),
         Column(measure.final, label(measure.final), "percent"),
     )
-    named = arms(trials)
+    named = method_names(trials)
     rows = []
     for _, group in trials.groupby(T):
         best = summary.best(group, measure.service)

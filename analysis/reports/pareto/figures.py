@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE, Measure, num_megabatches
 from analysis.figures.figure import Axis, Band, Figure, Panel, Series
-from analysis.presentation.hover import hovers
+from analysis.presentation.hover import hover_texts
 from analysis.runs.frames import T
 from analysis.statistics import summary
 from analysis.wording import bounds, is_size, label, listing, percent
@@ -49,7 +49,7 @@ def front_figure(
             name=name,
             x=tuple(x[part.index]),
             y=tuple(y[part.index]),
-            hover=hovers(part, measure, params),
+            hover=hover_texts(part, measure, params),
             method=method,
             symbol=symbol,
             ringed=bool(method),

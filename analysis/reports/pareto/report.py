@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import (
-    EQUAL_SAMPLES,
-    Measure,
-    matches,
-    measure_of,
-)
+from analysis.comparison.dense_baseline import EQUAL_SAMPLES, Measure, matches, measure_of
 from analysis.comparison.guess import nothing_learned
 from analysis.errors import ReportError
-from analysis.presentation.against_dense import by_model, comparison, uncounted
+from analysis.presentation.against_dense import dense_sentences, matches_by_model, unfinished
 from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable
 from analysis.reports.pareto.figures import front_figure, volume_figure
@@ -58,8 +53,8 @@ class ParetoReport(Report):
         measured = finished[finished[names].notna().all(axis=1)]
         if measured.empty:
             words = listing([label(name) for name in names])
-            said = f"No finished trial has {words}, so there is no front."
-            return ReportSection(TITLE, (said, *uncounted(runs)))
+            sentence = f"No finished trial has {words}, so there is no front."
+            return ReportSection(TITLE, (sentence, *unfinished(runs)))
         found = matches(runs, measure)
         among = summary.pareto_front(runs.candidates, names)
         on_front = among.reindex(runs.trials.index, fill_value=False)
@@ -77,16 +72,17 @@ class ParetoReport(Report):
             nothing_learned_sentences(runs, nothing)[:1]
             if nothing
             else [
-                model + comparison(group, measure)[0] for model, group in by_model(found).items()
+                model + dense_sentences(group, measure)[0]
+                for model, group in matches_by_model(found).items()
             ]
         )
         return ReportSection(
             TITLE,
             (
                 *answers,
-                *_front_said(front, len(measured), names, self.limit),
-                _volume_said(measured, volumes, names),
-                *uncounted(runs),
+                *_front_sentences(front, len(measured), names, self.limit),
+                _volume_sentence(measured, volumes, names),
+                *unfinished(runs),
             ),
             figures=(
                 *(
@@ -128,21 +124,23 @@ def _costs(measured: "pd.DataFrame", names: Sequence[str]) -> list[list[float]]:
     return [list(point) for point in zip(*columns, strict=True)]
 
 
-def _front_said(
+def _front_sentences(
     front: "pd.DataFrame", num_finished: int, names: Sequence[str], limit: int
 ) -> list[str]:
     words = listing([label(name) for name in names])
     verb = "is" if len(front) == 1 else "are"
-    said = (
+    sentence = (
         f"{len(front):,} of {count(num_finished, 'finished trial')} {verb} on the front of "
         f"{words}: no other is as good in all of them and better in one."
     )
     if len(front) > limit:
-        said += f" The first {limit} are listed; --limit lists more."
-    return [said]
+        sentence += f" The first {limit} are listed; --limit lists more."
+    return [sentence]
 
 
-def _volume_said(measured: "pd.DataFrame", volumes: Sequence[float], names: Sequence[str]) -> str:
+def _volume_sentence(
+    measured: "pd.DataFrame", volumes: Sequence[float], names: Sequence[str]
+) -> str:
     last = volumes[-1]
     numbers = list(measured["number"])
     enough = next(i for i, volume in enumerate(volumes) if volume >= 0.99 * last)

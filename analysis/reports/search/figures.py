@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
-from analysis.presentation.hover import hovers
+from analysis.presentation.hover import hover_texts
 from analysis.reports.search.progress import MOMENTS, front, in_service, progress
 from analysis.wording import label, percent
 from study.metrics import METRICS
@@ -75,7 +75,7 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
                 f"trials, {runs.study.name}" if finished else "not finished",
                 x=tuple(rows.loc[trials.index, x].astype(float)),
                 y=tuple(value[trials.index].astype(float)),
-                hover=hovers(trials, measure, []),
+                hover=hover_texts(trials, measure, []),
                 hue=hue if finished else None,
             )
         )

@@ -46,7 +46,7 @@ def progress(runs: "Runs", metric: str) -> "pd.DataFrame":
 
 
 @dataclass(frozen=True)
-class Contest:
+class GroupComparison:
     """Two groups of trials by one metric.
 
     Attributes:
@@ -62,7 +62,7 @@ class Contest:
     p: float
 
 
-def contest(a: "pd.Series", b: "pd.Series", metric: str) -> Contest | None:
+def compare_groups(a: "pd.Series", b: "pd.Series", metric: str) -> GroupComparison | None:
     """Whether trials ``a`` are better than ``b``; None for fewer than five of either."""
     from scipy.stats import mannwhitneyu
 
@@ -72,7 +72,7 @@ def contest(a: "pd.Series", b: "pd.Series", metric: str) -> Contest | None:
     found = mannwhitneyu(first, second, alternative="two-sided")
     larger = float(found.statistic) / (len(first) * len(second))
     better = 1 - larger if METRICS[metric].is_minimized else larger
-    return Contest(len(first), len(second), better, float(found.pvalue))
+    return GroupComparison(len(first), len(second), better, float(found.pvalue))
 
 
 @cached
@@ -88,13 +88,13 @@ def in_service(runs: "Runs", error: str, moment: float) -> "pd.DataFrame":
     rows = runs.megabatches[runs.megabatches["stream_fraction"] <= moment + 1e-9]
     latest = rows.sort_values([KEY, "stream_fraction"]).drop_duplicates(KEY, keep="last")
     facts = runs.complete[[KEY, "number", "outcome", "title", "method"]].copy()
-    facts["of"] = (
+    facts["num_prunable"] = (
         pd.to_numeric(runs.complete["model.num_prunable"], errors="coerce")
         if "model.num_prunable" in runs.complete
         else 1.0
     )
     made = latest[[KEY, error, "density", "forward_flops_sparse"]].merge(facts, on=KEY)
-    made["weights"] = made["density"].astype(float) * made["of"]
+    made["weights"] = made["density"].astype(float) * made["num_prunable"]
     made = made.rename(columns={error: "error"})
     return made[made["error"].notna() & made["weights"].notna()]
 

@@ -10,8 +10,8 @@ from analysis.reports.search.figures import moment_figures, progress_figures
 from analysis.reports.search.progress import (
     MOMENTS,
     RANDOM_START,
-    Contest,
-    contest,
+    GroupComparison,
+    compare_groups,
     front,
     in_service,
     progress,
@@ -54,13 +54,13 @@ class SearchReport(Report):
         if runs.trials.empty:
             return ReportSection(TITLE, ("The study has no trial yet.",))
         moments = _moments(runs, measure)
-        said = [line for part in parts for line in _best_said(part, metric)]
+        best = [line for part in parts for line in _best_sentences(part, metric)]
         return ReportSection(
             TITLE,
             (
-                *said,
+                *best,
                 stopping_sentence(runs),
-                *(line for part in parts for line in _sampler_said(part, metric)),
+                *(line for part in parts for line in _sampler_sentences(part, metric)),
                 *_against_random(parts, metric),
             ),
             figures=(
@@ -87,17 +87,17 @@ def _followed(runs: "Runs", measure: Measure) -> str:
     return known[0] if known else measure.service
 
 
-def _of(runs: "Runs", sentence: str) -> str:
+def _of_study(runs: "Runs", sentence: str) -> str:
     """A sentence on one of several studies opens with its name."""
     several = "study" in runs.trials
     return f"{runs.study.name}: {sentence}" if several else sentence[0].upper() + sentence[1:]
 
 
-def _best_said(runs: "Runs", metric: str) -> list[str]:
+def _best_sentences(runs: "Runs", metric: str) -> list[str]:
     rows = progress(runs, metric)
     measured = rows[rows["value"].notna()]
     if measured.empty:
-        return [_of(runs, f"no finished trial has a {label(metric)}.")]
+        return [_of_study(runs, f"no finished trial has a {label(metric)}.")]
     best = measured["best"].iloc[-1]
     first = measured[measured["value"] == best].iloc[0]
     shown = quantity(best, metric)
@@ -105,27 +105,27 @@ def _best_said(runs: "Runs", metric: str) -> list[str]:
     searched = (
         "" if runs.study.objectives else " Nothing was searched: the study lists its trials."
     )
-    said = (
+    sentence = (
         f"the best {label(metric)} is {shown}, of trial {first['number']:.0f}: found after "
         f"{first['place']:.0f} of {count(len(rows), 'trial')} and {percent(share)} of the "
         f"examples that all of them trained on.{searched}"
     )
-    return [_of(runs, said)]
+    return [_of_study(runs, sentence)]
 
 
-def _sampler_said(runs: "Runs", metric: str) -> list[str]:
+def _sampler_sentences(runs: "Runs", metric: str) -> list[str]:
     """Where TPE chose, against where it still drew at random."""
     if runs.study.params.get(names.PARAM_SAMPLER) != "tpe":
         return []
     proposed = _proposed(runs)
     finished = proposed[proposed["outcome"] == Outcome.COMPLETE]
     start = proposed.head(RANDOM_START)
-    chosen = finished[~finished[KEY].isin(list(start[KEY]))]
-    found = contest(chosen[metric], finished[finished[KEY].isin(list(start[KEY]))][metric], metric)
+    is_random = finished[KEY].isin(list(start[KEY]))
+    found = compare_groups(finished[~is_random][metric], finished[is_random][metric], metric)
     what = "later proposals of TPE against its first ten, which are random"
     if found is None:
-        return [_of(runs, f"too few trials finished to compare {what}.")]
-    return [_of(runs, f"{what}: {_contest_said(found, metric)}{_one_of_several(runs)}")]
+        return [_of_study(runs, f"too few trials finished to compare {what}.")]
+    return [_of_study(runs, f"{what}: {_group_sentence(found, metric)}{_one_of_several(runs)}")]
 
 
 def _one_of_several(runs: "Runs") -> str:
@@ -140,37 +140,37 @@ def _proposed(runs: "Runs") -> "pd.DataFrame":
 
 
 def _num_points(runs: "Runs") -> int:
-    told = runs.study.params.get(names.PARAM_NUM_POINTS, "0")
-    return int(told) if told.isdigit() else 0
+    number = runs.study.params.get(names.PARAM_NUM_POINTS, "0")
+    return int(number) if number.isdigit() else 0
 
 
 def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
     """Studies with another sampler against those that drew at random."""
     by_sampler = {part: part.study.params.get(names.PARAM_SAMPLER, "unknown") for part in parts}
     blind = [part for part, sampler in by_sampler.items() if sampler == "random"]
-    said = []
+    sentences = []
     for part, sampler in by_sampler.items():
         for other in blind:
             if sampler in ("random", "unknown"):
                 continue
             a, b = (_proposed(runs) for runs in (part, other))
             a, b = (trials[trials["outcome"] == Outcome.COMPLETE] for trials in (a, b))
-            found = contest(a[metric], b[metric], metric)
+            found = compare_groups(a[metric], b[metric], metric)
             what = f"{sampler} ({part.study.name}) against random ({other.study.name})"
-            said.append(
-                f"{what}: {_contest_said(found, metric)}"
+            sentences.append(
+                f"{what}: {_group_sentence(found, metric)}"
                 if found
                 else f"{what}: too few trials finished to compare."
             )
-    if not said and len(parts) == 1 and parts[0].study.objectives:
-        said.append(
+    if not sentences and len(parts) == 1 and parts[0].study.objectives:
+        sentences.append(
             "For a comparison with random search, name a study with search.sampler: random beside "
             "this one."
         )
-    return said
+    return sentences
 
 
-def _contest_said(found: Contest, metric: str) -> str:
+def _group_sentence(found: GroupComparison, metric: str) -> str:
     sizes = f"{found.num_a} against {count(found.num_b, 'trial')}, {probability(found.p)}"
     share = (
         f"of two trials, one of each, the first has the better {label(metric)} in "

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from analysis.comparison.methods import arms, listed, pairs
-from analysis.presentation.method_differences import told, verdict
+from analysis.comparison.methods import method_names, pairs, with_holm
+from analysis.presentation.method_differences import comparison_sentence, verdict
 from analysis.reports.methods import MethodsReport
 from analysis.runs.study_runs import Runs
 from study.results import Outcome
@@ -96,11 +96,11 @@ def test_criteria_that_the_study_varies_are_part_of_the_method_but_for_dense() -
     runs = study(2)
     criteria = ["snip", "magnitude"] * 3
     trials = runs.trials.assign(**{"pruning.criterion": criteria})
-    named = arms(trials)
+    named = method_names(trials)
     assert set(named[trials["method"] == "dense"]) == {"dense"}
     assert set(named[trials["method"] == "app"]) == {"app, snip", "app, magnitude"}
     same = trials.assign(**{"pruning.criterion": "snip"})
-    assert set(arms(same)) == {"dense", "one_shot", "app"}
+    assert set(method_names(same)) == {"dense", "one_shot", "app"}
 
 
 def test_few_seeds_are_said_to_be_too_few() -> None:
@@ -131,8 +131,8 @@ def test_a_comparison_within_one_t_names_it() -> None:
 
 def test_no_sentence_states_a_least_p_above_the_p_beside_it() -> None:
     found = pairs(study(3, lengths=(2, 4)), "service_error").in_each_setting()
-    for comparison, p in listed(found):
-        sentence = told(comparison, p, "service_error", family=len(found))
+    for comparison, p in with_holm(found):
+        sentence = comparison_sentence(comparison, p, "service_error", family=len(found))
         (least,) = re.findall(r"no p below ([0-9.]+)", sentence)
         assert float(least) <= p + 1e-9
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.comparison.stream_lengths import families, steps, turns
+from analysis.comparison.stream_lengths import families, largest_turns, steps
 from analysis.reports.megabatches.report import MegabatchesReport
 from study.results import Outcome
 from tests.helpers.fake_study import FakeTrial, runs_of, usual
@@ -56,7 +56,7 @@ def test_a_search_in_which_all_else_differs_gets_the_best_of_each_t_and_is_told_
 
 def test_the_gap_of_every_configuration_with_seeds_enough_is_tested_for_turns() -> None:
     runs = runs_of(trials((8,), 3))  # the gap rises to megabatch 6 and falls to 8
-    assert len(turns(runs, "generalization_gap")) == 2
+    assert len(largest_turns(runs, "generalization_gap")) == 2
     said = " ".join(MegabatchesReport().build(runs).sentences)
     assert "turns along the stream in 2 of 2 configurations" in said
     assert "it rises by 5.0 points" in said

@@ -117,8 +117,8 @@ def test_a_drawing_escapes_the_texts_that_plotly_would_read_as_html(theme: objec
     text = draw(FIGURE, theme).to_json()  # type: ignore[arg-type]  # one of the two
     drawn = json.loads(text)
     assert all("<b>" not in str(t.get("name")) for t in drawn["data"])
-    hovers = [t["hovertext"] for t in drawn["data"] if "hovertext" in t]
-    assert hovers[0][0] == "one<br>&lt;i&gt;"
+    hover_texts = [t["hovertext"] for t in drawn["data"] if "hovertext" in t]
+    assert hover_texts[0][0] == "one<br>&lt;i&gt;"
     assert drawn["layout"]["annotations"][0]["text"] == "dense &lt;b&gt;"
 
 

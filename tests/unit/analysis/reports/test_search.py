@@ -10,7 +10,7 @@ from analysis.presentation.render import records
 from analysis.presentation.report import REPORTS
 from analysis.reports.discovery import load_reports
 from analysis.reports.importance.domains import configurations_of, domains
-from analysis.reports.search.progress import contest, front, in_service, progress
+from analysis.reports.search.progress import compare_groups, front, in_service, progress
 from analysis.reports.search.savings import examples_saved
 from analysis.runs.several_studies import combined
 from analysis.runs.study_runs import Runs
@@ -49,14 +49,14 @@ def test_of_a_metric_that_is_better_when_higher_the_best_is_the_highest() -> Non
 
 def test_a_contest_tells_how_often_one_is_better_and_whether_it_can_be_told() -> None:
     low, high = pd.Series([0.1, 0.2, 0.3, 0.4, 0.5]), pd.Series([1.1, 1.2, 1.3, 1.4, 1.5])
-    found = contest(low, high, "service_error")
+    found = compare_groups(low, high, "service_error")
     assert found is not None
     # All 25 couples; the exact two-sided p of complete separation is 2 / C(10, 5).
     assert (found.better, found.p) == (1.0, pytest.approx(2 / 252))
-    turned = contest(low, high, "holdout_accuracy")
+    turned = compare_groups(low, high, "holdout_accuracy")
     assert turned is not None
     assert turned.better == 0.0
-    assert contest(low.head(4), high, "service_error") is None
+    assert compare_groups(low.head(4), high, "service_error") is None
 
 
 def test_what_tpe_chose_is_compared_with_its_random_start() -> None:
