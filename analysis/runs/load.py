@@ -15,7 +15,7 @@ from study.tracking import names
 from study.tracking.run_store import StoredRun, newest_ended, one_run_per_trial
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 
 @gc_paused()
@@ -31,33 +31,15 @@ def load(study: str, *, tracking_uri: str) -> Runs:
     if not named:
         known = sorted({run.tags.get(names.TAG_STUDY, run.run_id) for run in parents})
         raise unknown("study", study, known, place=f" in {store.address}")
-    notes: list[str] = []
-    if len(named) > 1:
-        notes.append(f"{len(named)} records of this study were found; the newest is read.")
     parent = max(named, key=lambda run: run.start_time)
     confirming = _confirming(parents, study)
     facts = _facts(parent)
-    if facts.schema_version != names.SCHEMA_VERSION:
-        notes.append(
-            f"The study was recorded under schema version {facts.schema_version}, this report "
-            f"reads version {names.SCHEMA_VERSION}: what has another name there is missing here."
-        )
-    if strangers := store.num_strangers(parent.experiment_id):
-        notes.append(
-            f"{strangers:,} run(s) in the same experiment belong to no study and are left out."
-        )
+    notes = _notes_on_study(store, facts, parent, num_records=len(named))
     # Of several studies of one name the runs are mixed, as they are in MLflow.
     runs = _searched(_trial_runs(store, study, parent if len(named) == 1 else None), notes)
     trials = frames.trials_frame(_closed(_one_per_trial(runs, notes), facts, notes))
     del runs  # the records take more room than the frame that is made of them
-    if trials[T].isna().any():
-        notes.append(f"{int(trials[T].isna().sum())} trial(s) have no {T} in their record.")
-    compat = trials["method"].astype(str).str.endswith(names.COMPAT_SUFFIX)
-    if compat.any():
-        notes.append(
-            f"{int(compat.sum())} trial(s) prune as the public reference code does "
-            f"(…{names.COMPAT_SUFFIX}): they end below the density that their settings state."
-        )
+    notes += _notes_on_trials(trials)
     megabatches = histories.megabatches(store, parent, trials, notes)
     return Runs(
         study=facts,
@@ -69,6 +51,36 @@ def load(study: str, *, tracking_uri: str) -> Runs:
             load(confirming, tracking_uri=tracking_uri) if confirming else None
         ),
     )
+
+
+def _notes_on_study(
+    store: Store, facts: StudyFacts, parent: StoredRun, *, num_records: int
+) -> list[str]:
+    notes = []
+    if num_records > 1:
+        notes.append(f"{num_records} records of this study were found; the newest is read.")
+    if facts.schema_version != names.SCHEMA_VERSION:
+        notes.append(
+            f"The study was recorded under schema version {facts.schema_version}, this report "
+            f"reads version {names.SCHEMA_VERSION}: what has another name there is missing here."
+        )
+    if strangers := store.num_strangers(parent.experiment_id):
+        notes.append(
+            f"{strangers:,} run(s) in the same experiment belong to no study and are left out."
+        )
+    return notes
+
+
+def _notes_on_trials(trials: "pd.DataFrame") -> list[str]:
+    notes = []
+    if num_without := int(trials[T].isna().sum()):
+        notes.append(f"{num_without} trial(s) have no {T} in their record.")
+    if compat := int(trials["method"].astype(str).str.endswith(names.COMPAT_SUFFIX).sum()):
+        notes.append(
+            f"{compat} trial(s) prune as the public reference code does "
+            f"(…{names.COMPAT_SUFFIX}): they end below the density that their settings state."
+        )
+    return notes
 
 
 def is_known(study: str, *, tracking_uri: str) -> bool:

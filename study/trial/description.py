@@ -1,4 +1,4 @@
-"""What trackers and people are told of a study and its trials."""
+"""What is tracked of a study and its trials, and shown to people."""
 
 import dataclasses
 import functools
@@ -84,7 +84,7 @@ class TrialDescriber:
         started_at: float = 0.0,
         updated_from: str = "",
     ) -> TrialInfo:
-        """Everything a tracker is told of a trial proposed at ``started_at``, as in TrialInfo."""
+        """Everything that is tracked of a trial proposed at ``started_at``, as in TrialInfo."""
         flat = trial.flat() | {"data.arrivals": trial.data.arrival_names}
         params: dict[str, Scalar] = {path: as_param(flat.get(path)) for path in self._paths}
         params |= self._facts_of(trial)
@@ -215,7 +215,7 @@ def domain_json(domain: Range | Choices) -> str:
 
 
 def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
-    """Everything a tracker is told of a study."""
+    """Everything that is tracked of a study."""
     params = {path: as_param(value) for path, value in flatten(study.fixed).items()}
     params |= {names.PARAM_SPACE + d.path: domain_json(d.domain) for d in study.space.dimensions}
     for index, group in enumerate(study.axes):

@@ -8,7 +8,7 @@ from study.pruning.schedules import SPARSITY_BASE
 from study.text import printable
 from study.tracking import names
 
-# Said of every trial.
+# In every title.
 _ALWAYS = frozenset(
     {
         "pruning.schedule",
@@ -42,10 +42,10 @@ def title_of(config: Mapping[str, Any], varied: Collection[str] = ()) -> str:
         config: The trial's.
         varied: Dotted paths in which the study's trials may differ.
     """
-    target, said = _target(config["pruning"], varied)
+    target, shown = _target(config["pruning"], varied)
     stream, model = config["stream"], config["model"]
     num_arrivals = len(config.get("data", {}).get("arrivals", ()))
-    left = [path for path in varied if path not in _ALWAYS | _NEVER | said]
+    left = [path for path in varied if path not in _ALWAYS | _NEVER | shown]
     return " ".join(
         [
             method_of(config),
@@ -82,7 +82,7 @@ def _settings(config: Mapping[str, Any], paths: Collection[str]) -> Iterator[str
         value = config[section].get(key)
         if value is None:
             continue
-        # Where two settings end alike, or like the seed, the whole path tells which it is.
+        # Where two settings end alike, or like the seed, the whole path is needed.
         name = path if ends[key] > 1 or key in config else key
         yield printable(_shown(value) if path in _PLAIN else f"{name}={_shown(value)}")
 

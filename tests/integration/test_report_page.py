@@ -174,9 +174,9 @@ def test_the_study_that_confirms_another_is_found_by_its_tag_whatever_it_is_call
         tracker.start_study(info)
         trials = [FakeTrial(i, "app", 8, 0.3, seed) for i, seed in enumerate((1, 2))]
         for trial in trials:
-            told = trial.info()
-            tags = {**told.tags, names.TAG_CONFIRMED_TRIAL: "2"}
-            tracker.start_trial(replace(told, tags=tags))
+            found = trial.info()
+            tags = {**found.tags, names.TAG_CONFIRMED_TRIAL: "2"}
+            tracker.start_trial(replace(found, tags=tags))
             tracker.finish_trial(trial.key, trial.history(), Outcome.COMPLETE, "")
         if end:
             tracker.finish_study({t.key: t.history() for t in trials}, Outcome.COMPLETE)

@@ -47,7 +47,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_would_fail_later_is_told_before_with_path_and_remedy(name: str) -> None:
+def test_what_would_fail_later_is_reported_before_with_path_and_remedy(name: str) -> None:
     overrides, path, words = WRONG[name]
     with pytest.raises(ConfigError) as caught:
         load_and_check({"only": trial(**overrides)})
@@ -56,7 +56,7 @@ def test_what_would_fail_later_is_told_before_with_path_and_remedy(name: str) ->
     assert words in problem.message
 
 
-def test_an_arrival_that_is_not_there_is_told_by_its_path_in_the_study_file(
+def test_an_arrival_that_is_not_there_is_named_by_its_path_in_the_study_file(
     tmp_path: Path,
 ) -> None:
     for given, words in (
@@ -76,7 +76,7 @@ def test_one_example_a_megabatch_is_fine_without_batch_normalisation() -> None:
     assert next(learner(config).run()).megabatch_index == 0
 
 
-def test_all_problems_of_all_trials_are_told_at_once() -> None:
+def test_all_problems_of_all_trials_are_reported_at_once() -> None:
     bad = trial(stream__num_megabatches=200)
     worse = trial(pruning__final_density=1e-4, training__epochs=None, training__total_samples=4)
     with pytest.raises(ConfigError) as caught:
@@ -106,11 +106,11 @@ def test_it_is_said_once_that_no_example_is_left_to_choose_the_best_epoch_by(
     assert kept == [1, 1, 1]
 
 
-@pytest.mark.parametrize(("density", "is_told"), [(1.0, False), (0.9, True), (0.79, False)])
-def test_it_is_said_that_app_up_to_tau_1_is_one_shot(density: float, is_told: bool) -> None:
+@pytest.mark.parametrize(("density", "is_noticed"), [(1.0, False), (0.9, True), (0.79, False)])
+def test_it_is_said_that_app_up_to_tau_1_is_one_shot(density: float, is_noticed: bool) -> None:
     config = trial(pruning__final_density=density)
-    told = notices(config, load_dataset(dataset_key(config.data)))
-    assert ["one_shot" in notice for notice in told] == [True] * is_told
+    found = notices(config, load_dataset(dataset_key(config.data)))
+    assert ["one_shot" in notice for notice in found] == [True] * is_noticed
 
 
 def test_checking_leaves_the_global_generator_alone() -> None:

@@ -1,4 +1,4 @@
-"""Every trial is told in the same keys, whatever its method."""
+"""Every trial is described in the same keys, whatever its method."""
 
 import dataclasses
 import math
@@ -25,36 +25,36 @@ def study() -> StudyConfig:
     return search(points=[DENSE, APP, GEOMETRIC])
 
 
-def told(chosen: dict[str, Any]) -> TrialInfo:
+def described(chosen: dict[str, Any]) -> TrialInfo:
     trial = study().compose(chosen)
     key = dataset_key(trial.data)
     return TrialDescriber(study(), {key: load_dataset(key)}).describe(trial, number=7)
 
 
 def test_every_method_has_the_same_params_and_hyperparameters() -> None:
-    infos = [told(chosen) for chosen in (DENSE, APP, GEOMETRIC)]
+    infos = [described(chosen) for chosen in (DENSE, APP, GEOMETRIC)]
     assert len({frozenset(info.params) for info in infos}) == 1
     assert len({frozenset(info.hyperparameters) for info in infos}) == 1
     assert len({frozenset(info.tags) for info in infos}) == 1
     assert infos[0].params["pruning.rate"] == NOT_APPLICABLE
 
 
-def test_density_tau_and_rate_of_any_method_are_told_as_if_each_had_been_set() -> None:
-    app = told(APP).hyperparameters
+def test_density_tau_and_rate_of_any_method_are_logged_as_if_each_had_been_set() -> None:
+    app = described(APP).hyperparameters
     assert app["pruning.final_density"] == pytest.approx(0.512)
     assert app["pruning.tau"] == pytest.approx(3.0)
     assert pytest.approx((1 - app["pruning.rate"]) ** 4) == 0.512
-    geometric = told(GEOMETRIC).hyperparameters
+    geometric = described(GEOMETRIC).hyperparameters
     assert geometric["pruning.rate"] == pytest.approx(0.2)
     assert geometric["pruning.final_density"] == pytest.approx(0.8**4)
-    dense = told(DENSE).hyperparameters
+    dense = described(DENSE).hyperparameters
     assert dense["pruning.final_density"] == 1.0
     assert dense["pruning.tau"] == dense["pruning.rate"] == 0.0
     assert dense["stream.num_megabatches"] == 2.0
 
 
-def test_sizes_of_data_and_network_are_told() -> None:
-    params = told(APP).params
+def test_sizes_of_data_and_network_are_logged() -> None:
+    params = described(APP).params
     assert params["model.num_prunable"] == 64 * 12 + 12 * 4
     normalisation, bias = 2 * 12, 4
     assert params["model.num_parameters"] == 64 * 12 + normalisation + 12 * 4 + bias
@@ -62,8 +62,8 @@ def test_sizes_of_data_and_network_are_told() -> None:
     assert params["data.num_classes"] == 4
 
 
-def test_where_the_data_lies_is_not_told() -> None:
-    assert not [path for path in told(APP).params if path.endswith("root")]
+def test_where_the_data_lies_is_not_logged() -> None:
+    assert not [path for path in described(APP).params if path.endswith("root")]
     assert not [path for path in study_info(study(), num_trials=1).params if path.endswith("root")]
 
 
@@ -80,7 +80,7 @@ def test_the_title_says_method_target_stream_network_and_seed() -> None:
 def test_the_config_left_with_a_trial_is_a_study_of_just_that_trial(
     chosen: dict[str, Any],
 ) -> None:
-    info = told(chosen)
+    info = described(chosen)
     alone = parse_study(read_yaml(info.config_yaml))
     (point,) = alone.points
     assert alone.compose(point).key() == info.key
@@ -88,14 +88,14 @@ def test_the_config_left_with_a_trial_is_a_study_of_just_that_trial(
 
 
 def test_identity_and_method_are_tags() -> None:
-    info = told(GEOMETRIC)
+    info = described(GEOMETRIC)
     assert (info.number, info.key) == (7, study().compose(GEOMETRIC).key())
     assert info.tags[names.TAG_METHOD] == "geometric"
     assert info.tags[names.TAG_ARCHITECTURE] == FIXED["model.architecture"]
     assert info.tags[names.TAG_DATASET] == FIXED["data.dataset"]
 
 
-def test_a_study_is_told_with_its_space_its_objectives_and_a_config_that_reads_back() -> None:
+def test_a_study_is_logged_with_its_space_its_objectives_and_a_config_that_reads_back() -> None:
     info = study_info(study(), num_trials=7)
     assert info.objectives == ("service_error", "final_density")
     assert info.params["num_trials"] == 7

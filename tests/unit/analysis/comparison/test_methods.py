@@ -77,7 +77,7 @@ def test_trials_of_other_seeds_lengths_or_models_are_no_pair() -> None:
     assert pairs(runs_of(trials), "service_error").frame.empty
 
 
-def test_pairs_of_unequal_examples_are_left_out_and_told() -> None:
+def test_pairs_of_unequal_examples_are_left_out_and_reported() -> None:
     runs = study(2)
     runs.trials.loc[runs.trials["method"] == "app", "samples_seen"] = 20_000.0
     found = pairs(runs, "service_error")

@@ -32,7 +32,7 @@ def test_a_step_is_the_difference_between_trials_that_differ_in_t_alone() -> Non
     assert step.p == pytest.approx(2 / 2**6)
 
 
-def test_more_training_is_told_beside_what_it_buys() -> None:
+def test_more_training_is_reported_beside_what_it_buys() -> None:
     runs = runs_of(trials((2, 4), 3))
     longer = runs.trials["stream.num_megabatches"] == 4
     runs.trials.loc[longer, "samples_seen"] *= 1.5
@@ -45,7 +45,7 @@ def test_more_training_is_told_beside_what_it_buys() -> None:
     assert said[1].endswith("at 1.50 times the examples.")
 
 
-def test_a_search_in_which_all_else_differs_gets_the_best_of_each_t_and_is_told_so() -> None:
+def test_a_search_in_which_all_else_differs_gets_the_best_of_each_t_and_is_answered_so() -> None:
     different = [FakeTrial(i, "app", t, 0.1 + 0.1 * i) for i, t in enumerate((2, 4, 8))]
     section = MegabatchesReport().build(runs_of(different))
     assert "the effect of T alone is unknown; the best of all is at T = 8" in section.sentences[0]
@@ -64,7 +64,7 @@ def test_the_gap_of_every_configuration_with_seeds_enough_is_tested_for_turns() 
     assert "that takes three seeds and three megabatches" in few
 
 
-def test_trials_that_stopped_count_for_nothing_and_are_told() -> None:
+def test_trials_that_stopped_count_for_nothing_and_are_reported() -> None:
     stopped = [FakeTrial(i, t=t, outcome=Outcome.EARLY_STOPPED, megabatches=1)
                for i, t in enumerate((2, 4))]  # fmt: skip
     section = MegabatchesReport().build(runs_of(stopped))

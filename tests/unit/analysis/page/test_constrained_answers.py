@@ -64,8 +64,8 @@ def trials_of(*errors: float) -> list[RecordedTrial]:
 
 def test_the_terminals_best_keep_the_constraints() -> None:
     trials = trials_of(0.2, 0.1)
-    told = best_first(trials, ("service_error",), (parse_constraint("service_error >= 0.15"),))
-    assert [trial.key for trial, _ in told] == ["0"]
+    found = best_first(trials, ("service_error",), (parse_constraint("service_error >= 0.15"),))
+    assert [trial.key for trial, _ in found] == ["0"]
 
 
 def test_what_is_exported_as_best_or_as_the_front_keeps_the_constraints() -> None:

@@ -34,7 +34,7 @@ def test_a_configuration_is_one_whatever_the_network_and_its_size() -> None:
     assert all(set(c.means) == {"a", "b"} for c in found)
 
 
-def test_a_method_that_wins_here_and_loses_there_is_told() -> None:
+def test_a_method_that_wins_here_and_loses_there_is_reported() -> None:
     section = ArchitecturesReport().build(study("a", "b", "c"))
     (said,) = [text for text in section.sentences if "at equal density" in text]
     assert "of 3 architectures" in said
@@ -52,7 +52,7 @@ def test_architectures_that_agree_have_w_1_and_one_choice_for_all() -> None:
     assert "it is the best pruned one on every architecture" in said
 
 
-def test_what_did_not_finish_everywhere_is_not_ranked_and_told() -> None:
+def test_what_did_not_finish_everywhere_is_not_ranked_and_reported() -> None:
     trials = [
         FakeTrial(0, "app", architecture="a"),
         FakeTrial(1, "app", architecture="b"),
@@ -67,7 +67,7 @@ def test_what_did_not_finish_everywhere_is_not_ranked_and_told() -> None:
     assert [row["configurations"] for row in best] == [2, 1]
 
 
-def test_one_architecture_is_told() -> None:
+def test_one_architecture_is_reported() -> None:
     said = ArchitecturesReport().build(runs_of([FakeTrial(0)])).sentences
     assert said == ("All finished trials are of one architecture, small_conv.",)
     assert ArchitecturesReport().build(runs_of([])).sentences == ("No trial has finished yet.",)

@@ -115,7 +115,7 @@ def test_pairs_of_unequal_density_are_left_out_and_counted_but_for_dense() -> No
     assert "1 pair of trials ended at different densities" in said
 
 
-def test_a_seed_that_failed_is_missing_in_its_arm_and_its_pairs_and_is_told() -> None:
+def test_a_seed_that_failed_is_missing_in_its_arm_and_its_pairs_and_is_reported() -> None:
     runs = confirming_runs(SEEDS)
     trials = runs.trials.copy()
     lost = (trials["baseline_of"] == "12,13") & (trials["seed"] == 3)
@@ -162,7 +162,7 @@ def test_the_answer_quotes_what_was_confirmed_before_all_else() -> None:
     assert not any("app-study confirm" in sentence for sentence in said)
 
 
-def test_without_a_confirmation_the_winner_is_called_optimistic_and_the_remedy_told() -> None:
+def test_without_a_confirmation_the_winner_is_called_optimistic_and_the_remedy_named() -> None:
     said = answer(runs_of(usual()))
     place = next(i for i, sentence in enumerate(said) if "optimistic" in sentence)
     assert said[place].endswith("To confirm it with fresh seeds: app-study confirm fake")
@@ -172,7 +172,7 @@ def test_without_a_confirmation_the_winner_is_called_optimistic_and_the_remedy_t
     assert not section.tables
 
 
-def test_a_confirmation_of_which_nothing_has_finished_is_told_of() -> None:
+def test_a_confirmation_of_which_nothing_has_finished_is_reported() -> None:
     begun = confirming_runs()
     begun = replace(begun, trials=begun.trials.assign(outcome=Outcome.INTERRUPTED.value))
     runs = replace(runs_of(usual()), load_confirmation=lambda: begun)

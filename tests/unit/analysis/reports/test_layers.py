@@ -79,7 +79,7 @@ def test_where_effective_density_is_unknown_nothing_is_called_collapsed_by_it() 
     assert len(section.figures[0].panels) == 1
 
 
-def test_a_mask_that_brings_weights_back_and_a_missed_target_are_told() -> None:
+def test_a_mask_that_brings_weights_back_and_a_missed_target_are_reported() -> None:
     layers = [
         _layer(0, 0, "a", 50, mask_overlap=0.75),
         _layer(0, 0, "b", 50, intended_density=0.3),

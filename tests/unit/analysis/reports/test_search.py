@@ -47,7 +47,7 @@ def test_of_a_metric_that_is_better_when_higher_the_best_is_the_highest() -> Non
     assert progress(runs, "holdout_accuracy")["best"].tolist() == [0.5, 0.9]
 
 
-def test_a_contest_tells_how_often_one_is_better_and_whether_it_can_be_told() -> None:
+def test_two_groups_are_compared_by_how_often_one_is_better_and_by_its_p() -> None:
     low, high = pd.Series([0.1, 0.2, 0.3, 0.4, 0.5]), pd.Series([1.1, 1.2, 1.3, 1.4, 1.5])
     found = compare_groups(low, high, "service_error")
     assert found is not None
@@ -136,11 +136,11 @@ def test_how_trials_ended_adds_up() -> None:
 
 def test_a_setting_is_a_choice_or_a_range_as_the_record_says() -> None:
     runs = runs_of(usual())
-    told = {
+    found = {
         "search.space.stream.num_megabatches": "one of 2, 4, 8",
         "search.space.pruning.final_density": "0.01 to 1.0 (log)",
     }
-    searched = replace(runs, study=replace(runs.study, params=told))
+    searched = replace(runs, study=replace(runs.study, params=found))
     found = domains(searched, runs.trials)
     assert set(found) == {"stream.num_megabatches", "pruning.final_density"}
     assert found["stream.num_megabatches"].is_choice
