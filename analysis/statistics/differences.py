@@ -135,11 +135,40 @@ class MethodDifference:
         hits = int((between(drawn) >= seen - _ROUNDING * max(1.0, abs(float(seen)))).sum())
         return (1 + hits) / (1 + _PERMUTATIONS)
 
+    @cached_property
+    def crossing_p(self) -> float | None:
+        """Whether a is lower in some configurations and higher in others: p of a test of that.
+
+        Gail and Simon (1985, "Testing for qualitative interactions between treatment effects and
+        patient subsets"), with the variance within configurations taken as one. None with one
+        configuration, or one pair in each.
+        """
+        from scipy.stats import binom, f
+
+        freedom = self.num_pairs - len(self.strata)
+        if len(self.strata) < 2 or freedom < 1:
+            return None
+        within = math.fsum(
+            (value - mean) ** 2
+            for stratum, mean in zip(self.strata, self.means, strict=True)
+            for value in stratum
+        )
+        sizes = [len(stratum) for stratum in self.strata]
+        sums = [0.0, 0.0]
+        for mean, size in zip(self.means, sizes, strict=True):
+            sums[mean > 0] += size * mean**2
+        if within <= _ROUNDING:
+            return 0.0 if min(sums) > _ROUNDING else 1.0
+        least = min(sums) / (within / freedom)
+        number = range(1, len(sizes))
+        return float(
+            sum(binom.pmf(h, len(sizes) - 1, 0.5) * f.sf(least / h, h, freedom) for h in number)
+        )
+
     @property
     def differs_in_sign(self) -> bool:
-        """Whether the configurations truly differ, some of them below 0 and some above."""
-        means, p = self.means, self.interaction_p
-        return p is not None and p < SIGNIFICANCE and min(means) < 0 < max(means)
+        """Whether a is truly lower in some configurations and higher in others."""
+        return self.crossing_p is not None and self.crossing_p < SIGNIFICANCE
 
     @cached_property
     def _typical_values(self) -> "FloatArray":

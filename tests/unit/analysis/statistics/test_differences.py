@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.statistics.differences import (
     MethodDifference,
@@ -125,6 +126,25 @@ def test_configurations_that_differ_alike_do_not_interact() -> None:
         assert p is not None
         found.append(p < 0.05)
     assert sum(found) <= 11
+
+
+def test_configurations_that_differ_in_size_alone_are_pooled() -> None:
+    rng = np.random.default_rng(0)
+    levels = (0.05, 1.0, 3.0)
+    strata = tuple(tuple(level + rng.normal(0, 0.1, 4)) for level in levels)
+    difference = MethodDifference(strata)
+    assert difference.interaction_p is not None
+    assert difference.interaction_p < 0.05
+    assert not difference.differs_in_sign
+    assert judge_differences([difference]) == ["higher"]
+
+
+def test_two_configurations_of_equal_and_opposite_difference_cross() -> None:
+    # k = 2: the smaller sum is F with one degree and those within: p = ½ · P(F > Q).
+    strata = ((1.0, 1.2, 0.8), (-1.0, -1.2, -0.8))
+    within = 4 * 0.2**2 / 4
+    expected = 0.5 * stats.f.sf(3 * 1.0 / within, 1, 4)
+    assert MethodDifference(strata).crossing_p == pytest.approx(expected)
 
 
 def test_an_interaction_needs_two_configurations_and_two_pairs_in_one() -> None:
