@@ -88,7 +88,8 @@ def confirmed(table: EvidenceTable, study: Study, candidates: list[int]) -> Outc
     for candidate in candidates:
         sides = [table.losses(c, seeds, study.judged_on) for c in (candidate, study.reference)]
         judgements.append(judge(*sides, margin=study.margin))
-    return _outcome(table, study, candidates, judgements)
+    outcome = _outcome(table, study, candidates, judgements)
+    return replace(outcome, seeds=SEEDS, trials=SEEDS * (len(candidates) + 1))
 
 
 def of_the_network(table: EvidenceTable, study: Study, candidates: list[int]) -> Outcome:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LOOKS = (6, 8, 12, 16, 24, 32)
 Ending = Literal["verdict", "examples", "last_look"]
 
+_CLEARLY = 1.5
 _GRID_STEPS = 300
 _REACH = 8.0  # standard errors
 
@@ -23,7 +24,7 @@ _REACH = 8.0  # standard errors
 def look_levels(looks: tuple[int, ...] = LOOKS, level: float = LEVEL) -> tuple[float, ...]:
     """The level at each look, such that they spend ``level`` together.
 
-    After S of at most S_max pairs, level · S/S_max is spent (Kim and DeMets 1987, "Design and
+    After S of at most S_max pairs, level · (S/S_max)² is spent (Kim and DeMets 1987, "Design and
     analysis of group sequential tests based on the type I error spending rate function"), for
     the mean of independent pairs, whose estimates after S and S' of them correlate by √(S/S').
     Examples are the same at every look, so that they correlate more, and less is spent.
@@ -43,7 +44,7 @@ def look_levels(looks: tuple[int, ...] = LOOKS, level: float = LEVEL) -> tuple[f
     levels: list[float] = []
     before, waiting = 0, None
     for look in looks:
-        spent = level * (look - before) / looks[-1]
+        spent = level * (look**2 - before**2) / looks[-1] ** 2
         if waiting is None:
             bound = float(norm.isf(spent))
         else:
@@ -132,7 +133,7 @@ def follow(
         judgement = judge(first_a, first_b, margin=margin, level=spent)
         if judgement.verdict != "undecided":
             return Course(judgement, None, "verdict")
-        # At the last look the level is the largest: what is hopeless there is hopeless.
-        if judgement.examples_needed(max(levels)) > judgement.num_examples:
+        # At the level of the largest look; what few seeds say of the examples is rough.
+        if judgement.examples_needed(max(levels)) > _CLEARLY * judgement.num_examples:
             return Course(judgement, None, "examples")
     return Course(judgement, None, "last_look")

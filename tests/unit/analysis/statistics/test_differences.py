@@ -58,16 +58,17 @@ def test_the_interval_holds_the_mean_of_configurations_of_which_one_is_far_out()
     # Nine configurations, one at −5.95: the mean is −0.45, a trimmed mean said +0.17.
     levels = np.array([-5.95, *np.full(8, (9 * -0.45 + 5.95) / 8)])
     rng = np.random.default_rng(0)
-    held = pooled = 0
+    held, findings = 0, []
     for _ in range(100):
         strata = tuple(tuple(level + rng.normal(0, 0.3, 3)) for level in levels)
         difference = MethodDifference(strata)
         interval = difference.interval()
         assert difference.estimate == pytest.approx(-0.45, abs=0.3)
         held += interval is not None and -0.45 in interval
-        pooled += judge_differences([difference]) != ["not_pooled"]
+        findings += judge_differences([difference])
     assert held >= 93
-    assert pooled == 0
+    assert findings.count("not_pooled") > 75
+    assert "higher" not in findings
 
 
 def test_two_pairs_alike_decide_nothing() -> None:
