@@ -24,7 +24,11 @@ from analysis.presentation.against_dense import (
 )
 from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.method_differences import comparison_sentence
-from analysis.reports.confirmed.sentences import confirmed_sentences, optimism_sentences
+from analysis.reports.confirmed.sentences import (
+    confirmed_sentences,
+    confirmed_verdicts,
+    optimism_sentences,
+)
 from analysis.statistics import summary
 from analysis.wording import bounds, label, listing, percent, quantity
 from study.constraints import TOLERANCE
@@ -51,8 +55,9 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     """What the study says, most useful first; always at least one sentence.
 
     That nothing was learned, where no network beats a guess. Else what was confirmed with fresh
-    seeds, where that was done; the rest is of the search. The
-    smallest network as good as dense at equal T (both its service error and its final error
+    seeds, where that was done: the smallest configuration that is as good as dense at the margin,
+    and what is open. The rest is of the search, and concludes nothing about it: the smallest
+    network that may be as good as dense at equal T (both its service error and its final error
     not above the binomial interval of dense's), the best at a third and a tenth of the size, the
     winner of a search for one objective or the means of a small study without search, which
     schedule is better where that is significant, and how many trials that rests on. The interval
@@ -68,7 +73,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
         sentences = nothing_learned_sentences(runs, nothing)
         return (*sentences, _counts(runs), *_failures(runs), *_caution(runs, measure))
     found = matches(runs, measure)
-    confirmed = confirmed_sentences(runs)
+    confirmed = [*confirmed_verdicts(runs), *confirmed_sentences(runs)]
     if runs.study.confirms:  # whose best seed nobody asks for
         return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, measure))
     sentences = [*_winner(runs, measure), *mean_sentences(runs, measure)]
@@ -138,7 +143,7 @@ def _caution(runs: "Runs", measure: Measure) -> list[str]:
     else:
         sentences.append(
             f"The size of the {measure.split} split is not recorded, so there are no intervals "
-            f"and no network is called as good as dense."
+            f"and nothing is compared with dense."
         )
     if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
         sentences.append(

@@ -45,16 +45,20 @@ def matches_by_model(found: list[Match]) -> dict[str, list[Match]]:
 
 
 def dense_sentences(group: list[Match], measure: Measure) -> list[str]:
-    """The smallest as good as dense, and the best at each of :data:`SIZES`."""
+    """The smallest that may be as good as dense, and the best at each of :data:`SIZES`.
+
+    These errors selected the networks that they are of: nothing is concluded from them.
+    """
     smallest = smallest_as_good(group, measure)
     if smallest is None:
         sentences = [
-            "No pruned network is as good as dense: none has both its service error and its final "
-            "error within the interval of dense at the same number of megabatches."
+            "No pruned network looks as good as dense: none has both its service error and its "
+            "final error within the interval of dense at the same number of megabatches."
         ]
     else:
         sentences = [
-            f"The smallest network that is as good as dense: {_against_dense(smallest, measure)}."
+            f"The smallest network that may be as good as dense: "
+            f"{_against_dense(smallest, measure)}."
         ]
         served = min(group, key=lambda match: match.baseline.trial[measure.service]).baseline.trial
         best_t = num_megabatches(served)
@@ -65,7 +69,7 @@ def dense_sentences(group: list[Match], measure: Measure) -> list[str]:
                 f"At T = {best_t}, where dense serves best, it is "
                 f"{_against_dense(at_best, measure)}."
                 if at_best
-                else f"At T = {best_t}, where dense serves best, no pruned network is as good."
+                else f"At T = {best_t}, where dense serves best, no pruned network looks as good."
             )
     for limit, words in SIZES:
         at_size = _at_size(group, measure, limit, words)
@@ -91,13 +95,13 @@ def _at_size(group: list[Match], measure: Measure, limit: float, words: str) -> 
     if not within:
         return None
     best = min(within, key=lambda match: (match.trial[measure.service], match.trial["number"]))
-    verdict = "as good as dense" if as_good(best, measure) else "not as good as dense"
+    verdict = "within" if as_good(best, measure) else "not within"
     return (
         f"The best with at most {words} of the weights: {trial_name(best.trial)}, "
         f"{share_kept(best.trial)}, service error {percent(best.trial[measure.service])} "
         f"(dense {percent(best.baseline.trial[measure.service])}), final error "
         f"{percent(best.trial[measure.final])} "
-        f"(dense {percent(best.baseline.trial[measure.final])}): {verdict}."
+        f"(dense {percent(best.baseline.trial[measure.final])}): {verdict} the interval of dense."
     )
 
 

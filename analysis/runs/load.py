@@ -47,6 +47,7 @@ def load(study: str, *, tracking_uri: str) -> Runs:
         megabatches=megabatches,
         notes=tuple(notes),
         load_layers=lambda: histories.layers(store, parent, trials),
+        load_examples=lambda run_id: store.table(run_id, names.EXAMPLES_ARTIFACT),
         load_confirmation=lambda: (
             load(confirming, tracking_uri=tracking_uri) if confirming else None
         ),

@@ -43,12 +43,26 @@ class StudyFacts:
         return parse_constraints(self.params.get(names.PARAM_CONSTRAINTS, ""))
 
     @property
+    def margin(self) -> float:
+        """How much worse is still as good, as a fraction of examples."""
+        return float(self.params.get(names.PARAM_MARGIN, 0.01))
+
+    @property
+    def service_after(self) -> float:
+        """The h of the service error."""
+        return float(self.params.get(names.PARAM_SERVICE_AFTER, 1.0))
+
+    @property
     def running(self) -> bool:
         """Whether its record is still open."""
         return self.outcome == names.OUTCOME_RUNNING
 
 
 def _no_confirmation() -> "Runs | None":
+    return None
+
+
+def _no_examples(run_id: str) -> "pd.DataFrame | None":  # noqa: ARG001  # one of several
     return None
 
 
@@ -65,6 +79,9 @@ class Runs:
         notes: What is missing or odd in the records, in sentences.
         parts: The studies that it is put together from, see
             :mod:`analysis.runs.several_studies`; else empty.
+        load_examples: Run id → a trial's outcomes by example, see
+            :mod:`study.tracking.artifacts.history`; None where it has left none. Read only of
+            trials that are judged.
     """
 
     study: StudyFacts
@@ -74,6 +91,7 @@ class Runs:
     load_layers: Callable[[], "pd.DataFrame"] = histories.no_layers
     parts: "tuple[Runs, ...]" = ()
     load_confirmation: "Callable[[], Runs | None]" = _no_confirmation
+    load_examples: "Callable[[str], pd.DataFrame | None]" = _no_examples
 
     @cached_property
     def layers(self) -> "pd.DataFrame":

@@ -49,12 +49,17 @@ class SearchSection(Strict):
 class ObjectiveSection(Strict):
     """What a search optimises. Directions belong to the metrics.
 
-    ``constraints`` are limits such as ``final_density <= 0.2`` that a winner keeps.
+    Attributes:
+        constraints: Limits such as ``final_density <= 0.2`` that a winner keeps.
+        service_after: h of the service error.
+        margin: How much worse than its reference an error may be and still count as good, as a
+            fraction of examples: 0.01 is one point.
     """
 
     metrics: tuple[str, ...] = ("service_error",)
     constraints: tuple[str, ...] = ()
     service_after: Annotated[float, Field(ge=0)] = 1.0
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
     allow_test_objective: bool = False
 
     @property

@@ -55,6 +55,8 @@ PARAM_STOPPING: Final = "search.stopping"
 PARAM_NUM_POINTS: Final = "search.num_points"  # trials that were named, before any proposal
 PARAM_SPACE: Final = "search.space."  # + PATH: its domain, as JSON in the form of a study file
 PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
+PARAM_MARGIN: Final = "objective.margin"  # of verdicts, a fraction of examples
+PARAM_SERVICE_AFTER: Final = "objective.service_after"
 PARAM_CONFIRMED_METRIC: Final = "confirms.metric"
 PARAM_SEARCHED: Final = "confirms.searched."  # + NUMBER.METRIC: what the search had found
 

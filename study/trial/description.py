@@ -221,6 +221,8 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
     for index, group in enumerate(study.axes):
         params |= {f"axes.{index}.{path}": as_param(values) for path, values in group.items()}
     params["num_trials"] = num_trials
+    params[names.PARAM_MARGIN] = study.objective.margin
+    params[names.PARAM_SERVICE_AFTER] = study.objective.service_after
     if study.search:
         params |= {
             names.PARAM_SAMPLER: study.search.sampler,

@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from analysis.comparison.confirmed_verdicts import sequences
 from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation, confirming
 from analysis.comparison.methods import with_holm
 from analysis.presentation.against_dense import share_kept
 from analysis.presentation.method_differences import comparison_sentence, with_sign
 from analysis.presentation.tables import span
+from analysis.presentation.verdict_sentences import verdict_sentences
 from analysis.statistics.paired import PairedDifference
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, listing, quantity
@@ -38,6 +40,15 @@ def baseline_sentence(arm: Arm) -> str:
 def confirmed_sentences(runs: "Runs") -> list[str]:
     """A sentence each confirmed trial, with its differences to its baselines."""
     return [line for study in confirming(runs) for line in _answered(confirmation(study))]
+
+
+def confirmed_verdicts(runs: "Runs") -> list[str]:
+    """What may be concluded of the trials that were run again, against dense."""
+    return [
+        line
+        for study in confirming(runs)
+        for line in verdict_sentences(sequences(study, confirmation(study)), study.study.confirms)
+    ]
 
 
 def optimism_sentences(runs: "Runs") -> list[str]:
@@ -83,7 +94,8 @@ def section_sentences(found: Confirmation) -> list[str]:
             f"The study {found.runs.study.name} confirms trials of {found.runs.study.confirms} "
             f"with fresh seeds; none of them has finished yet."
         ]
-    sentences = [arm_sentence(arm) for arm in found.chosen]
+    verdicts = verdict_sentences(sequences(found.runs, found), found.runs.study.confirms)
+    sentences = [*verdicts, *(arm_sentence(arm) for arm in found.chosen)]
     if found.optimism is not None and len(found.chosen) > 1:
         sentences.append(
             f"Optimism of the search over these {len(found.chosen)} trials: "

@@ -160,7 +160,7 @@ def test_as_good_as_dense_needs_both_errors_within_the_interval() -> None:
 def test_the_answer_names_the_smallest_network_as_good_as_dense_at_equal_length() -> None:
     said = answer(runs_of(usual()))
     assert said[0] == (
-        "The smallest network that is as good as dense: 30 % of the weights (app, T = 8, "
+        "The smallest network that may be as good as dense: 30 % of the weights (app, T = 8, "
         "trial 12), service error 14.6 % against dense 13.8 % [10.6, 17.7] at the same number of "
         "megabatches, final error 7.5 % against 6.7 % [4.5, 9.7]."
     )

@@ -1,0 +1,119 @@
+"""Confirmed configurations against dense: what may be concluded, and what stays open."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.comparison.confirmed_verdicts import FixedSequence, sequences, wrong_examples
+from analysis.comparison.fresh_seeds import confirmation
+from analysis.page.answer import answer
+from analysis.presentation.verdict_sentences import verdict_sentences
+from analysis.runs.study_runs import Runs
+from study.tracking import names
+from tests.helpers.fake_confirmation import SEARCHED, confirming_runs
+from tests.helpers.fake_study import runs_of, usual
+
+SEEDS = tuple(range(1, 9))
+T = 8
+
+
+def with_examples(
+    harm: dict[float, float],
+    *,
+    num_examples: int = 2000,
+    seeds: tuple[int, ...] = SEEDS,
+    margin: float = 0.01,
+) -> Runs:
+    """The confirming study with outcomes by example.
+
+    Args:
+        harm: Density → how much more of the examples a network of that density gets wrong than a
+            dense one, which is wrong on a tenth of them.
+        num_examples: Of the holdout.
+        seeds: Fresh ones.
+        margin: The study's.
+    """
+    runs = confirming_runs(seeds)
+    hard = np.random.default_rng(0).random(num_examples)
+    tables = {}
+    for row in runs.trials.itertuples():
+        density = round(float(row.final_density), 2)
+        noise = np.random.default_rng(int(row.seed)).normal(0, 0.01, (T, num_examples))
+        wrong = hard + noise < 0.1 + harm.get(density, 0.0)
+        tables[row.run_id] = pd.DataFrame(
+            {
+                "megabatch_index": range(T),
+                "split": "holdout",
+                "num_examples": num_examples,
+                "wrong": [np.packbits(w).tobytes() for w in wrong],
+            }
+        )
+    params = {**runs.study.params, names.PARAM_MARGIN: str(margin)}
+    return replace(runs, study=replace(runs.study, params=params), load_examples=tables.get)
+
+
+def sequence_of(runs: Runs) -> FixedSequence:
+    (found,) = sequences(runs, confirmation(runs))
+    return found
+
+
+def test_the_outcomes_that_a_run_has_left_are_read_bit_by_bit() -> None:
+    runs = with_examples({}, num_examples=13)
+    wrong = wrong_examples(runs, str(runs.trials["run_id"].iloc[0]))
+    assert wrong is not None
+    assert wrong.shape == (T, 13)
+    assert wrong_examples(runs, "another") is None
+
+
+def test_the_smallest_as_good_is_found_from_the_largest_downwards() -> None:
+    both = sequence_of(with_examples({}))
+    assert [one.density for one in both.judged] == sorted(
+        (density for _, density in SEARCHED.values()), reverse=True
+    )
+    assert both.smallest is both.judged[-1]
+    one = sequence_of(with_examples({0.08: 0.05}))
+    assert one.smallest is one.judged[0]
+    # The second is never asked where the first fails.
+    assert sequence_of(with_examples({0.3: 0.05})).smallest is None
+
+
+def test_a_network_that_is_worse_is_called_so_and_the_margin_decides() -> None:
+    worse = sequence_of(with_examples({0.08: 0.05})).judged[-1].judgement
+    assert worse is not None
+    assert worse.verdict == "worse"
+    wide = sequence_of(with_examples({0.08: 0.03}, margin=0.06))
+    assert wide.smallest is wide.judged[-1]
+
+
+@pytest.mark.parametrize(("num_examples", "seeds"), [(72, SEEDS), (2000, (1, 2, 3))])
+def test_few_examples_or_few_seeds_leave_it_undecided_with_a_remedy(
+    num_examples: int, seeds: tuple[int, ...]
+) -> None:
+    runs = with_examples({}, num_examples=num_examples, seeds=seeds)
+    assert sequence_of(runs).smallest is None
+    lines = verdict_sentences([sequence_of(runs)], "fake")
+    assert "no confirmed configuration is shown to be as good" in lines[0]
+    remedy = "holdout examples" if num_examples == 72 else "app-study confirm fake"
+    assert all(line.startswith("Undecided: ") and remedy in line for line in lines[1:])
+    assert len(lines) == 3
+
+
+def test_without_outcomes_by_example_nothing_is_concluded() -> None:
+    runs = confirming_runs(SEEDS)
+    assert sequence_of(runs).smallest is None
+    assert verdict_sentences([sequence_of(runs)], "fake") == []
+
+
+def test_the_answer_opens_with_the_verdict_and_of_a_search_alone_says_may_be() -> None:
+    found = with_examples({0.08: 0.05})
+    searched = runs_of(usual())
+    first, second, *_ = answer(replace(searched, load_confirmation=lambda: found))
+    assert first.startswith(
+        "The smallest confirmed configuration that is as good as dense at a margin of 1 point: "
+        "app, T = 8, trial 12, 30 % of the weights, service error "
+    )
+    assert "over 8 fresh seeds and 2,000 holdout examples" in first
+    assert second.startswith("Worse than dense: app, T = 8, trial 13")
+    assert not any("that is as good as dense" in line for line in answer(searched))
