@@ -107,7 +107,7 @@ def _resume(tracker: MlflowTracker) -> None:
 def test_what_is_read_from_mlflow_is_what_the_trials_reported(uri: str) -> None:
     expected = runs_of(usual((4, 8)))
     runs = load("usual", tracking_uri=uri)
-    assert runs.notes == ("1 run(s) in the same experiment are of no study and are left out.",)
+    assert runs.notes == ("1 run(s) in the same experiment belong to no study and are left out.",)
     assert runs.study.objectives == SERVICE_AND_SIZE
     assert runs.study.outcome == "complete"
     assert runs.study.description == "A study that nobody ran."
