@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -14,6 +14,9 @@ from analysis.presentation.render import Format, safe, show
 from analysis.presentation.report import REPORTS, Report
 from analysis.reports.discovery import load_reports
 from study.credentials import REFUSED, holds_credentials
+
+if TYPE_CHECKING:
+    from analysis.runs.study_runs import Runs
 
 app = typer.Typer(
     name="app-report",
@@ -24,10 +27,12 @@ app = typer.Typer(
 )
 
 
-def _without_credentials(uri: str | None) -> str | None:
-    if uri is not None and holds_credentials(uri):
+def _tracking_uri(given: str) -> str:
+    from analysis.runs.mlflow_reader import default_uri
+
+    if holds_credentials(given):
         raise typer.BadParameter(REFUSED)
-    return uri
+    return given or default_uri()
 
 
 _Studies = Annotated[
@@ -35,12 +40,13 @@ _Studies = Annotated[
     typer.Argument(metavar="NAME", help="Name of a study; several are analysed as one."),
 ]
 _Uri = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--tracking-uri",
         help="Where MLflow keeps the study; by default $MLFLOW_TRACKING_URI, or else "
         "sqlite:///mlflow.db.",
-        callback=_without_credentials,
+        callback=_tracking_uri,
+        show_default=False,
     ),
 ]
 _Out = Annotated[Path | None, typer.Option(help="Folder to write to; by default reports/NAME.")]
@@ -60,37 +66,31 @@ def main() -> None:
 
 
 @app.command()
-def html(
-    studies: _Studies,
-    out: _Out = None,
-    tracking_uri: _Uri = None,
-) -> None:
+def html(studies: _Studies, out: _Out = None, tracking_uri: _Uri = "") -> None:
     """Write the whole report as one self-contained page, and print where it is."""
     from analysis.page.page import write_report
-    from analysis.runs.mlflow_reader import default_uri
 
     written = write_report(
         *studies,
-        tracking_uri=tracking_uri or default_uri(),
+        tracking_uri=tracking_uri,
         out=out or Path("reports") / _folder(studies),
     )
     typer.echo(str(written.page))
 
 
 @app.command()
-def export(
-    studies: _Studies,
-    out: _Out = None,
-    tracking_uri: _Uri = None,
-) -> None:
+def export(studies: _Studies, out: _Out = None, tracking_uri: _Uri = "") -> None:
     """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV; print the paths."""
     from analysis.runs.export import write_frames
-    from analysis.runs.mlflow_reader import default_uri
     from analysis.runs.several_studies import load_all
 
-    runs = load_all(studies, tracking_uri=tracking_uri or default_uri())
+    runs = load_all(studies, tracking_uri=tracking_uri)
     for path in write_frames(runs, out or Path("reports") / _folder(studies)):
         typer.echo(str(path))
+    _echo_notes(runs)
+
+
+def _echo_notes(runs: "Runs") -> None:
     for note in runs.notes:
         typer.echo(f"Note: {safe(note)}", err=True)
 
@@ -103,24 +103,22 @@ def _folder(studies: list[str]) -> str:
 def _command(cls: type[Report]) -> Callable[..., None]:
     """The sub-command of a report: NAME, --format, --tracking-uri, and its fields as options."""
 
-    def command(studies: list[str], fmt: Format, tracking_uri: str | None, **options: Any) -> None:
+    def command(studies: list[str], fmt: Format, tracking_uri: str, **options: Any) -> None:
         from rich.console import Console
 
-        from analysis.runs.mlflow_reader import default_uri
         from analysis.runs.several_studies import load_all
 
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-        runs = load_all(studies, tracking_uri=tracking_uri or default_uri())
+        runs = load_all(studies, tracking_uri=tracking_uri)
         section = cls(**given).build(runs)
         show(section, fmt, notes=runs.notes, console=Console())
         if fmt is Format.CSV:
-            for note in runs.notes:
-                typer.echo(f"Note: {safe(note)}", err=True)
+            _echo_notes(runs)
 
     parameters = [
         _parameter("studies", _Studies),
         _parameter("fmt", _Format, default=Format.TABLE),
-        _parameter("tracking_uri", _Uri, default=None),
+        _parameter("tracking_uri", _Uri, default=""),
         *_options(cls),
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
