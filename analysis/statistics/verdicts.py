@@ -92,8 +92,9 @@ class MeanDifference:
             included; 0 for one network.
         example_variance: What examples add to it; more seeds do not shrink this part.
         degrees_of_freedom: Of Student's t; may be infinite.
-        jump: How much one example that was not seen may move the sum over examples, in (0, 1].
-        settled_jump: What it would be if seeds were unlimited.
+        jumps: How lopsided the examples are, downwards and upwards, in (0, 1]: how much of the
+            distance to the lower and upper bound single unseen examples may make up for.
+        settled_jump: What both would be for equal sides if seeds were unlimited.
         num_examples: n.
         num_discordant: Examples in which the sides differ under at least one seed.
     """
@@ -102,12 +103,12 @@ class MeanDifference:
     seed_variance: float
     example_variance: float
     degrees_of_freedom: float
-    jump: float
+    jumps: tuple[float, float]
     settled_jump: float
     num_examples: int
     num_discordant: int
 
-    def distance(self, level: float) -> float:
+    def _distance(self, level: float, jump: float) -> float:
         """From the estimate to its one-sided bound at ``level``; above 0 whatever was seen.
 
         Score-type: were the truth at the bound U, then examples would be missing that make up
@@ -116,7 +117,7 @@ class MeanDifference:
         among n it is t²/n, as in Wilson's and Tango's intervals, and not 0.
         """
         quantile = _quantile(level, self.degrees_of_freedom)
-        half = quantile**2 * self.jump / (2 * self.num_examples)
+        half = quantile**2 * jump / (2 * self.num_examples)
         return half + math.sqrt(half**2 + quantile**2 * self.variance)
 
     @property
@@ -126,11 +127,11 @@ class MeanDifference:
 
     def upper(self, level: float) -> float:
         """The one-sided upper bound: the truth is above it in at most ``level`` of studies."""
-        return self.estimate + self.distance(level)
+        return self.estimate + self._distance(level, self.jumps[1])
 
     def lower(self, level: float) -> float:
         """The one-sided lower bound."""
-        return self.estimate - self.distance(level)
+        return self.estimate - self._distance(level, self.jumps[0])
 
 
 def mean_difference(differences: "FloatArray") -> MeanDifference:
@@ -160,20 +161,36 @@ def mean_difference(differences: "FloatArray") -> MeanDifference:
         seeds, examples = _crossed_variances(crossed)
         whole = seeds + examples
         freedom = (num_seeds - 1) * (whole / seeds) ** 2 if seeds > 0 else math.inf
-    sizes = abs(by_example)
-    # The size of a discordance, weighted by size; an unseen one of size 1 is counted in.
-    jump = float((1 + (sizes**2).sum()) / (1 + sizes.sum()))
-    settled = float((1 + examples * num_examples**2) / (1 + sizes.sum()))
     return MeanDifference(
         estimate=float(by_example.mean()),
         seed_variance=seeds,
         example_variance=examples,
         degrees_of_freedom=freedom,
-        jump=jump,
-        settled_jump=min(jump, settled),
+        jumps=_jumps(by_example),
+        settled_jump=_settled_jump(by_example, examples * num_examples**2),
         num_examples=num_examples,
         num_discordant=int((crossed != 0).any(axis=0).sum()),
     )
+
+
+def _jumps(by_example: "FloatArray") -> tuple[float, float]:
+    """Third over second moments, downwards and upwards, with an unseen discordance counted in.
+
+    Its size is that of those seen, weighted by size, and 1 where there is none. Where c examples
+    speak against one network and none for it, the jump upwards is 1, and the bound is near the
+    exact one; where as many speak for it, it is 1/(1 + 2c).
+    """
+    size = (1 + float((by_example**2).sum())) / (1 + float(abs(by_example).sum()))
+    second = size**2 + float((by_example**2).sum())
+    third = float((by_example**3).sum())
+    down, up = (size**3 + max(sign * third, 0.0) for sign in (-1, 1))
+    return down / second, up / second
+
+
+def _settled_jump(by_example: "FloatArray", squares: float) -> float:
+    """Both jumps of equal sides of which the squares sum up to ``squares`` without noise."""
+    size = (1 + squares) / (1 + float(abs(by_example).sum()))
+    return min(1.0, size**3 / (size**2 + squares))
 
 
 def _crossed_variances(crossed: "FloatArray") -> tuple[float, float]:
@@ -325,30 +342,28 @@ def examples_needed(
 
     Args:
         variance: Of the differences between examples, seeds averaged out.
-        jump: See :class:`MeanDifference`.
+        jump: See :attr:`MeanDifference.settled_jump`.
         margin: As a fraction of examples.
         level: Of the test.
     """
-    # distance < margin in :meth:`MeanDifference.distance`, solved for n.
+    # The distance to the bound is below the margin; solved for n.
     quantile = _quantile(level)
     return math.floor(quantile**2 * (variance + jump * margin) / margin**2) + 1
 
 
-def decidable_difference(
-    num_examples: int, *, variance: float, jump: float = 1.0, level: float = LEVEL
-) -> float:
+def decidable_difference(num_examples: int, *, variance: float, level: float = LEVEL) -> float:
     """The smallest margin at which so many examples can call equal sides as good.
 
-    Of two single networks that differ in their outcome on a share p of the examples ``variance``
-    is p. Differences below it stay undecided, however many seeds are run.
+    Differences below it stay undecided, however many seeds are run.
 
     Args:
         num_examples: At least 1.
-        variance: Of the differences between examples, seeds averaged out.
-        jump: See :class:`MeanDifference`.
+        variance: Of the differences between examples, seeds averaged out. Of two single networks
+            that differ in their outcome on a share p of the examples it is p.
         level: Of the test.
     """
     quantile = _quantile(level)
+    jump = 1 / (1 + num_examples * variance)
     half = quantile**2 * jump / (2 * num_examples)
     return half + math.sqrt(half**2 + quantile**2 * variance / num_examples)
 

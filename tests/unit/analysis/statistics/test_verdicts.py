@@ -1,5 +1,6 @@
 """Verdicts keep their error rate, never rest on an interval without width, and are symmetric."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import beta, poisson
 
 from analysis.statistics.verdicts import (
     Judgement,
@@ -124,8 +126,6 @@ def test_without_a_discordant_example_the_bound_is_that_of_a_score_interval(
 
 @pytest.mark.parametrize("discordant", [0, 1, 2, 5, 10])
 def test_with_few_discordant_examples_the_bound_is_near_the_exact_one(discordant: int) -> None:
-    from scipy.stats import beta
-
     exact = beta.isf(0.05, discordant + 1, 1000 - discordant)
     bound = _network(0, discordant, 1000).final.upper(0.05)
     assert bound == pytest.approx(exact, rel=0.12)
@@ -142,10 +142,39 @@ def test_two_networks_that_agree_on_all_of_a_large_holdout_are_as_good() -> None
     assert _network(0, 0, 360).verdict == "as_good"
 
 
-def test_it_takes_more_wins_than_the_exact_test_of_mcnemar_to_be_better() -> None:
-    # One-sided, 5 wins of 5 have p = 1/32; the bound asks for a little more.
-    assert _network(4, 0, 1000).verdict != "better"
-    assert _network(7, 0, 1000).verdict == "better"
+@functools.cache
+def _network_verdicts(examples: int) -> dict[tuple[int, int], Judgement]:
+    """By the examples that speak for a network and against it."""
+    return {
+        (wins, losses): _network(wins, losses, examples)
+        for wins in range(36)
+        for losses in range(36)
+    }
+
+
+def _chance(verdict: str, examples: int, *, wins: float, losses: float) -> float:
+    """Of a verdict, exactly, by the expected examples for and against the network."""
+    counts = np.arange(36)
+    for_it, against = poisson.pmf(counts, wins), poisson.pmf(counts, losses)
+    return float(
+        sum(
+            for_it[w] * against[c]
+            for (w, c), judgement in _network_verdicts(examples).items()
+            if judgement.verdict == verdict
+        )
+    )
+
+
+@pytest.mark.parametrize("discordant", [0.5, 1.0, 2.0, 4.0, 8.0, 15.0])
+def test_an_equal_network_is_called_better_in_about_five_percent(discordant: float) -> None:
+    assert _chance("better", 500, wins=discordant, losses=discordant) <= 0.06
+
+
+@pytest.mark.parametrize("wins", [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0])
+def test_a_network_at_the_margin_is_called_as_good_in_about_five_percent(wins: float) -> None:
+    said = _chance("as_good", 500, wins=wins, losses=wins + 5)
+    said += _chance("better", 500, wins=wins, losses=wins + 5)
+    assert said <= 0.06
 
 
 def test_one_seed_says_nothing_of_a_configuration() -> None:
@@ -238,20 +267,30 @@ def test_the_smallest_is_the_last_before_the_first_that_fails() -> None:
     assert smallest_as_good([]) is None
 
 
-@given(variance=st.floats(0, 0.1), jump=st.floats(0.1, 1), margin=st.floats(0.005, 0.05))
-def test_the_examples_needed_are_the_fewest_that_decide(
-    variance: float, jump: float, margin: float
+@given(examples=st.integers(20, 5000), variance=st.floats(0, 0.2))
+def test_more_examples_decide_smaller_differences(examples: int, variance: float) -> None:
+    fewer = decidable_difference(examples, variance=variance)
+    assert decidable_difference(2 * examples, variance=variance) < fewer
+
+
+@pytest.mark.parametrize("examples", [100, 271, 1000])
+def test_what_agrees_everywhere_is_as_good_from_the_difference_that_can_be_decided(
+    examples: int,
 ) -> None:
-    needed = examples_needed(variance, jump=jump, margin=margin)
-    assert decidable_difference(needed, variance=variance, jump=jump) < margin + 1e-12
-    if needed > 1:
-        fewer = decidable_difference(needed - 1, variance=variance, jump=jump)
-        assert fewer >= margin - 1e-12
+    margin = decidable_difference(examples, variance=0.0)
+    losses = _alike(np.zeros((100, examples)))
+    assert judge(losses, losses, margin=margin * 1.001).verdict == "as_good"
+    assert judge(losses, losses, margin=margin * 0.98).verdict == "undecided"
 
 
-def test_a_hundred_and_sixty_five_examples_decide_no_three_points() -> None:
+def test_networks_that_agree_everywhere_need_271_examples_for_a_point() -> None:
+    assert examples_needed(0.0) == 271  # 1.645² / 0.01, rounded up
+    assert _network(0, 0, 100).examples_needed() == 271
+
+
+def test_a_hundred_and_sixty_five_examples_decide_nothing_below_three_points() -> None:
     # Two single networks that differ on 5 % of the examples.
-    assert decidable_difference(165, variance=0.05) == pytest.approx(0.038, abs=0.001)
+    assert decidable_difference(165, variance=0.05) == pytest.approx(0.03, abs=0.001)
 
 
 @pytest.mark.parametrize(
