@@ -9,7 +9,9 @@ import typer
 from benchmarks.table import Figure, show, write
 from study.config.plugins import load_builtin_plugins
 
-SUITES = ("training", "scoring", "orchestration", "memory", "tracking", "reports", "search")
+SUITES = (
+    "training", "scoring", "orchestration", "memory", "tracking", "reports", "search", "evidence"
+)  # fmt: skip
 
 
 def main(

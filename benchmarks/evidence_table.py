@@ -176,10 +176,21 @@ def _write(table: pa.Table, path: Path) -> None:
 
 
 def join(parts: Path, out: Path) -> int:
-    """One file of all parts that are there; returns the number of trials."""
-    tables = [pq.read_table(part) for part in sorted(parts.glob("*.parquet"))]
-    _write(pa.concat_tables(tables), out)
-    return len(tables)
+    """One file of all parts that are there; returns the number of trials.
+
+    The examples of each pool come in the order in which trials get them wrong, the hardest first:
+    so their bits make long runs of the same, and the file is smaller. Who draws from a
+    pool draws at random.
+    """
+    table = pa.concat_tables([pq.read_table(part) for part in sorted(parts.glob("*.parquet"))])
+    for name, size in (("judges_wrong", NUM_JUDGES), ("others_wrong", NUM_OTHERS)):
+        packed = [np.frombuffer(value, np.uint8) for value in table[name].to_pylist()]
+        wrong = [np.unpackbits(bits).reshape(-1, size) for bits in packed]
+        hardest_first = np.argsort(-sum(bits.sum(axis=0, dtype=np.int64) for bits in wrong))
+        ordered = [np.packbits(bits[:, hardest_first]).tobytes() for bits in wrong]
+        table = table.set_column(table.column_names.index(name), name, [ordered])
+    _write(table, out)
+    return int(table.num_rows)
 
 
 def main() -> None:
