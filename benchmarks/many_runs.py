@@ -27,8 +27,8 @@ from study.tracking.artifacts.runs_table import write_runs
 from study.tracking.facts import DatasetInfo, TrialInfo
 from study.tracking.metric_points import MetricPoint
 from study.tracking.mlflow.runs import MlflowStore
-from study.tracking.run_store import StoredRun
-from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
+from study.tracking.run_store import FINISHED, RUNNING, StoredRun
+from study.tracking.run_tracker import RunTracker
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
 from study.trial.description import TrialDescriber, study_info

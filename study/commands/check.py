@@ -26,17 +26,17 @@ FAULTY = 1
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a study that does not run.")],
+    name: Annotated[str, typer.Argument(help="Name of a study that is not running.")],
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make checkpoints and runs agree with the record.")
+        bool, typer.Option("--repair", help="Correct checkpoints and runs by the record.")
     ] = False,
     data_root: DataRoot = None,
     store: Store = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Compare a study's record with its checkpoints and with MLflow; exit code 1 on findings."""
+    """Compare a study's checkpoints and MLflow runs with its record; exit code 1 on findings."""
     from study.config.loading import load_study
-    from study.operations.check import check_study, mend_study
+    from study.operations.check import check_study, repair_study
     from study.store.folder import StudyStore
     from study.store.record import Record
     from study.tracking.mlflow.runs import MlflowStore
@@ -52,24 +52,24 @@ def check(
         found = check_study(folder, record, runs)
         _print_findings(found, console)
         if found and repair:
-            mend_study(study, folder, record, runs, RunTracker(runs, {}))
-            left = check_study(folder, record, runs)
-            console.print(f"{len(found) - len(left)} of {len(found)} mended")
-            _print_findings(left, console)
-            found = left
+            repair_study(study, folder, record, runs, RunTracker(runs, {}))
+            remaining = check_study(folder, record, runs)
+            say(console, f"{len(found) - len(remaining)} of {len(found)} repaired")
+            _print_findings(remaining, console)
+            found = remaining
     if not found:
         num_trials = count(len(record.trials), "trial")
         say(console, f"The study {name} agrees with its record: {num_trials}.")
         return
     if not repair:
-        say(console, f"mend it with: app-study check --repair {name}")
+        say(console, f"Repair it with: app-study check --repair {name}")
     raise typer.Exit(FAULTY)
 
 
 def _print_findings(findings: "list[Finding]", console: Console) -> None:
     if not findings:
         return
-    table = Table("where", "trial", "what is wrong", box=None)
+    table = Table("where", "trial", "problem", box=None)
     for finding in findings:
         row = (finding.place, finding.trial or "the study", finding.text)
         table.add_row(*(escape(printable(text)) for text in row))

@@ -1,4 +1,4 @@
-"""The command that runs the best of a search again with fresh seeds."""
+"""``app-study confirm``: the best of a search again, with fresh seeds."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,16 +33,16 @@ def confirm(
     top: Annotated[
         int | None,
         typer.Option(
-            min=1, help="How many of the best configurations; else three, or all there are."
+            min=1, help="Number of best configurations; else three, or as many as there are."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Fresh seeds of each configuration.")] = 8,
+    seeds: Annotated[int, typer.Option(min=2, help="Fresh seeds for each configuration.")] = 8,
     trials: Annotated[
         list[str] | None,
         typer.Option("--trial", metavar="NUMBER", help="Confirm this trial instead; repeatable."),
     ] = None,
     vary_data: Annotated[
-        bool, typer.Option("--vary-data", help="Split the data afresh with each seed, too.")
+        bool, typer.Option("--vary-data", help="Also split the data anew with each seed.")
     ] = False,
     new_name: Annotated[
         str | None, typer.Option("--name", help="Name of the new study; else STUDY-confirm.")
@@ -53,7 +53,7 @@ def confirm(
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Run the best of a study and their baselines again with fresh seeds, as a further study."""
+    """Run the best of a study and their baselines again with fresh seeds, as a new study."""
     from study.operations.confirm import (
         ConfirmOptions,
         confirming_study,
@@ -99,14 +99,14 @@ def _print_plan(
     num_comparisons = sum(len(arm.baseline_of) for arm in study.confirms.arms)
     if num_comparisons and num_seeds < (needed := pairs_needed(num_comparisons)):
         lines.append(
-            f"{num_seeds} seeds give figures with intervals, but no test of "
-            f"{count(num_comparisons, 'difference')} to baselines can be significant with fewer "
+            f"{num_seeds} seeds give estimates with intervals, but no test of "
+            f"{count(num_comparisons, 'difference')} from baselines can be significant with fewer "
             f"than {needed}."
         )
     if not searched.record.is_finished:
-        lines.append(f"{searched.study.name} is not finished: what is best may still change.")
+        lines.append(f"{searched.study.name} is not finished: its best trials may still change.")
     if not is_fresh:
-        how = "finished already" if folder.is_finished() else "continued"
-        lines.append(f"{study.name} has begun with the same settings before; it is {how}.")
+        how = "finished already" if folder.is_finished() else "resumed"
+        lines.append(f"{study.name} was launched with the same settings before; it is {how}.")
     for line in lines:
         say(Console(), line)

@@ -19,30 +19,31 @@ if TYPE_CHECKING:
 
 
 def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
-    """How many trials ended how, and how to go on."""
+    """How many trials ended how, and how to continue."""
     from study.store.store import DEFAULT_STORE, StorePlace
 
-    complete = f"{count(end.num_complete, 'trial')} complete"
+    progress = f"{count(end.num_complete, 'trial')} complete"
     if end.num_failed:
-        complete += f", {end.num_failed} failed"
-    elsewhere = store.place != StorePlace.from_address(DEFAULT_STORE)
-    where = f" --store {shlex.quote(str(store.place))}" if elsewhere else ""
+        progress += f", {end.num_failed} failed"
     if end.num_interrupted:
-        complete += f", {end.num_interrupted} interrupted"
+        progress += f", {end.num_interrupted} interrupted"
+    is_elsewhere = store.place != StorePlace.from_address(DEFAULT_STORE)
+    where = f" --store {shlex.quote(str(store.place))}" if is_elsewhere else ""
     if end.is_finished:
-        done = f"The study {end.name} is finished: {complete}."
+        say(console, f"The study {end.name} is finished: {progress}.")
     else:
-        done = (
-            f"The study {end.name} {'was ended' if end.why else 'was interrupted'}: {complete}.\n"
-            f"Nothing is lost; continue it with: app-study resume {end.name}{where}"
+        how = "was ended by its budget" if end.why else "was interrupted"
+        say(
+            console,
+            f"The study {end.name} {how}: {progress}.\n"
+            f"Nothing is lost; resume it with: app-study resume {end.name}{where}",
         )
-    say(console, done)
     if end.savings.num_stopped:
-        saved = (
+        say(
+            console,
             f"Stopped early: {count(end.savings.num_stopped, 'trial')}, which saved "
-            f"{end.savings.fraction:.0%} of the examples through SGD."
+            f"{end.savings.fraction:.0%} of the examples through SGD.",
         )
-        say(console, saved)
     if end.why:
         say(console, f"  {end.why}")
     for reason, num_failed in end.failures:
@@ -56,22 +57,22 @@ def _print_unsent(end: "StudyEnd", where: str, console: Console) -> None:
         say(
             console,
             f"The study's store is missing a part of its record: {end.unsent}\n"
-            f"The copy on this machine is complete; once the store answers, send it with: "
+            f"The copy on this machine is complete; once the store answers, upload it with: "
             f"app-study sync {end.name}{where}",
         )
     if end.undelivered:
         unsent = end.undelivered
         say(
             console,
-            f"The tracking store is behind by {count(unsent.num_trials, 'trial')} and the "
-            f"study's own run: {unsent.reason}\n"
-            f"The study's record is complete; once the store answers, send it with: "
+            f"MLflow is missing results of {count(unsent.num_trials, 'trial')} and the study's "
+            f"own run: {unsent.reason}\n"
+            f"The study's record is complete; once MLflow answers, log the rest with: "
             f"app-study sync {end.name}{where}",
         )
 
 
-def reported(study: "StudyConfig", name: str, uri: str) -> str:
-    """The study to report on: of one that confirms another the other, where MLflow knows it."""
+def study_to_report(study: "StudyConfig", name: str, uri: str) -> str:
+    """The study to report on: the one that is confirmed, where MLflow has it; else its own."""
     from analysis.runs.load import is_known
 
     if study.confirms is None or not is_known(study.confirms.study, tracking_uri=uri):
@@ -86,13 +87,7 @@ def print_answer(name: str, uri: str, reports: Path, console: Console) -> None:
     report = write_report(name, tracking_uri=uri, out=reports / name)
     console.print()
     for sentence in report.sentences:
-        # Wrapped for a person; whole lines for a program that reads them.
-        console.print(
-            f"• {printable(sentence)}",
-            markup=False,
-            highlight=False,
-            soft_wrap=not console.is_terminal,
-        )
+        say(console, f"• {sentence}", wrap_words=True)
     console.print()
     console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
     console.print(f"[bold]MLflow UI[/bold]  {escape(_interface(name, uri))}", soft_wrap=True)

@@ -26,7 +26,7 @@ Licence = Annotated[
 ]
 Register = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Make it the newest version of NAME in MLflow's registry."),
+    typer.Option(metavar="NAME", help="Register it as the newest version of NAME in MLflow."),
 ]
 Alias = Annotated[str | None, typer.Option(help="Alias to move to that version, e.g. champion.")]
 
@@ -41,7 +41,7 @@ def export(
         Path | None, typer.Option(help="Folder of the model; else exports/STUDY/trial-NUMBER.")
     ] = None,
     max_density: Annotated[
-        float | None, typer.Option(help="Choose among networks that are no denser.")
+        float | None, typer.Option(help="Choose among networks of at most this density.")
     ] = None,
     licence: Licence = None,
     register: Register = None,
@@ -50,7 +50,7 @@ def export(
     store: Store = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Write the network of a trial, checked, as files that others can use."""
+    """Export the network of a trial to files, checked against the network itself."""
     from study.errors import ExportError
     from study.export.trial_model import export_model
     from study.operations.opened_study import OpenedStudy
@@ -76,7 +76,7 @@ def export(
 
 
 def check_export_options(format_name: str, register: str | None, alias: str | None) -> None:
-    """Make sure of what is asked for before anything is done.
+    """Check the options before anything is done.
 
     Raises:
         ExportError: There is no such format, or nothing that the alias could name.

@@ -1,7 +1,7 @@
 """``app-study extend``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from study.commands.options import (
     store_root,
 )
 from study.config.problems import in_file
-
-if TYPE_CHECKING:
-    pass
 
 
 def extend(
@@ -37,7 +34,7 @@ def extend(
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Raise the budget of a study, and continue it where it had come to its end."""
+    """Raise the budget of a study, and resume it."""
     from study.config.loading import load_study
     from study.operations.extend import Extension
     from study.operations.extend import extend as raise_budget

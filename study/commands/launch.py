@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from study.commands.ending import print_answer, print_end, reported
+from study.commands.ending import print_answer, print_end, study_to_report
 from study.commands.options import (
     Address,
     Config,
@@ -42,7 +42,7 @@ def launch(
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Run a whole study on Ray, and end in a report."""
+    """Run a study on Ray and write its report."""
     from study.config.loading import load_study
     from study.store.folder import StudyStore
 
@@ -56,14 +56,14 @@ def launch(
 
 
 def resume(
-    name: Annotated[str, typer.Argument(help="Name of a study that was interrupted.")],
+    name: Annotated[str, typer.Argument(help="Name of the interrupted study.")],
     data_root: DataRoot = None,
     store: Store = None,
     address: Address = None,
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Go on with a study that was interrupted, however that came about."""
+    """Resume a study that was interrupted, by whatever."""
     from study.config.loading import load_study
     from study.store.folder import StudyStore
 
@@ -76,7 +76,7 @@ def resume(
 
 
 def print_plugins(study: "StudyConfig", console: Console) -> None:
-    """Which code runs besides ours, and where it lies."""
+    """Which modules of the user's run too, and where they lie."""
     for name in study.plugins:
         place = getattr(sys.modules[name], "__file__", None) or "no file"
         say(console, f"plug-in {name}: {place}")
@@ -90,7 +90,7 @@ def run_whole(
     *,
     fresh: bool,
 ) -> None:
-    """Start or continue a study, to its end and its report.
+    """Start or resume a study; print how it ended and write its report.
 
     Raises:
         typer.Exit: It was interrupted, or ended by its own budget.
@@ -104,7 +104,7 @@ def run_whole(
     end = run_study(study, store, lambda: open_tracker(study, uri), console, fresh=fresh)
     print_end(end, console, store)
     if end.num_complete and not end.undelivered:
-        print_answer(reported(study, end.name, uri), uri, reports, console)
+        print_answer(study_to_report(study, end.name, uri), uri, reports, console)
     if not end.is_finished:
         raise typer.Exit(ENDED if end.why else INTERRUPTED)
 

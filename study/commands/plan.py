@@ -6,6 +6,7 @@ from rich.console import Console
 
 from study.commands.options import Config, DataRoot, Set, with_data_root
 from study.config.problems import in_file
+from study.session.console import say
 
 
 def plan(
@@ -13,7 +14,7 @@ def plan(
     overrides: Set = [],  # noqa: B006  # Typer copies it
     data_root: DataRoot = None,
 ) -> None:
-    """Say what a study will take, from a few steps of each network timed on this machine."""
+    """Estimate the cost of a study, by timing a few steps of each network on this machine."""
     from study.config.loading import load_study
     from study.operations.plan import plan_study, plan_table
 
@@ -24,11 +25,11 @@ def plan(
         made = plan_study(study, max_concurrent=min(study.resources.max_concurrent or room, room))
     console = Console()
     console.print(plan_table(made))
-    console.print(
-        f"\n{made.num_known} trials known beforehand, {made.num_proposals} proposed by the sampler"
+    say(
+        console,
+        f"\n{made.num_known} trials are given, {made.num_proposals} are proposed by the sampler"
         f"\nexamples through SGD  {made.total('samples'):,.0f}"
         f"\ntraining FLOPs        {made.total('flops'):.3g} (counted dense)"
         f"\nestimated time        {made.hours:.2g} hours, {made.max_concurrent} trials at once on "
         f"this machine",
-        highlight=False,
     )

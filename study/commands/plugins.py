@@ -11,7 +11,7 @@ def plugins(
         list[str] | None, typer.Argument(help="Modules of your own to import first.")
     ] = None,
 ) -> None:
-    """List every plug-in with its settings."""
+    """List all plug-ins with their settings."""
     from study.operations.list_plugins import plugin_tables
 
     console = Console()

@@ -1,4 +1,4 @@
-"""Searches tried on the record of a finished study, without training."""
+"""``app-study replay``: searches simulated on recorded trials, without training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +26,8 @@ def replay(
     stopping: Annotated[str, typer.Option(help="search.stopping.name to try.")] = "asha",
     seeds: Annotated[int, typer.Option(min=1, help="Searches, each with its own seed.")] = 20,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials of a search at most; else all recorded.")
+        int | None,
+        typer.Option(min=1, help="Most trials of a search; else all that are recorded."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 1,
     overrides: Set = [],  # noqa: B006  # Typer copies it
@@ -35,7 +36,7 @@ def replay(
         Path | None, typer.Option(help="Write the recorded trials to this table, and stop.")
     ] = None,
 ) -> None:
-    """Try a sampler and a way of stopping on recorded trials: examples to the best 1 %."""
+    """Simulate a sampler and early stopping on recorded trials: examples to reach the best 1 %."""
     from study.simulation.comparison import CONTROL, find_target, search_to_target
     from study.simulation.rendering import comparison_table, curve_lines
     from study.simulation.table import write_table
@@ -47,21 +48,26 @@ def replay(
         say(console, f"{len(table.rows)} trials written to {export}")
         return
     target = find_target(table, table.study)
-    tried = {"sampler": sampler, "stopping": {"name": stopping}}
-    ways = [CONTROL, {**CONTROL, "stopping": tried["stopping"]}, {**CONTROL, "sampler": sampler}]
-    distinct = [way for i, way in enumerate([*ways, tried]) if way not in [*ways, tried][:i]]
+    asked = {"sampler": sampler, "stopping": {"name": stopping}}
+    searches = [
+        CONTROL,
+        {**CONTROL, "stopping": {"name": stopping}},
+        {**CONTROL, "sampler": sampler},
+        asked,
+    ]
+    distinct = [search for i, search in enumerate(searches) if search not in searches[:i]]
     limit = trials or len(table.rows)
     found = []
     with console.status("replaying"):
-        for way in distinct:
+        for search in distinct:
             found.append(
                 search_to_target(
-                    table, target, way, num_seeds=seeds, max_trials=limit, num_workers=workers
+                    table, target, search, num_seeds=seeds, max_trials=limit, num_workers=workers
                 )
             )
     console.print(comparison_table(found, target, num_rows=len(table.rows)))
     for line in curve_lines(table, target.study, distinct[-1], max_trials=limit):
-        console.print(line, highlight=False)
+        say(console, line)
 
 
 def _table(source: str, overrides: list[str], store: str | None) -> "Table":

@@ -1,11 +1,12 @@
-"""``app-study run``: one trial in the foreground."""
+"""``app-study run``: one trial, in this process."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from study.commands.launch import print_plugins
 from study.commands.options import (
     Config,
     DataRoot,
@@ -14,10 +15,6 @@ from study.commands.options import (
 )
 from study.config.problems import in_file
 
-if TYPE_CHECKING:
-    pass
-from study.commands.launch import print_plugins
-
 
 def run(
     config: Config,
@@ -25,10 +22,10 @@ def run(
     data_root: DataRoot = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for checkpoints and history; a second call goes on from there."),
+        typer.Option(help="Folder for checkpoints and history, from which a second call resumes."),
     ] = None,
 ) -> None:
-    """Train one trial in the foreground, without Ray: the same numbers, to the bit."""
+    """Train one trial in this process, without Ray; its results are the same to the bit."""
     from study.config.loading import load_study
     from study.operations.run_locally import run_trial, single_trial
 

@@ -1,4 +1,4 @@
-"""Commands that look: which studies there are, how one stands, and MLflow's interface on it."""
+"""``app-study list`` and ``app-study status``."""
 
 import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +29,7 @@ def list_studies(store: Store = None) -> None:
     place = StorePlace.from_address(store_root(None, store))
     names = place.names()
     if not names:
-        print(f"No study in {place}.")
+        say(Console(), f"No study in {place}.")
         return
     table = Table(box=None, pad_edge=False)
     for title in ("study", "state"):
@@ -39,7 +39,7 @@ def list_studies(store: Store = None) -> None:
     table.add_column("last recorded", no_wrap=True)
     table.add_column("best so far")
     for name in names:
-        study = _read_status(place, name)
+        study = read_study_status(place, name)
         ended = len(study.trials) - study.count(None)
         table.add_row(
             escape(name),
@@ -55,12 +55,12 @@ def list_studies(store: Store = None) -> None:
 def status(
     name: Annotated[str, typer.Argument(help="Name of a study.")], store: Store = None
 ) -> None:
-    """Say how a study stands: progress, what runs, the best, what failed and why."""
+    """Show a study: progress, running trials, the best, the failures and their reasons."""
     from study.results import Outcome
     from study.session.failure_causes import by_cause
     from study.store.store import StorePlace
 
-    study = _read_status(StorePlace.from_address(store_root(None, store)), name)
+    study = read_study_status(StorePlace.from_address(store_root(None, store)), name)
     console = _console()
     ended = len(study.trials) - study.count(None)
     counts = ", ".join(
@@ -73,7 +73,7 @@ def status(
     lines = [
         f"{name} is {study.state}: {ended} of {study.num_trials or '?'} trials ended"
         f"{f' ({counts})' if counts else ''}{about}",
-        f"last recorded {_when(study.last_at)}, worked on for {_duration(study.active_s)}",
+        f"last recorded {_when(study.last_at)}, active for {_duration(study.active_s)}",
     ]
     if study.tracking:
         lines.append(f"tracked at {study.tracking}, experiment {study.experiment}")
@@ -85,7 +85,8 @@ def status(
         say(console, line)
 
 
-def _read_status(place: "StorePlace", name: str) -> "StudyStatus":
+def read_study_status(place: "StorePlace", name: str) -> "StudyStatus":
+    """The status of a study, wherever it runs."""
     from study.operations.status import read_status
 
     is_held = place.look(name)
@@ -111,7 +112,7 @@ def _trials(study: "StudyStatus") -> list[str]:
 
 
 def _update(trial: "TrialStatus") -> str:
-    how = trial.outcome or "interrupted, the same command continues it"
+    how = trial.outcome or "interrupted; the same command resumes it"
     error = trial.metrics.get("holdout_error_rate")
     measured = f", holdout error rate {error:.4g}" if error is not None else ""
     return f"update: {trial.title} (trial {trial.number}): {how}{measured}"

@@ -1,9 +1,11 @@
 """``app-study sync``."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from study.commands.launch import open_tracker
 from study.commands.options import (
     DataRoot,
     Store,
@@ -13,10 +15,8 @@ from study.commands.options import (
     with_data_root,
 )
 from study.config.problems import in_file
-
-if TYPE_CHECKING:
-    pass
-from study.commands.launch import open_tracker
+from study.session.console import say
+from study.text import count
 
 
 def sync(
@@ -25,7 +25,7 @@ def sync(
     store: Store = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Send to MLflow what is missing there of a study, or all of it to another store."""
+    """Log to MLflow what it is missing of a study, or all of it to another store."""
     from study.config.loading import load_study
     from study.operations.sync import sync_study
     from study.store.folder import StudyStore
@@ -34,5 +34,5 @@ def sync(
     with in_file(folder.config_path):
         study = load_study(folder.config_path, overrides=with_data_root([], data_root))
         uri = tracking_address(study, tracking_uri)
-        count = sync_study(study, folder, lambda: open_tracker(study, uri))
-    print(f"The tracking store has all of the study {name}: {count} trials.")
+        num_trials = sync_study(study, folder, lambda: open_tracker(study, uri))
+    say(Console(), f"MLflow has all of the study {name}: {count(num_trials, 'trial')}.")

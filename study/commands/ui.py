@@ -1,7 +1,7 @@
 """``app-study ui``."""
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,14 +11,13 @@ from study.commands.options import (
     store_root,
     without_credentials_in_it,
 )
-
-if TYPE_CHECKING:
-    pass
-from study.commands.status import _read_status
+from study.commands.status import read_study_status
 
 
 def ui(
-    name: Annotated[str | None, typer.Argument(help="Name of a study; else any.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the study to open; else all are listed.")
+    ] = None,
     store: Store = None,
     tracking_uri: Annotated[
         str | None,
@@ -29,15 +28,17 @@ def ui(
     ] = None,
     port: Annotated[int, typer.Option(min=0, help="Port on loopback; 0 for any.")] = 5000,
 ) -> None:
-    """Open MLflow's interface on loopback, on a study's own store, until Ctrl-C."""
+    """Serve MLflow's UI for a study's own store, on this machine alone, until Ctrl-C."""
     from study.signals import terminated_as_interrupted
     from study.store.store import StorePlace
     from study.tracking.mlflow.ui import Interface
 
-    study = _read_status(StorePlace.from_address(store_root(None, store)), name) if name else None
+    study = (
+        read_study_status(StorePlace.from_address(store_root(None, store)), name) if name else None
+    )
     known = study.tracking_uri if study else None
     uri = tracking_uri or known or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
-    with terminated_as_interrupted(), Interface.serving(uri, port=port) as interface:
+    with terminated_as_interrupted(), Interface.serve(uri, port=port) as interface:
         address = interface.link(study.experiment, study.name) if study else interface.address
         print(f"MLflow: {address}", flush=True)
         if interface.is_ours:

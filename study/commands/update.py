@@ -1,4 +1,4 @@
-"""``app-study update``: a finished trial learns what has arrived since."""
+"""``app-study update``: a complete trial trains on what has arrived since."""
 
 from functools import partial
 from pathlib import Path
@@ -33,15 +33,13 @@ def update(
         list[Path],
         typer.Option(
             metavar="NEW",
-            help="An .npz or a folder of images; each one further megabatch, in this order.",
+            help="An .npz or a folder of images; each is a further megabatch, in this order.",
             show_default=False,
         ),
     ],
     trial: Annotated[
         str,
-        typer.Option(
-            help="best (of the search, as its newest update left it), a number or a key."
-        ),
+        typer.Option(help="best (of the search, after its newest update), a number or a key."),
     ] = "best",
     format_name: Format = "safetensors",
     out: Annotated[
@@ -53,41 +51,42 @@ def update(
     replace_better: Annotated[
         bool,
         typer.Option(
-            "--replace-better", help="Move the alias from a model that is better on the holdout."
+            "--replace-better",
+            help="Move the alias even from a model that is better on the holdout.",
         ),
     ] = False,
     data_root: DataRoot = None,
     store: Store = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Go on with a finished trial on data that has arrived since, and export it again."""
+    """Train a complete trial on data that has arrived since, and export it again."""
     from study.export.trial_model import export_model
     from study.operations.opened_study import OpenedStudy
-    from study.operations.update import changes, learn, opened_to_write
+    from study.operations.update import changes, learn, opened_for_writing
     from study.operations.update_plan import plan_update
 
     check_export_options(format_name, register, alias)
     console = Console()
 
-    held = opened_to_write(OpenedStudy.open(name, store, data_root))
+    held = opened_for_writing(OpenedStudy.open(name, store, data_root))
     with held as opened, in_file(opened.folder.config_path):
         uri = tracking_address(opened.study, tracking_uri)
         planned = plan_update(opened, trial, data)
-        if planned.outlook:
-            say(console, planned.outlook)
+        if planned.schedule_note:
+            say(console, planned.schedule_note)
         try:
             after, undelivered = learn(
                 opened, planned, lambda: open_tracker(opened.study, uri), partial(say, console)
             )
         except KeyboardInterrupt:
-            say(console, "Interrupted; nothing is lost: the same command continues from here.")
+            say(console, "Interrupted; nothing is lost: the same command resumes here.")
             raise typer.Exit(INTERRUPTED) from None
         if after.updated_from:
             say(console, changes(opened.record.find(after.updated_from), after))
         if undelivered is not None:
             say(
                 console,
-                f"The tracking store is behind: {undelivered.reason}\nOnce it answers, send the "
+                f"MLflow is missing a part of it: {undelivered.reason}\nOnce it answers, log the "
                 f"rest with: app-study sync {name}",
             )
         folder = out or Path("exports") / name / f"trial-{after.number}"
@@ -126,12 +125,12 @@ def _may_replace(
     if current is None:
         return True
     if is_same_model(card, current.tags):
-        print(f"Version {current.version} of {name}, the {alias}, is this model already.")
+        say(Console(), f"Version {current.version} of {name}, the {alias}, is this model already.")
         return False
     reason = refusal(card, current.tags)
     if reason and not replace_better:
         raise ExportError(
-            f"version {current.version} of {name} stays the {alias}: {reason}; to replace it all "
-            f"the same, add --replace-better"
+            f"version {current.version} of {name} stays the {alias}: {reason}; to replace it "
+            f"nevertheless, add --replace-better"
         )
     return True

@@ -4,20 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from study.commands.options import DataRoot, Set, with_data_root
 from study.config.problems import in_file
 from study.errors import SeveralError
-from study.text import printable
+from study.session.console import say
 
 
 def validate(
     configs: Annotated[list[Path], typer.Argument(help="Study files (YAML).", show_default=False)],
     overrides: Set = [],  # noqa: B006  # Typer copies it
-    data: Annotated[bool, typer.Option("--data", help="Read the data too.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Also read the data.")] = False,
     data_root: DataRoot = None,
 ) -> None:
-    """Check study files without starting anything."""
+    """Check study files without running anything."""
     from study.config.loading import load_study
     from study.config.problems import ConfigError
 
@@ -34,6 +35,6 @@ def validate(
             refused.append(error)
             continue
         num_trials = len(study.points) + study.num_proposals
-        print(printable(f"{path}: study {study.name!r} is valid, {num_trials} trials"))
+        say(Console(), f"{path}: study {study.name!r} is valid, {num_trials} trials")
     if refused:
         raise SeveralError([str(error) for error in refused])

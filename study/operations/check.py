@@ -1,4 +1,4 @@
-"""Whether a study's checkpoints and its runs agree with its record, and mending them."""
+"""Whether a study's checkpoints and runs agree with its record, and their repair."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from study.results import Outcome
 from study.session.session import open_session
 from study.store.folder import StudyFolder
 from study.store.record import Record
-from study.tracking.audit import AuditedStore, Expected, RunFindings, audit_runs, mend_runs
+from study.tracking.audit import AuditedStore, ExpectedTrial, RunFindings, audit_runs, repair_runs
 from study.tracking.tracker import Tracker
 from study.training.checkpoint import CheckpointFolder
 from study.trial.checks import load_and_check
@@ -33,37 +33,39 @@ def check_study(folder: StudyFolder, record: Record, store: AuditedStore) -> lis
     Raises:
         StorageError: The trials' folders cannot be read from the study's URL.
     """
-    lost = folder.pull_trials()
+    damaged = folder.pull_trials()
     runs = _audit(folder, record, store)
     found = [Finding("MLflow", key, text) for key, text in runs.texts]
     found += [
-        Finding("checkpoints", key, f"{name} is damaged") for key, names in lost for name in names
+        Finding("checkpoints", key, f"{name} is damaged")
+        for key, names in damaged
+        for name in names
     ]
     return found + [finding for finding, _ in _checkpoint_faults(folder, record)]
 
 
-def mend_study(
+def repair_study(
     study: StudyConfig, folder: StudyFolder, record: Record, store: AuditedStore, tracker: Tracker
 ) -> None:
-    """Make checkpoints and runs agree with the record; what cannot be is found again by a check.
+    """Correct checkpoints and runs by the record; what cannot be, the next check finds again.
 
     Raises:
-        StorageError: The study's URL refuses what is mended.
+        StorageError: The repaired folders cannot be written to the study's URL.
         ConfigError: The data, whose sizes are part of what runs hold, cannot be read.
     """
-    for _, mend in list(_checkpoint_faults(folder, record)):
-        mend()
+    for _, repair in list(_checkpoint_faults(folder, record)):
+        repair()
     folder.push_trials()
     findings = _audit(folder, record, store)
     if findings.texts:
         datasets = load_and_check(tracked_trials(study, record))
-        mend_runs(store, findings)
+        repair_runs(store, findings)
         sync(open_session(study, folder, record, datasets, tracker))
 
 
 def _audit(folder: StudyFolder, record: Record, store: AuditedStore) -> RunFindings:
     expected = {
-        key: Expected(trial.history, trial.outcome or Outcome.INTERRUPTED)
+        key: ExpectedTrial(trial.history, trial.outcome or Outcome.INTERRUPTED)
         for key, trial in record.all.items()
     }
     return audit_runs(store, folder.name, expected, outcome=_outcome(record))
@@ -76,11 +78,11 @@ def _outcome(record: Record) -> Outcome:
 def _checkpoint_faults(
     folder: StudyFolder, record: Record
 ) -> Iterator[tuple[Finding, Callable[[], None]]]:
-    """What is wrong with the trials' folders, each with what puts it right."""
+    """What is wrong with the trials' folders, each with its repair."""
     for path in sorted((folder.path / "trials").glob("*")):
         key = path.name
         if key not in record.all:
-            finding = Finding("checkpoints", key, "the record knows no such trial")
+            finding = Finding("checkpoints", key, "no such trial in the record")
             yield finding, partial(shutil.rmtree, path)
             continue
         checkpoints = CheckpointFolder(path / "checkpoints")

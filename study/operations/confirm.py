@@ -16,7 +16,7 @@ from study.operations.confirm_arms import (
     DENSE,
     SEEDS,
     Arm,
-    arms_of,
+    confirmed_arms,
     fixed_and_axes,
     identity,
     seed_axes,
@@ -86,7 +86,7 @@ def confirming_study(
             f"again with other seeds or trials, under another --name"
         )
     chosen = choose_trials(searched.record, study, options)
-    arms = arms_of([(trial, searched.trial(trial)) for trial in chosen])
+    arms = confirmed_arms([(trial, searched.trial(trial)) for trial in chosen])
     seeds = fresh_seeds(searched.record, options, used)
     raw = study.to_dict()
     objective = {**raw["objective"], "constraints": ()}  # nothing is chosen any more
@@ -104,7 +104,7 @@ def confirming_study(
             "tracking": raw["tracking"],
             "confirms": {
                 "study": study.name,
-                "metric": judged_by(study.objective.metrics),
+                "metric": judged_metric(study.objective.metrics),
                 "arms": [
                     _as_section(arm, study.objective.metrics)
                     for arm in arms
@@ -117,7 +117,7 @@ def confirming_study(
     )
 
 
-def judged_by(objectives: Sequence[str]) -> str:
+def judged_metric(objectives: Sequence[str]) -> str:
     """The first objective that is no density: that would be answered by pruning all away."""
     return next((n for n in objectives if METRICS[n].quantity != "density"), objectives[0])
 

@@ -25,7 +25,7 @@ class Arm:
     baseline_of: tuple[int, ...] = ()
 
 
-def arms_of(chosen: Sequence[tuple[RecordedTrial, TrialConfig]]) -> list[Arm]:
+def confirmed_arms(chosen: Sequence[tuple[RecordedTrial, TrialConfig]]) -> list[Arm]:
     """The chosen configurations, then the baselines that are none of them, each once."""
     arms: dict[str, Arm] = {}
     for trial, config in chosen:

@@ -26,7 +26,7 @@ from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey
 from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
 from study.tune.cluster.resources import trial_resources
-from study.tune.run import StudyRun, labels_of
+from study.tune.run import StudyRun, dataset_labels
 
 if TYPE_CHECKING:
     from study.tune.cluster.nodes import Nodes
@@ -71,8 +71,8 @@ def run_study(
         tracker = opening.result()
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)
-            study = named_anew(study, store, tracker, console)
-            hold = stack.enter_context(newly_locked(store.folder(study.name)))
+            study = with_free_name(study, store, tracker, console)
+            hold = stack.enter_context(locked_anew(store.folder(study.name)))
         folder = store.folder(study.name)
         if fresh:
             folder.write_config(study)
@@ -92,7 +92,7 @@ def run_study(
                 say(console, sentence)
         status.stop()
         run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)
-        return run.to_its_end()
+        return run.execute()
 
 
 def _checked_nodes(
@@ -103,14 +103,14 @@ def _checked_nodes(
 
     on_node = datasets if study.resources.data == "on_node" else {}
     place = folder.copy.remote if folder.copy else folder.path
-    found = {label: (key, on_node[key]) for key, label in labels_of(on_node).items()}
+    found = {label: (key, on_node[key]) for key, label in dataset_labels(on_node).items()}
     nodes = Nodes(NodeDemands.from_datasets(place, study.plugins, found), study.resources)
     nodes.check()
     return nodes
 
 
 @contextlib.contextmanager
-def newly_locked(folder: StudyFolder) -> Iterator[Hold | None]:
+def locked_anew(folder: StudyFolder) -> Iterator[Hold | None]:
     """Hold the folder of a study that is to begin; yields as its lock does.
 
     Raises:
@@ -122,7 +122,7 @@ def newly_locked(folder: StudyFolder) -> Iterator[Hold | None]:
         yield hold
 
 
-def named_anew(
+def with_free_name(
     study: StudyConfig, store: StudyStore, tracker: Tracker, console: Console
 ) -> StudyConfig:
     """The study under the first free name; with a line where that is another than its own."""

@@ -10,7 +10,6 @@ from study.store.folder import StudyFolder
 from study.store.record import Record
 from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
-from study.trial.description import study_info
 
 
 def sync_study(
@@ -48,7 +47,6 @@ def tracked_trials(study: StudyConfig, record: Record) -> dict[str, TrialConfig]
 def sync(session: StudySession) -> None:
     """Log all that the record holds of a study that is not running."""
     record, tracker = session.record, session.tracker
-    tracker.start_study(study_info(session.study, num_trials=session.study.num_trials))
     session.resend_ended_trials()
     for key in record.updates:
         session.resend_trial(key)

@@ -20,7 +20,6 @@ from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key
-from study.trial.description import study_info
 from study.tune.cluster.resources import limit_process
 
 
@@ -37,7 +36,7 @@ class _Display(SilentDisplay):
 
 
 @contextlib.contextmanager
-def opened_to_write(opened: OpenedStudy) -> Iterator[OpenedStudy]:
+def opened_for_writing(opened: OpenedStudy) -> Iterator[OpenedStudy]:
     """The study held by this process, its record as it is now.
 
     Raises:
@@ -129,11 +128,9 @@ def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
 def _session(
     opened: OpenedStudy, update: Update, tracker: BackgroundTracker, say: Callable[[str], None]
 ) -> StudySession:
-    study = opened.study
     datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
-    tracker.start_study(study_info(study, num_trials=study.num_trials))
     return open_session(
-        study, opened.folder, opened.record, datasets, tracker, display=_Display(say)
+        opened.study, opened.folder, opened.record, datasets, tracker, display=_Display(say)
     )
 
 

@@ -34,7 +34,7 @@ class Update:
     arrivals: tuple[tuple[Path, Arrival], ...]
 
     @property
-    def outlook(self) -> str:
+    def schedule_note(self) -> str:
         """What becomes of its density, where that is not to be expected."""
         pruning = self.trial.pruning
         is_dense = known_density(self.trial) == 1.0

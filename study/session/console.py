@@ -5,6 +5,14 @@ from rich.console import Console
 from study.text import printable
 
 
-def say(console: Console, text: str) -> None:
-    """Print ``text`` as it stands, made safe and wrapped by the terminal alone."""
-    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+def say(console: Console, text: str, *, wrap_words: bool = False) -> None:
+    """Print ``text`` as it stands, made safe.
+
+    Args:
+        console: Where to.
+        text: Of one or more lines.
+        wrap_words: Break long lines between words on a terminal, which otherwise breaks them
+            itself, so that a command in them can be copied; a file or a pipe has whole lines.
+    """
+    soft_wrap = not (wrap_words and console.is_terminal)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=soft_wrap)

@@ -70,7 +70,7 @@ def _wanted(mode: LogModels, megabatches: Sequence[MegabatchRecord]) -> list[Meg
     return list(megabatches)
 
 
-def _it_is_here(key: str) -> None:
+def _nothing_to_fetch(key: str) -> None:
     """For studies in a folder that all share."""
 
 
@@ -87,7 +87,7 @@ class ServiceModels:
     study: StudyConfig
     path: Path
     datasets: Mapping[Any, ImageDataset]
-    fetch: Callable[[str], None] = _it_is_here
+    fetch: Callable[[str], None] = _nothing_to_fetch
     logged: set[tuple[str, int]] = field(default_factory=set)
     _sources: dict[str, ModelSource] = field(default_factory=dict)
 

@@ -18,7 +18,7 @@ from study.store.record import Record, RecordedTrial, Source
 from study.tracking.facts import ModelInfo, TrialInfo
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey
-from study.trial.description import TrialDescriber
+from study.trial.description import TrialDescriber, study_info
 
 _DESCRIBED_EVERY_S = 10.0
 
@@ -33,18 +33,22 @@ def open_session(  # noqa: PLR0913  # all that a session is made of
     display: Display | None = None,
     fetch_models: Callable[[str], None] | None = None,
 ) -> "StudySession":
-    """A session on a study, everything being open.
+    """A session on a study, which is opened in the tracker too.
 
     Args:
         study: As it was launched.
         folder: The study's.
         record: To be written to, or as it was read.
         datasets: All that its trials learn from.
-        tracker: What the trials' reports go to.
+        tracker: Where the trials' reports are logged.
         display: The terminal; None for silence.
         fetch_models: Has a trial's models, by its key, in the study's folder; by default from
             where the folder says.
+
+    Raises:
+        TrackingError: The tracker's store fails.
     """
+    tracker.start_study(study_info(study, num_trials=study.num_trials))
     models = ServiceModels(
         study, folder.path / "trials", datasets, fetch_models or folder.fetch_models
     )

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from study.constraints import Constraint
 from study.results import Outcome, TrialHistory
+from study.session.console import say
 from study.session.markdown_summary import best_first
 from study.store.record import RecordedTrial
-from study.text import printable
 from study.tracking.facts import TrialInfo
 
 NUM_BEST = 5
@@ -105,9 +105,7 @@ class TerminalDisplay:
 
     def notice(self, text: str) -> None:
         """Something the person should know."""
-        # In a file a line is a line, however wide.
-        soft_wrap = not self._console.is_terminal
-        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=soft_wrap)
+        say(self._console, text, wrap_words=True)
 
     def _update(self) -> None:
         # A running trial counts by the fraction of its stream, so that the bar never stands still.

@@ -1,4 +1,4 @@
-"""What is wrong with a study's runs in a store, and setting it right from the study's record."""
+"""Whether a study's runs in a store agree with its record, and their repair."""
 
 import math
 from collections import Counter
@@ -9,20 +9,19 @@ from typing import Protocol
 from study.results import Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.metric_points import MetricPoint, metric_points
-from study.tracking.run_store import StoredRun
-from study.tracking.run_tracker import STATUSES
+from study.tracking.run_store import STATUSES, StoredRun
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What the record says of a trial; ``outcome`` is INTERRUPTED for one that was interrupted."""
+class ExpectedTrial:
+    """A trial as the record has it; ``outcome`` is INTERRUPTED for one that has not ended."""
 
     history: TrialHistory
     outcome: Outcome
 
 
 class AuditedStore(Protocol):
-    """What an audit asks of a store of runs."""
+    """What an audit needs of a store of runs."""
 
     def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
         """Runs with all these tags, oldest first."""
@@ -39,10 +38,10 @@ class AuditedStore(Protocol):
 
 @dataclass
 class RunFindings:
-    """What is wrong, by trial key (empty for the study's own run), and what is to be done.
+    """What disagrees with the record, and what is to be done.
 
     Attributes:
-        texts: (trial key, what is wrong).
+        texts: (trial key, or nothing for the study's own run; what is wrong).
         to_remove: Runs that are to be deleted.
         to_reopen: Runs that are to be completed.
     """
@@ -53,14 +52,14 @@ class RunFindings:
 
 
 def audit_runs(
-    store: AuditedStore, study: str, expected: Mapping[str, Expected], *, outcome: Outcome
+    store: AuditedStore, study: str, expected: Mapping[str, ExpectedTrial], *, outcome: Outcome
 ) -> RunFindings:
     """Compare a study's runs with its record.
 
     Args:
         store: Where the runs are.
         study: The study's name.
-        expected: Trial key → what the record says; a trial without any report may have no run.
+        expected: Trial key → the trial; one without any report may have no run.
         outcome: Of the study itself.
     """
     found = RunFindings()
@@ -72,17 +71,15 @@ def audit_runs(
         by_key.setdefault(run.tags.get(names.TAG_TRIAL_KEY, ""), []).append(run)
     for key, runs in by_key.items():
         if key not in expected:
-            found.texts += [
-                (key, f"the record knows no such trial (run {r.run_id})") for r in runs
-            ]
+            found.texts += [(key, f"no such trial in the record (run {r.run_id})") for r in runs]
             found.to_remove += [run.run_id for run in runs]
     for key, trial in expected.items():
         _audit_trial(store, key, trial, by_key.get(key, []), found)
     return found
 
 
-def mend_runs(store: AuditedStore, findings: RunFindings) -> None:
-    """Take away what is wrong and open what is incomplete; the tracker then fills it in."""
+def repair_runs(store: AuditedStore, findings: RunFindings) -> None:
+    """Remove what is wrong and reopen what is incomplete, for the tracker to complete."""
     for run_id in findings.to_remove:
         store.remove(run_id)
     for run in findings.to_reopen:
@@ -95,13 +92,13 @@ def _audit_parent(parents: list[StoredRun], outcome: Outcome, found: RunFindings
         return
     found.texts += [("", f"a second run of the study ({run.run_id})") for run in parents[1:]]
     found.to_remove += [run.run_id for run in parents[1:]]
-    wrong = _wrong_end(parents[0], outcome)
-    if wrong:
-        found.texts.append(("", f"the study's run {wrong}"))
+    wrong_end = _wrong_end(parents[0], outcome)
+    if wrong_end:
+        found.texts.append(("", f"the study's run {wrong_end}"))
 
 
 def _audit_trial(
-    store: AuditedStore, key: str, trial: Expected, runs: list[StoredRun], found: RunFindings
+    store: AuditedStore, key: str, trial: ExpectedTrial, runs: list[StoredRun], found: RunFindings
 ) -> None:
     if not runs:
         if trial.history.epochs or trial.outcome is not Outcome.INTERRUPTED:
@@ -111,37 +108,37 @@ def _audit_trial(
     found.to_remove += [run.run_id for run in runs[1:]]
     run = runs[0]
     wrong = list(_wrong_points(store.points(run.run_id), trial.history))
+    wrong_end = _wrong_end(run, trial.outcome)
     if any(is_lasting for _, is_lasting in wrong):
-        found.to_remove.append(run.run_id)  # a store forgets no single value
-    elif wrong or _wrong_end(run, trial.outcome):
+        found.to_remove.append(run.run_id)  # a store removes no single value
+    elif wrong or wrong_end:
         found.to_reopen.append(run)
     found.texts += [(key, text) for text, _ in wrong]
-    end = _wrong_end(run, trial.outcome)
-    if end:
-        found.texts.append((key, f"its run {end}"))
+    if wrong_end:
+        found.texts.append((key, f"its run {wrong_end}"))
 
 
 def _wrong_end(run: StoredRun, outcome: Outcome) -> str:
     tag = run.tags.get(names.TAG_OUTCOME, "")
     if (run.status, tag) == (STATUSES[outcome], str(outcome)):
         return ""
-    return f"says {run.status} and {tag or 'no outcome'}, not {STATUSES[outcome]} and {outcome}"
+    return f"is {run.status} and {tag or 'without outcome'}, not {STATUSES[outcome]} and {outcome}"
 
 
 def _wrong_points(points: list[MetricPoint], history: TrialHistory) -> Iterator[tuple[str, bool]]:
-    """What is wrong, and whether it cannot be put right within the run."""
+    """What is wrong, and whether it cannot be corrected within the run."""
     wanted = {(p.name, p.step): p.value for p in metric_points(history)}
     own = [p for p in points if not p.name.startswith(names.HYPERPARAMETER_PREFIX)]
     counts = Counter((point.name, point.step) for point in own)
     missing = wanted.keys() - counts.keys()
-    strange = counts.keys() - wanted.keys()
-    twice = [place for place, count in counts.items() if count > 1]
+    unrecorded = counts.keys() - wanted.keys()
+    repeated = [place for place, count in counts.items() if count > 1]
     other = {(p.name, p.step) for p in own if not _same(p.value, wanted.get((p.name, p.step)))}
     for places, what, is_lasting in (
         (missing, "missing", False),
-        (strange, "not in the record", True),
-        (twice, "logged twice", True),
-        (other - strange, "of another value than in the record", True),
+        (unrecorded, "not in the record", True),
+        (repeated, "logged twice", True),
+        (other - unrecorded, "different from the record", True),
     ):
         if places:
             name, step = min(places)

@@ -3,20 +3,30 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from study.results import ENDED_BY_THEMSELVES, Outcome
 from study.tracking import names
 from study.tracking.facts import DatasetInfo, ModelInfo
 from study.tracking.metric_points import MetricPoint
 
+# A run's status, in MLflow's words; how it ended in detail is a tag.
+RUNNING: Final = "RUNNING"
+FINISHED: Final = "FINISHED"
+STATUSES: Final[Mapping[Outcome, str]] = {
+    Outcome.COMPLETE: FINISHED,
+    Outcome.EARLY_STOPPED: FINISHED,
+    Outcome.ERROR: "FAILED",
+    Outcome.INTERRUPTED: "KILLED",
+}
+
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A study or a trial.
+    """The run of a study or a trial.
 
     ``start_time`` is in milliseconds since 1970; of each metric there is the last value;
-    ``experiment_id`` is empty where the store does not say.
+    ``experiment_id`` is empty where it is not known.
     """
 
     run_id: str
@@ -30,11 +40,11 @@ class StoredRun:
     @property
     def is_running(self) -> bool:
         """Whether it is still open."""
-        return self.status == "RUNNING"
+        return self.status == RUNNING
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended, as its tag says; None where that says nothing of an end."""
+        """How it ended, by its tag; None where it has not."""
         tag = self.tags.get(names.TAG_OUTCOME)
         return Outcome(tag) if tag in set(Outcome) else None
 
@@ -80,8 +90,8 @@ class RunStore(Protocol):
     def create(self, title: str, tags: Mapping[str, str], *, started_at: float) -> StoredRun:
         """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now)."""
 
-    def discard(self, run_id: str) -> None:
-        """Take a run away."""
+    def remove(self, run_id: str) -> None:
+        """Delete a run; the store may keep it where it can be restored from."""
 
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
@@ -90,15 +100,15 @@ class RunStore(Protocol):
         """Set tags."""
 
     def remove_tag(self, run_id: str, tag: str) -> None:
-        """Take a tag away."""
+        """Remove a tag."""
 
     def log_params(
         self, run_id: str, params: Mapping[str, object], metrics: Iterable[MetricPoint]
     ) -> None:
-        """Params and metrics that the run has not got."""
+        """Log params and metrics that the run is missing."""
 
     def log_metrics(self, run_id: str, points: Iterable[MetricPoint]) -> None:
-        """Values of metrics, of which the run has none."""
+        """Log values of metrics that the run is missing."""
 
     def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
         """What the run learns from; nothing where it has that already."""
@@ -116,10 +126,10 @@ class RunStore(Protocol):
         """Write the files of a folder, over earlier ones."""
 
     def log_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
-        """Leave a model made by the run, unless the store has one with these tags already."""
+        """Log a model made by the run, unless the store has one with these tags already."""
 
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path | None:
-        """Copy one file into ``folder``, and say where it is; None where the run has none."""
+        """Copy one file into ``folder``; its path there, or None where the run has none."""
 
     def save_view(self, key: str, view: str) -> None:
         """Keep a saved view of the runs, unless there is one with this key."""

@@ -1,4 +1,4 @@
-"""What a store of runs knows of a study that somebody has tracked in it."""
+"""A study as a store of runs has it: its file, its trials, their histories."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a study says of itself while it runs, and two trackers that need no server."""
+"""What a study asks of an experiment tracker."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,14 +9,14 @@ from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
 
 
 class TrackingError(UserError, RuntimeError):
-    """A store that cannot be opened or does not know what it is asked for; says the remedy."""
+    """A store that cannot be opened or lacks what is asked for; the message has the remedy."""
 
 
 class Tracker(Protocol):
-    """Where results go. Called by the driver alone.
+    """Where results are logged. Called by the driver alone.
 
-    A trial's history is passed whole each time; a tracker writes what it has not yet written, so
-    that a call lost in a crash is made up for by the next one and none is written twice.
+    A trial's history is passed whole each time; a tracker logs what it has not yet logged, so
+    that the next call makes up for one that a crash prevented, and nothing is logged twice.
     """
 
     @property
@@ -39,10 +39,10 @@ class Tracker(Protocol):
         """Bring the trial's record up to ``history``."""
 
     def log_model(self, trial_key: str, model: ModelInfo) -> None:
-        """Leave a model of the trial, whose metrics were logged before; once, however often."""
+        """Log a model of the trial, whose metrics were logged before; and once only."""
 
     def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
-        """Keep with the trial's record all that its user should know of how it went."""
+        """Log the notices of the trial so far, over earlier ones."""
 
     def finish_trial(
         self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
@@ -50,7 +50,7 @@ class Tracker(Protocol):
         """Close the trial's record with its outcome; ``reason`` is empty unless it failed."""
 
     def describe_study(self, description: str) -> None:
-        """How the study stands, in Markdown, over what was said before."""
+        """Set the study's description, in Markdown, over an earlier one."""
 
     def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
         """Close the study's record; ``histories`` holds every trial's by key."""

@@ -68,7 +68,7 @@ class StudyCallback(tune.Callback):
             f"took longer than budget.trial_timeout = {limit:g} seconds: "
             f"{len(history.megabatches)} megabatches and {len(history.epochs)} epochs were done",
         )
-        end_actor(trial)
+        kill_actor(trial)
 
     def on_trial_start(
         self,
@@ -148,7 +148,7 @@ class TrialClock:
         return self._before.get(key, 0.0) + now - self._begun.get(key, now)
 
 
-def end_actor(trial: Any) -> None:
+def kill_actor(trial: Any) -> None:
     """Kill the actor of a Tune trial, which to Tune has failed for good then."""
     trial.max_failures = 0
     if trial.temporary_state.ray_actor is not None:

@@ -22,7 +22,6 @@ from study.store.remote.hold import Hold
 from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key
-from study.trial.description import study_info
 from study.tune.cluster.connection import RayDiedError
 from study.tune.cluster.resources import TrialResources
 from study.tune.worker_deaths import Deaths, cause_of
@@ -47,7 +46,7 @@ class StudyRun:
     hold: Hold | None  # of a store at a URL
     deaths: Deaths = field(default_factory=Deaths)
 
-    def to_its_end(self) -> StudyEnd:
+    def execute(self) -> StudyEnd:
         """Go on until all is done, or a signal comes."""
         study, record = self.study, self.record
         display = TerminalDisplay(
@@ -58,7 +57,6 @@ class StudyRun:
             constraints=study.objective.limits,
         )
         tracker = BackgroundTracker(self.tracker, notice=display.notice)
-        tracker.start_study(study_info(study, num_trials=study.num_trials))
         if self.hold is not None:
             self.hold.notice = display.notice
         session = open_session(
@@ -115,7 +113,7 @@ class StudyRun:
     def _search(self, session: StudySession) -> "StudySearch":
         from study.tune.searcher import StudySearch
 
-        labels = labels_of(self.datasets)
+        labels = dataset_labels(self.datasets)
         return StudySearch(
             session,
             dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)],
@@ -131,7 +129,7 @@ class StudyRun:
         from study.tune.scheduler import BudgetStopper, StudyScheduler
 
         tuner = tune.Tuner(
-            self._trainable(labels_of(self.datasets)),
+            self._trainable(dataset_labels(self.datasets)),
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=StudyScheduler(session),
@@ -200,7 +198,7 @@ class StudyRun:
         )
 
 
-def labels_of(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetKey, str]:
+def dataset_labels(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetKey, str]:
     """A short name for each data set."""
     return {key: str(index) for index, key in enumerate(datasets)}
 

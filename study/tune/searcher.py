@@ -66,7 +66,7 @@ class StudySearch(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration, ``FINISHED``, or None for "ask again later"."""
-        if self._is_blocked or (self._nodes and len(self._keys) >= self._nodes.most_trials):
+        if self._is_blocked or (self._nodes and len(self._keys) >= self._nodes.max_trials):
             return None
         with self._session.captured_errors():
             recorded = self._next()

@@ -127,7 +127,7 @@ class StudyTrainable(tune.Trainable):
 
     def _pulled(self) -> list[str]:
         """Have what the trial has left at the study's URL, of which some may be damaged."""
-        return _patiently(self._mirror.pull, _FIRST_WAITS_S) if self._mirror else []
+        return _with_retries(self._mirror.pull, _FIRST_WAITS_S) if self._mirror else []
 
     def _place_of(self, label: str) -> "ray.ObjectRef[ImageDataset]":
         if label in self._context.datasets:
@@ -195,7 +195,7 @@ class StudyTrainable(tune.Trainable):
             return
         self._is_sent = False
         with self._tolerated("what the trial has left", self._mirror.remote):
-            _patiently(self._mirror.push, waits_s)
+            _with_retries(self._mirror.push, waits_s)
             self._is_sent = True
 
     @contextlib.contextmanager
@@ -237,7 +237,7 @@ class StudyTrainable(tune.Trainable):
         """Nothing: see :meth:`save_checkpoint`."""
 
 
-def _patiently(ask: Callable[[], T], waits_s: Sequence[float]) -> T:
+def _with_retries(ask: Callable[[], T], waits_s: Sequence[float]) -> T:
     """Ask a store, and again after each of these seconds where it refuses.
 
     Raises:

@@ -8,11 +8,10 @@ import pytest
 from mlflow.entities import Metric
 
 from study.config.study_config import StudyConfig
-from study.operations.check import check_study, mend_study
+from study.operations.check import check_study, repair_study
 from study.operations.sync import sync
 from study.results import Outcome
-from study.session.display import SilentDisplay
-from study.session.session import StudySession
+from study.session.session import open_session
 from study.store.folder import StudyFolder
 from study.store.record import Record
 from study.tracking import names
@@ -20,7 +19,6 @@ from study.tracking.mlflow.runs import MlflowStore
 from study.tracking.run_tracker import RunTracker
 from study.training.checkpoint import CheckpointFolder
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import TrialDescriber
 from tests.helpers.small_studies import history, search
 
 POINTS = [{"pruning.schedule": "dense", "stream.num_megabatches": [2, 4]}]
@@ -43,9 +41,8 @@ def make(path: Path) -> None:
             checkpoints.save({"a": 1}, position=1)
         record.finish()
     data = dataset_key(study.compose(study.points[0]).data)
-    describer = TrialDescriber(study, {data: load_dataset(data)})
     tracker = RunTracker(MlflowStore(f"sqlite:///{path / 'mlflow.db'}", "app-study"), {})
-    sync(StudySession(study, record, tracker, describer, SilentDisplay()))
+    sync(open_session(study, folder, record, {data: load_dataset(data)}, tracker))
 
 
 class Ended:
@@ -71,9 +68,9 @@ class Ended:
             for finding in check_study(self.folder, self.record, self.store)
         ]
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         tracker = RunTracker(self.store, {})
-        mend_study(self.study, self.folder, self.record, self.store, tracker)
+        repair_study(self.study, self.folder, self.record, self.store, tracker)
 
 
 def delete_a_run(ended: Ended) -> None:
@@ -137,15 +134,15 @@ def leave_checkpoints_of_nobody(ended: Ended) -> None:
 DAMAGES: list[tuple[Callable[[Ended], None], str]] = [
     (delete_a_run, "MLflow: has no run"),
     (double_a_run, "MLflow: has a second run"),
-    (add_an_orphan, "MLflow: the record knows no such trial"),
+    (add_an_orphan, "MLflow: no such trial in the record"),
     (log_twice, "MLflow: 1 values logged twice, e.g. density at step 1"),
     (log_another_value, "MLflow: 1 values not in the record, e.g. density at step 7"),
-    (close_wrongly, "MLflow: its run says FINISHED and complete, not FAILED and error"),
-    (leave_running, "MLflow: its run says RUNNING and running, not FINISHED and complete"),
+    (close_wrongly, "MLflow: its run is FINISHED and complete, not FAILED and error"),
+    (leave_running, "MLflow: its run is RUNNING and running, not FINISHED and complete"),
     (delete_the_parent, "MLflow: the study has no run"),
     (tear_a_checkpoint, "is damaged"),
     (leave_half_a_checkpoint, "checkpoints: .writing-1 was left by a killed process"),
-    (leave_checkpoints_of_nobody, "checkpoints: the record knows no such trial"),
+    (leave_checkpoints_of_nobody, "checkpoints: no such trial in the record"),
 ]
 
 
@@ -169,11 +166,11 @@ def test_a_study_that_nothing_befell_is_as_its_record_says(ended: Ended) -> None
 @pytest.mark.parametrize(
     ("damage", "text"), DAMAGES, ids=[damage.__name__ for damage, _ in DAMAGES]
 )
-def test_damage_is_found_and_mended(
+def test_damage_is_found_and_repaired(
     damage: Callable[[Ended], None], text: str, ended: Ended
 ) -> None:
     damage(ended)
     found = ended.found()
     assert any(text in line for line in found), found
-    ended.mend()
+    ended.repair()
     assert ended.found() == []

@@ -18,7 +18,7 @@ from study.results import EpochRecord, MegabatchRecord, Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.facts import DatasetInfo
 from study.tracking.metric_points import metric_points
-from study.tracking.mlflow import runs
+from study.tracking.mlflow import experiment
 from study.tracking.mlflow.saved_view import VIEW_TAG_PREFIX, view_key
 from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import TrackingError
@@ -77,7 +77,7 @@ def tracker_over(uri, monkeypatch, **faults):
         return made[0]
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "MlflowClient", make)
+        patch.setattr(experiment, "MlflowClient", make)
         return MlflowTracker(uri), made[0]
 
 

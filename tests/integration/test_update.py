@@ -15,7 +15,7 @@ from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
 from study.operations.status import read_status
 from study.operations.sync import sync_study
-from study.operations.update import learn, opened_to_write
+from study.operations.update import learn, opened_for_writing
 from study.operations.update_plan import plan_update
 from study.results import Outcome
 from study.search.selection import choose
@@ -62,7 +62,7 @@ def record_of(store: Path) -> Record:
 
 def update(store: Path, which: str, *paths: str, tracker: Any = None) -> RecordedTrial:
     """One call of the command, without MLflow and export."""
-    with opened_to_write(OpenedStudy.open(NAME, store, None)) as opened:
+    with opened_for_writing(OpenedStudy.open(NAME, store, None)) as opened:
         planned = plan_update(opened, which, [Path(path) for path in paths])
         after, undelivered = learn(opened, planned, lambda: tracker or RecordingTracker(), print)
     assert undelivered is None
@@ -301,8 +301,8 @@ def test_a_schedule_at_its_end_is_said(
 ) -> None:
     finish_study(tmp_path, files[0], **overrides)
     planned = plan_update(OpenedStudy.open(NAME, tmp_path, None), "0", [Path(files[1])])
-    assert words in planned.outlook
-    assert bool(words) == bool(planned.outlook)
+    assert words in planned.schedule_note
+    assert bool(words) == bool(planned.schedule_note)
 
 
 def test_at_a_url_one_machine_goes_on_where_another_has_updated(
@@ -324,7 +324,7 @@ def test_at_a_url_one_machine_goes_on_where_another_has_updated(
             mirror.push()
     for machine, path in zip(("first", "second", "third"), files[1:], strict=True):
         here = move_to(machine)
-        with opened_to_write(OpenedStudy.open(NAME, url, None)) as opened:
+        with opened_for_writing(OpenedStudy.open(NAME, url, None)) as opened:
             planned = plan_update(opened, "best", [Path(path)])
             after, _ = learn(opened, planned, RecordingTracker, print)
     assert [u.number for u in record_of(here).updates.values()] == [2, 3, 4]

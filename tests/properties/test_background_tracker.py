@@ -12,8 +12,8 @@ from study.results import Outcome, TrialHistory
 from study.tracking.artifacts import run_files
 from study.tracking.background import BackgroundTracker
 from study.tracking.metric_points import metric_points
-from study.tracking.run_store import StoredRun
-from study.tracking.run_tracker import FINISHED, RUNNING, RunTracker
+from study.tracking.run_store import FINISHED, RUNNING, StoredRun
+from study.tracking.run_tracker import RunTracker
 from study.tracking.tracker import TrackingError
 from tests.helpers.trackers import RecordingTracker
 from tests.helpers.tracking_records import before, history, study_info, trial_info
@@ -92,7 +92,7 @@ class MemoryStore:
 
         return self._do(work)
 
-    def discard(self, run_id):
+    def remove(self, run_id):
         self._do(lambda: self.runs.pop(run_id, None))
 
     def reopen(self, run, tags):
@@ -247,7 +247,7 @@ def test_what_waits_is_a_trial_once_however_often_it_reports():
     store.is_away.set()
     for _ in range(50):
         live(tracker)
-    assert len(tracker._due) <= 4
+    assert len(tracker._pending.trials) <= 4
 
 
 @pytest.mark.parametrize("trouble", ["is_away", "hangs"])

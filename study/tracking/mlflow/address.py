@@ -31,7 +31,7 @@ def absolute_uri(uri: str) -> str:
 
 
 def artifact_location(uri: str) -> str | None:
-    """Where a new experiment puts its files; None leaves it to the store or its server.
+    """Where a new experiment puts its files; None where the store or its server decides.
 
     Beside a SQLite database, absolute: MLflow's own default, ``mlruns`` in the directory that the
     study happened to start from, separates the two.
@@ -41,12 +41,12 @@ def artifact_location(uri: str) -> str | None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Make sure of a SQLite file that can be written to, made with its folder where it is not.
+    """Make sure that a SQLite file can be written to; created, with its folder, if it is missing.
 
-    MLflow itself tries ten times over 100 seconds before it says that it cannot.
+    MLflow itself tries ten times over 100 seconds before it fails.
 
     Raises:
-        TrackingError: No such file can be made, or it is something else.
+        TrackingError: It cannot be created, or is something else.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Models in MLflow: written by its client alone, without pickle, loaded by a named module.
 
-MLflow's own ``log_model`` functions pickle, or trace for seconds; what they leave is a folder with
+MLflow's own ``log_model`` functions pickle, or trace for seconds; what they write is a folder with
 a file ``MLmodel`` in it, which is written here.
 """
 
@@ -31,7 +31,7 @@ _OURS: Final = ("anytime-pruning-study", "mlflow", "numpy", "safetensors", "torc
 def find_model(
     client: MlflowClient, experiment_id: str, tags: Mapping[str, str]
 ) -> LoggedModel | None:
-    """The whole model with all these tags; half-written ones are taken away."""
+    """The whole model with all these tags; half-written ones are deleted."""
     query = " AND ".join(f"tags.`{tag}` = '{text}'" for tag, text in tags.items())
     for model in client.search_logged_models([experiment_id], filter_string=query):
         if model.status == LoggedModelStatus.READY:

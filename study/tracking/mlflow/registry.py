@@ -8,8 +8,9 @@ from mlflow.exceptions import MlflowException
 
 from study.tracking import names
 from study.tracking.facts import ModelInfo
+from study.tracking.mlflow.experiment import mlflow_errors_translated
 from study.tracking.mlflow.logged_models import log_model
-from study.tracking.mlflow.runs import MlflowStore, mlflow_errors_translated
+from study.tracking.mlflow.runs import MlflowStore
 from study.tracking.tracker import TrackingError
 
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -53,7 +54,7 @@ class MlflowRegistry(MlflowStore):
         tags: Mapping[str, str],
         alias: str | None = None,
     ) -> RegisteredVersion:
-        """Leave the model with the run that made it, and make it the newest version of ``name``.
+        """Log the model to the run that made it, and make it the newest version of ``name``.
 
         Args:
             model: Its files.
@@ -68,8 +69,8 @@ class MlflowRegistry(MlflowStore):
         runs = self.find(run_tags)
         if not runs:
             raise TrackingError(
-                f"{self.address} knows no run of this trial; give the store that the study was "
-                "tracked in with --tracking-uri"
+                f"{self.address} has no run of this trial; give the store that the study was "
+                "logged to with --tracking-uri"
             )
         run_id = runs[0].run_id
         model_tags = {**run_tags, names.TAG_MODEL: names.MODEL_EXPORTED}

@@ -3,50 +3,21 @@
 Infinite metric values are NaN in MLflow and themselves in the Parquet histories.
 """
 
-import contextlib
-import functools
 import json
-import logging
 import math
-import os
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
-# Before the import, which reads them. A study reports to nobody but its user's store, and on
-# closing a run MLflow would print its address, password included. Either can be set to false.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# A call that fails is made again by the study itself; seven times over minutes is too long.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-
-import filelock
-from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
-from study.credentials import without_credentials
 from study.tracking.facts import DatasetInfo, ModelInfo
 from study.tracking.metric_points import MetricPoint
-from study.tracking.mlflow.address import (
-    absolute_uri,
-    artifact_location,
-    check_sqlite,
-    sqlite_path,
-)
+from study.tracking.mlflow.experiment import MlflowExperiment, mlflow_errors_translated
 from study.tracking.mlflow.logged_models import find_model, log_model
 from study.tracking.mlflow.saved_view import VIEW_TAG_PREFIX
-from study.tracking.run_store import StoredRun
-from study.tracking.run_tracker import RUNNING
-from study.tracking.tracker import TrackingError
-
-# A new database is announced by both at level INFO, one line per migration.
-for _noisy in ("mlflow", "alembic"):
-    logging.getLogger(_noisy).setLevel(logging.WARNING)
+from study.tracking.run_store import RUNNING, StoredRun
 
 # MLflow's limits, in entries of a request and in characters.
 MAX_METRICS_PER_REQUEST: Final = 1000
@@ -54,66 +25,16 @@ MAX_PARAM_LENGTH: Final = 6000
 MAX_TAG_LENGTH: Final = 8000
 MAX_TITLE_LENGTH: Final = 250
 
-_MAKING_S: Final = 300.0  # a new database takes seconds, on a busy machine a minute
 _PAGE_SIZE: Final = 1000
 _UNQUOTABLE: Final = frozenset("'\"`\\")
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def mlflow_errors_translated(method: Callable[P, R]) -> Callable[P, R]:
-    """Raise MLflow's errors as our own, since their texts hold the address, password included."""
-
-    @functools.wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(*args, **kwargs)
-        except (MlflowException, SQLAlchemyError, ImportError, filelock.Timeout) as error:
-            raise TrackingError(
-                f"MLflow: {without_credentials(str(error))} (tracking.uri is sqlite:///PATH, the "
-                "address of another database with its driver installed, or of an MLflow server)"
-            ) from None
-
-    return call
-
-
-@contextlib.contextmanager
-def _made_once(path: Path | None) -> Iterator[None]:
-    """Keep other studies away from a SQLite database while it is checked and made.
-
-    Two processes that make the same one at the same time break it for good.
-    """
-    if path is None:
-        yield
-        return
-    check_sqlite(path)
-    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=_MAKING_S):
-        yield
-
-
-class MlflowStore:
+class MlflowStore(MlflowExperiment):
     """The runs of one MLflow experiment.
 
     Raises:
-        TrackingError: As :class:`MlflowTracker` says.
+        TrackingError: See :class:`MlflowExperiment`; by any method, the store fails.
     """
-
-    @mlflow_errors_translated
-    def __init__(self, tracking_uri: str, experiment: str) -> None:
-        uri = absolute_uri(tracking_uri)
-        self._address = without_credentials(uri)
-        # MLflow's models use what SQLAlchemy deprecates. Not undone: restoring the filters, as
-        # catch_warnings does, would disturb those of other threads.
-        warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
-        with _made_once(sqlite_path(uri)):
-            self._client = MlflowClient(tracking_uri=uri)  # makes the database
-            self._experiment_id = self._open_experiment(experiment, artifact_location(uri))
-
-    @property
-    def address(self) -> str:
-        """Where it is, without credentials."""
-        return self._address
 
     @mlflow_errors_translated
     def find(self, tags: Mapping[str, str], status: str | None = None) -> list[StoredRun]:
@@ -136,15 +57,10 @@ class MlflowStore:
         return _stored(run)
 
     @mlflow_errors_translated
-    def discard(self, run_id: str) -> None:
-        """Mark a run as deleted."""
-        self._client.delete_run(run_id)
-
-    @mlflow_errors_translated
     def reopen(self, run: StoredRun, tags: Mapping[str, str]) -> None:
         """Set a run's tags and set it running again."""
         self.set_tags(run.run_id, tags)
-        if run.status != RUNNING:
+        if not run.is_running:
             self._client.update_run(run.run_id, status=RUNNING)
 
     @mlflow_errors_translated
@@ -155,7 +71,7 @@ class MlflowStore:
 
     @mlflow_errors_translated
     def remove_tag(self, run_id: str, tag: str) -> None:
-        """Take a tag away."""
+        """Remove a tag."""
         self._client.delete_tag(run_id, tag)
 
     @mlflow_errors_translated
@@ -212,7 +128,7 @@ class MlflowStore:
 
     @mlflow_errors_translated
     def remove(self, run_id: str) -> None:
-        """Delete a run; ``mlflow gc`` takes it away for good, and until then it can come back."""
+        """Mark a run as deleted, which can be undone until ``mlflow gc``."""
         self._client.delete_run(run_id)
 
     @mlflow_errors_translated
@@ -227,7 +143,7 @@ class MlflowStore:
 
     @mlflow_errors_translated
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path | None:
-        """Copy one file into ``folder``, and say where it is; None where the run has none."""
+        """Copy one file into ``folder``; its path there, or None where the run has none."""
         beside = self._client.list_artifacts(run_id, artifact.rpartition("/")[0] or None)
         if artifact not in {file.path for file in beside}:
             return None
@@ -235,7 +151,7 @@ class MlflowStore:
 
     @mlflow_errors_translated
     def log_model(self, run_id: str, model: ModelInfo, tags: Mapping[str, str]) -> None:
-        """Leave a model made by the run, unless the store has one with these tags already."""
+        """Log a model made by the run, unless the store has one with these tags already."""
         if find_model(self._client, self._experiment_id, tags) is None:
             log_model(self._client, self._experiment_id, model, run_id=run_id, tags=tags)
 
@@ -251,18 +167,6 @@ class MlflowStore:
         """Set tags, then the final status as of ``ended_at`` (seconds since 1970; 0 for now)."""
         self.set_tags(run_id, tags)
         self._client.set_terminated(run_id, status=status, end_time=_milliseconds(ended_at))
-
-    def _open_experiment(self, name: str, location: str | None) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
-            return self._client.create_experiment(name, artifact_location=location)
-        if found.lifecycle_stage != "active":
-            raise TrackingError(
-                f"the experiment {name!r} was deleted in {self._address}; choose another "
-                "tracking.experiment, or bring it back with "
-                f"mlflow experiments restore -x {found.experiment_id}"
-            )
-        return str(found.experiment_id)
 
     def _search(self, query: str) -> Iterator[Run]:
         token: str | None = None

@@ -35,7 +35,7 @@ def study_view(study: StudyInfo, *, made_at: float) -> str:
     state = {
         "searchFilter": " AND ".join(f"tags.`{tag}` = '{text}'" for tag, text in wanted.items()),
         "orderByKey": f"metrics.`{first}`",
-        "orderByAsc": METRICS[first].direction == "minimize",
+        "orderByAsc": METRICS[first].is_minimized,
         "selectedColumns": [
             *(f"metrics.`{name}`" for name in metrics),
             *(f"params.`{path}`" for path in study.varied[:_MAX_VARIED]),

@@ -43,8 +43,8 @@ class Interface:
 
     @classmethod
     @contextlib.contextmanager
-    def serving(cls, uri: str, *, port: int) -> Iterator["Interface"]:
-        """The interface of a store: a server's own, or one started here and ended afterwards.
+    def serve(cls, uri: str, *, port: int) -> Iterator["Interface"]:
+        """The interface of a store: a server's own, or one that runs here meanwhile.
 
         Args:
             uri: The store.
@@ -64,11 +64,11 @@ class Interface:
             )
         free = _free_port(port)
         with (
-            tempfile.TemporaryFile() as said,
-            _server(absolute_uri(uri), free, said) as process,
+            tempfile.TemporaryFile() as output,
+            _server(absolute_uri(uri), free, output) as process,
         ):
             interface = cls(f"http://{_HOST}:{free}", process)
-            interface._wait_until_it_answers(said)
+            interface._wait_until_it_answers(output)
             yield interface
 
     def link(self, experiment: str, study: str) -> str:
@@ -77,9 +77,9 @@ class Interface:
         Under the study's view, where it was tracked with one.
         """
         query = urllib.parse.urlencode({"experiment_name": experiment})
-        asked = f"{self.address}/api/2.0/mlflow/experiments/get-by-name?{query}"
+        query_url = f"{self.address}/api/2.0/mlflow/experiments/get-by-name?{query}"
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(query_url, timeout=10) as answer:
                 found = json.load(answer)["experiment"]
                 number, tags = found["experiment_id"], found.get("tags", [])
         except (urllib.error.URLError, ValueError, KeyError):  # it wants a login, or has none
@@ -95,7 +95,7 @@ class Interface:
         with contextlib.suppress(KeyboardInterrupt):
             self.process.wait()
 
-    def _wait_until_it_answers(self, said: IO[bytes]) -> None:
+    def _wait_until_it_answers(self, output: IO[bytes]) -> None:
         assert self.process is not None
         end = time.monotonic() + _STARTS_WITHIN_S
         while time.monotonic() < end and self.process.poll() is None:
@@ -104,8 +104,8 @@ class Interface:
                     return
             except OSError:  # URLError is one: nobody listens yet
                 time.sleep(0.2)
-        said.seek(0)
-        last = said.read().decode(errors="replace").strip().splitlines()[-1:]
+        output.seek(0)
+        last = output.read().decode(errors="replace").strip().splitlines()[-1:]
         reason = without_credentials(last[0]) if last else "it does not answer"
         raise TrackingError(f"MLflow's interface does not start at {self.address}: {reason}")
 
@@ -124,7 +124,7 @@ def _free_port(port: int) -> int:
 
 
 @contextlib.contextmanager
-def _server(uri: str, port: int, said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _server(uri: str, port: int, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port)]
     # By the environment: arguments, which may hold a password, are seen by every user.
     environment = os.environ | {
@@ -134,8 +134,8 @@ def _server(uri: str, port: int, said: IO[bytes]) -> Iterator[subprocess.Popen[b
     process = subprocess.Popen(
         [*command, "--workers", "1"],
         env=environment,
-        stdout=said,
-        stderr=said,
+        stdout=output,
+        stderr=output,
         start_new_session=True,  # Ctrl-C is ours to pass on
     )
     try:

@@ -156,7 +156,7 @@ class Nodes:
         self._checks: dict[str, Any] = {}
 
     @property
-    def most_trials(self) -> int:
+    def max_trials(self) -> int:
         """How many trials may be out at once: ``max_concurrent``, or as many as fit and one more.
 
         The one that waits is there when a node joins, and has a cluster that can grow do so.

@@ -17,7 +17,7 @@ from tests.helpers.small_studies import history, search, session
 @pytest.fixture
 def nodes() -> Any:
     """Stands for the driver's view of a cluster."""
-    return SimpleNamespace(unfit={}, most_trials=2)
+    return SimpleNamespace(unfit={}, max_trials=2)
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def test_no_more_trials_are_out_than_there_is_room_for_and_room_may_grow(
     first = searcher.suggest("a")
     searcher.suggest("b")
     assert searcher.suggest("c") is None
-    nodes.most_trials = 3
+    nodes.max_trials = 3
     assert searcher.suggest("c")["trial_key"]
     assert searcher.suggest("d") is None
-    nodes.most_trials = 2
+    nodes.max_trials = 2
     end(searcher, "a", first["trial_key"])
     assert searcher.suggest("d") is None
 
@@ -75,7 +75,7 @@ def test_a_trial_that_tune_gives_up_for_its_nodes_death_goes_on(
 def test_the_search_is_over_only_when_no_trial_can_come_back(
     searcher: StudySearch, nodes: Any
 ) -> None:
-    nodes.most_trials = 10
+    nodes.max_trials = 10
     keys = {name: searcher.suggest(name)["trial_key"] for name in "abc"}
     assert searcher.suggest("d") is None
     assert not searcher.is_over
