@@ -47,7 +47,7 @@ _OUTCOMES = (
     (Outcome.EARLY_STOPPED, "stopped early"),
     (Outcome.ERROR, "failed"),
     (Outcome.INTERRUPTED, "interrupted"),
-    (names.OUTCOME_RUNNING, "running or interrupted"),
+    (names.OUTCOME_RUNNING, "not ended yet"),
 )
 
 

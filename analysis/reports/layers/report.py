@@ -83,8 +83,8 @@ def _missing(runs: "Runs", rows: "pd.DataFrame") -> list[str]:
     more = len(without) - len(numbers)
     listed = listing(numbers) if not more else f"{', '.join(numbers)} and {more} more"
     return [
-        f"There is no ledger of {count(len(without), 'trial')} that trained, as of running and "
-        f"interrupted ones: {listed}."
+        f"{count(len(without), 'trial')} that trained {'has' if len(without) == 1 else 'have'} no "
+        f"ledger (running or interrupted): {listed}."
     ]
 
 
