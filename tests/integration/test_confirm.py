@@ -79,9 +79,9 @@ def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) 
     code, said = study.call("confirm", "digits", "--top", "1", "--seeds", "2")
     assert code == 0, said
     assert f"1 trial of digits ({best.number}) and their baselines, each with 2 fresh" in said
-    assert "no test of 2 differences to baselines can be significant with fewer than 7" in said
+    assert "no test of 2 differences from baselines can be significant with fewer than 7" in said
     assert "Confirmed with fresh seeds: " in said
-    assert "where the search had found" in said
+    assert "where the search found" in said
 
     trials = list(study.record.trials.values())
     assert study.record.is_finished

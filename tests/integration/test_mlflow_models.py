@@ -96,7 +96,7 @@ def test_versions_are_counted_the_alias_moves_and_no_alias_is_no_version(
         assert made.version == version
         assert registry.with_alias("digits", "champion") == made
     assert registry.with_alias("digits", "challenger") is None
-    with pytest.raises(TrackingError, match="knows no run of this trial"):
+    with pytest.raises(TrackingError, match="has no run of this trial"):
         registry.register(model, run_tags={"trial_key": "none"}, name="digits", tags={})
 
 

@@ -137,7 +137,7 @@ def test_a_server_that_is_away_for_half_a_minute_costs_no_trial_and_no_metric(
 
     code, checked = study.call("check", "digits")  # where it was tracked, without being told
     assert code == 0, checked
-    assert f"as its record says: {len(DENSITIES)} trials" in checked
+    assert f"agrees with its record: {len(DENSITIES)} trials" in checked
     told = said + checked + server.log + database.dump()
     for secret in (*SECRETS.values(), database.password):
         assert secret not in told

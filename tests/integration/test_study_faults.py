@@ -139,7 +139,7 @@ def test_a_budget_of_flops_ends_a_study_and_an_extension_goes_on_with_it(story: 
         assert numbers(trial.history) == undisturbed(trial)
     code, said = story.said["short_checked"]
     assert code == 0, said
-    assert "as its record says: 3 trials" in said
+    assert "agrees with its record: 3 trials" in said
 
 
 def test_two_studies_at_once_share_a_machine_and_a_new_store(story: Story) -> None:

@@ -92,16 +92,16 @@ def test_a_shortage_of_memory_is_left_to_the_driver_and_any_other_error_fails_th
 ) -> None:
     made = on_actor(trial(), tmp_path, monkeypatch)
 
-    def short(_: object) -> None:
+    def short() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr(made, "_advance", short)
+    monkeypatch.setattr(made, "_prepare", short)
     with pytest.raises(MemoryError, match="Tried to allocate 2 GiB"):
         made.step()
 
-    def broken(_: object) -> None:
+    def broken() -> None:
         raise KeyError("bug")
 
-    monkeypatch.setattr(made, "_advance", broken)
+    monkeypatch.setattr(made, "_prepare", broken)
     report = made.step()
     assert (report["outcome"], report["reason"]) == ("error", "KeyError('bug')")
