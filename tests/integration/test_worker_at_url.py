@@ -11,7 +11,7 @@ from study.errors import StorageError
 from study.store.remote.copies import StoreCopy, StudyCopy
 from study.store.remote.remote import Remote
 from study.trial.datasets import dataset_key, load_dataset
-from study.tune import trainable
+from study.tune import trainable, trial_files
 from study.tune.cluster.nodes import NodeDemands, storage_problem
 from study.tune.trainable import StudyTrainable, WorkerContext
 from tests.helpers.small_trials import numbers, trained, trial
@@ -28,7 +28,7 @@ class Nodes:
         self._monkeypatch = monkeypatch
         monkeypatch.setattr(trainable.ray, "get", lambda ref: ref)
         monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
-        monkeypatch.setattr(trainable.time, "sleep", lambda _: None)
+        monkeypatch.setattr(trial_files.time, "sleep", lambda _: None)
 
     def move_to(self, name: str) -> None:
         """From now on everything happens on this node."""
@@ -103,7 +103,7 @@ def test_a_checkpoint_damaged_at_the_url_is_passed_over_and_named(nodes: Nodes) 
     reports = [again.step(), again.step()]
     assert reports[-1]["outcome"] == "complete"
     (said,) = reports[-1]["notices"]
-    assert f"damaged checkpoint checkpoints/{newest} passed over: goes on from record 3" in said
+    assert f"damaged checkpoint checkpoints/{newest} skipped: resumed from record 3" in said
     assert again._learner is not None
     assert numbers(again._learner.history) == numbers(trained(nodes.config).history)
 
@@ -117,7 +117,7 @@ def test_a_store_that_refuses_costs_no_result_is_told_and_gets_all_of_it_later(
         Deliveries(patch, lambda *_: fate)
         report = actor.step()
     (said,) = report["notices"]
-    assert "what the trial has left could not be written to" in said
+    assert "the trial's files could not be written to" in said
     assert "the store fails" in said
     actor.step()
     assert actor.step()["outcome"] == "complete"

@@ -60,7 +60,7 @@ def test_after_any_truncation_the_numbers_are_those_of_an_undisturbed_trial_and_
     assert again._learner is not None
     assert numbers(again._learner.history) == numbers(trained(config).history)
     (said,) = reports[-1]["notices"]
-    assert f"damaged checkpoint {newest.name} passed over: goes on from record 3" in said
+    assert f"damaged checkpoint {newest.name} skipped: resumed from record 3" in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
@@ -92,16 +92,16 @@ def test_a_shortage_of_memory_is_left_to_the_driver_and_any_other_error_fails_th
 ) -> None:
     made = on_actor(trial(), tmp_path, monkeypatch)
 
-    def short() -> None:
+    def short(_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr(made, "_prepare", short)
+    monkeypatch.setattr(made, "_records", short)
     with pytest.raises(MemoryError, match="Tried to allocate 2 GiB"):
         made.step()
 
-    def broken() -> None:
+    def broken(_: object) -> None:
         raise KeyError("bug")
 
-    monkeypatch.setattr(made, "_prepare", broken)
+    monkeypatch.setattr(made, "_records", broken)
     report = made.step()
     assert (report["outcome"], report["reason"]) == ("error", "KeyError('bug')")
