@@ -1,0 +1,45 @@
+"""What verdicts claim of studies drawn from the recorded table is false in at most 5 %."""
+
+import numpy as np
+import pytest
+
+from benchmarks.evidence import TABLE, found
+from benchmarks.evidence_designs import DESIGNS, Design, simulate, simulate_past_margin
+from benchmarks.evidence_studies import EvidenceTable, read_table, spread_points
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+STUDIES = 150
+JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED = DESIGNS[3], DESIGNS[-1]
+
+
+@pytest.fixture(scope="module")
+def table() -> EvidenceTable:
+    return read_table(TABLE)
+
+
+@pytest.mark.parametrize("design", [JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED], ids=lambda d: d.name)
+@pytest.mark.parametrize("size", [144, 360])
+def test_few_studies_claim_what_is_false(table: EvidenceTable, design: Design, size: int) -> None:
+    outcomes = simulate(table, design, spread_points, size=size, num_studies=STUDIES)
+    assert np.mean([outcome.is_false for outcome in outcomes]) <= 0.05
+
+
+@pytest.mark.parametrize("design", [JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED], ids=lambda d: d.name)
+def test_few_do_where_every_candidate_lies_at_the_margin(
+    table: EvidenceTable, design: Design
+) -> None:
+    outcomes = simulate_past_margin(table, design, spread_points, size=360, num_studies=STUDIES)
+    assert np.mean([outcome.is_false for outcome in outcomes]) <= 0.08
+
+
+def test_the_old_rule_was_nearly_always_false(table: EvidenceTable) -> None:
+    outcomes = simulate(table, DESIGNS[0], spread_points, size=360, num_studies=50)
+    assert np.mean([outcome.is_false for outcome in outcomes]) > 0.9
+
+
+def test_until_decided_finds_more_than_eight_seeds(table: EvidenceTable) -> None:
+    power = [
+        np.mean(found(simulate(table, d, spread_points, size=360, num_studies=STUDIES), 1 / 3))
+        for d in (JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED)
+    ]
+    assert power[1] > power[0] > 0.1
