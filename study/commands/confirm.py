@@ -54,12 +54,8 @@ def confirm(
     reports: Reports = Path("reports"),
 ) -> None:
     """Run the best of a study and their baselines again with fresh seeds, as a new study."""
-    from study.operations.confirm import (
-        ConfirmOptions,
-        confirming_study,
-        is_begun,
-        seeds_of_confirmations,
-    )
+    from study.operations.confirm import confirming_study, is_begun
+    from study.operations.confirm_choice import ConfirmOptions, seeds_of_confirmations
     from study.operations.opened_study import OpenedStudy
     from study.operations.status import read_status
     from study.store.folder import StudyStore

@@ -62,27 +62,27 @@ def update(
     """Train a complete trial on data that has arrived since, and export it again."""
     from study.export.trial_model import export_model
     from study.operations.opened_study import OpenedStudy
-    from study.operations.update import changes, learn, opened_for_writing
+    from study.operations.update import describe_changes, opened_for_writing, train_update
     from study.operations.update_plan import plan_update
 
     check_export_options(format_name, register, alias)
     console = Console()
 
-    held = opened_for_writing(OpenedStudy.open(name, store, data_root))
-    with held as opened, in_file(opened.folder.config_path):
+    locked = opened_for_writing(OpenedStudy.open(name, store, data_root))
+    with locked as opened, in_file(opened.folder.config_path):
         uri = tracking_address(opened.study, tracking_uri)
         planned = plan_update(opened, trial, data)
         if planned.schedule_note:
             say(console, planned.schedule_note)
         try:
-            after, undelivered = learn(
+            after, undelivered = train_update(
                 opened, planned, lambda: open_tracker(opened.study, uri), partial(say, console)
             )
         except KeyboardInterrupt:
             say(console, "Interrupted; nothing is lost: the same command resumes here.")
             raise typer.Exit(INTERRUPTED) from None
         if after.updated_from:
-            say(console, changes(opened.record.find(after.updated_from), after))
+            say(console, describe_changes(opened.record.find(after.updated_from), after))
         if undelivered is not None:
             say(
                 console,

@@ -18,7 +18,7 @@ _TARGETS = frozenset(f"pruning.{name}" for name in TARGETS)
 
 @dataclass
 class Arm:
-    """One configuration, as whatever it stands for."""
+    """One configuration: a chosen trial, a baseline of others, or both."""
 
     config: TrialConfig
     chosen: RecordedTrial | None = None
@@ -39,7 +39,7 @@ def confirmed_arms(chosen: Sequence[tuple[RecordedTrial, TrialConfig]]) -> list[
 
 
 def baselines(trial: RecordedTrial, config: TrialConfig) -> list[TrialConfig]:
-    """The same as ``dense``, and as ``one_shot`` with as many weights left; nothing of dense."""
+    """The same as ``dense``, and as ``one_shot`` of the same density; none of a dense one."""
     if config.pruning.schedule == DENSE:
         return []
     # The reference's masks end below the density that is asked for.
@@ -48,29 +48,29 @@ def baselines(trial: RecordedTrial, config: TrialConfig) -> list[TrialConfig]:
     schedule = SCHEDULES.get(config.pruning.schedule)
     is_planned = planned is not None and schedule.takes_target and schedule.ends_on_target
     target = {} if is_planned else {"pruning.final_density": density}
-    made = [_pruned_as(config, DENSE, {})]
+    found = [_pruned_as(config, DENSE, {})]
     if density < 1:
-        made.append(_pruned_as(config, "one_shot", target))
-    return made
+        found.append(_pruned_as(config, "one_shot", target))
+    return found
 
 
 def _pruned_as(config: TrialConfig, schedule: str, target: Mapping[str, float]) -> TrialConfig:
     """The configuration under another pruning schedule, and another target if one is given."""
-    flat = given(config)
+    flat = set_values(config)
     if target:
         flat = {path: v for path, v in flat.items() if path not in _TARGETS}
     flat |= {"pruning.schedule": schedule, "pruning.reference_compat": False, **target}
     return parse_trial(unflatten({path: v for path, v in flat.items() if is_active(path, flat)}))
 
 
-def given(config: TrialConfig) -> dict[str, Any]:
-    """Dotted path → value, without what has none."""
+def set_values(config: TrialConfig) -> dict[str, Any]:
+    """Dotted path → value, of all that has one."""
     return {path: value for path, value in config.flat().items() if value is not None}
 
 
 def identity(config: TrialConfig) -> str:
     """The same where only seeds differ, or what does nothing to a dense network."""
-    flat = {path: value for path, value in given(config).items() if path not in SEEDS}
+    flat = {path: value for path, value in set_values(config).items() if path not in SEEDS}
     if config.pruning.schedule == DENSE:
         prunes = ("pruning.", "saliency.")
         flat = {path: value for path, value in flat.items() if not path.startswith(prunes)}
@@ -88,7 +88,7 @@ def seed_axes(seeds: list[dict[str, int]]) -> list[dict[str, list[int]]]:
 def fixed_and_axes(arms: Sequence[Arm], seeds: list[dict[str, int]]) -> dict[str, Any]:
     """``fixed`` and ``axes``: what all arms share, and a group of axes for each of them."""
     flats = [
-        {path: value for path, value in given(arm.config).items() if path not in seeds[0]}
+        {path: value for path, value in set_values(arm.config).items() if path not in seeds[0]}
         for arm in arms
     ]
     shared = {

@@ -1,4 +1,4 @@
-"""A study gets a larger budget, and goes on from where it had come to its end."""
+"""A larger budget for a study, which can then be resumed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +13,15 @@ from study.store.record import Record
 
 @dataclass(frozen=True)
 class Extension:
-    """What a study's budget is raised by; None leaves a part as it is."""
+    """What a study's budget is raised by; None for parts that stay the same."""
 
     trials: int | None = None
     hours: float | None = None
     train_flops: float | None = None
 
 
-def extend(study: StudyConfig, folder: StudyFolder, by: Extension) -> StudyConfig:
-    """Raise a study's budget for good, and open it again; an unfinished one is only raised.
+def extend(study: StudyConfig, folder: StudyFolder, extension: Extension) -> StudyConfig:
+    """Raise a study's budget for good, and reopen the study if it is finished.
 
     Returns:
         The study with its new budget, as its folder has it now.
@@ -31,23 +31,23 @@ def extend(study: StudyConfig, folder: StudyFolder, by: Extension) -> StudyConfi
             runs in another process.
     """
     with folder.lock(), Record.open(folder.record_path) as record:
-        raised = parse_study({**study.to_dict(), "budget": _raised(study, by)})
+        raised = parse_study({**study.to_dict(), "budget": _raised(study, extension)})
         _check_time_is_left(raised, record)
-        # In this order: cut short in between, the study is open and has its old budget.
+        # In this order: interrupted in between, the study is open and has its old budget.
         if record.is_finished:
             record.reopen()
         folder.write_config(raised)
     return raised
 
 
-def _raised(study: StudyConfig, by: Extension) -> dict[str, Any]:
+def _raised(study: StudyConfig, extension: Extension) -> dict[str, Any]:
     budget = study.budget.model_dump()
-    given = {name: amount for name, amount in vars(by).items() if amount is not None}
+    given = {name: amount for name, amount in vars(extension).items() if amount is not None}
     if not given:
         raise StudyError("nothing to extend by: give --trials, --hours or --train-flops")
     if "trials" in given and study.search is None:
         raise StudyError(
-            f"the study {study.name!r} searches nothing, so that its trials are all in its axes; "
+            f"the study {study.name!r} has no search, so that its trials are all in its axes; "
             f"launch a study with more of them"
         )
     for name, amount in given.items():
@@ -64,6 +64,6 @@ def _check_time_is_left(study: StudyConfig, record: Record) -> None:
         if limit is not None and amount >= limit:
             option = name.replace("_", "-")
             raise StudyError(
-                f"of budget.{name} = {limit:g} the study {study.name!r} has used {amount:.3g}; "
-                f"raise it, too: --{option}"
+                f"the study {study.name!r} has used {amount:.3g} of budget.{name} = {limit:g}; "
+                f"raise that too, with --{option}"
             )

@@ -1,4 +1,4 @@
-"""Starts or continues a study: checks first, then everything it needs is opened."""
+"""Launch or resume a study: check it, open all that it needs, train."""
 
 import contextlib
 import itertools
@@ -40,19 +40,19 @@ def run_study(
     *,
     fresh: bool,
 ) -> StudyEnd:
-    """Start or continue a study.
+    """Launch or resume a study.
 
     Args:
         study: Checked, its plug-ins imported.
         store: Where studies live.
         open_tracker: Opens the tracker; called in another thread while Ray starts.
         console: Where progress is shown.
-        fresh: Begin it: under ``NAME-2`` and so on where NAME is finished. Otherwise go on.
+        fresh: Launch it, as ``NAME-2`` and so on where NAME is finished; else resume it.
 
     Raises:
         ConfigError: A trial does not fit the data.
-        StudyError: It is unfinished and to begin, runs in another process, or no node can run a
-            trial.
+        StudyError: It is to be launched and was before, runs in another process, or no node can
+            run a trial.
         StorageError: The store fails before training begins, or another process took the study.
     """
     with contextlib.ExitStack() as stack:
@@ -72,7 +72,7 @@ def run_study(
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)
             study = with_free_name(study, store, tracker, console)
-            hold = stack.enter_context(locked_anew(store.folder(study.name)))
+            hold = stack.enter_context(locked_for_launch(store.folder(study.name)))
         folder = store.folder(study.name)
         if fresh:
             folder.write_config(study)
@@ -110,11 +110,11 @@ def _checked_nodes(
 
 
 @contextlib.contextmanager
-def locked_anew(folder: StudyFolder) -> Iterator[Hold | None]:
-    """Hold the folder of a study that is to begin; yields as its lock does.
+def locked_for_launch(folder: StudyFolder) -> Iterator[Hold | None]:
+    """Lock the folder of a study that is to be launched; yields as the lock does.
 
     Raises:
-        StudyError: Another process was quicker.
+        StudyError: Another process has launched it just now.
     """
     with folder.lock() as hold:
         if folder.exists:
@@ -125,7 +125,7 @@ def locked_anew(folder: StudyFolder) -> Iterator[Hold | None]:
 def with_free_name(
     study: StudyConfig, store: StudyStore, tracker: Tracker, console: Console
 ) -> StudyConfig:
-    """The study under the first free name; with a line where that is another than its own."""
+    """The study under the first free name; printed where that is not its own."""
     name = free_name(store, study.name, tracker)
     if name == study.name:
         return study

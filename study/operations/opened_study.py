@@ -1,4 +1,4 @@
-"""A study that was launched, looked at from outside: its trials and the models they left."""
+"""A launched study, read from its folder: its trials and their models."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from study.trial.datasets import DatasetKey, dataset_key
 
 @dataclass(frozen=True)
 class OpenedStudy:
-    """A study, what became of it, and the data that was read for it so far."""
+    """A study, its record, and the data that was read for it so far."""
 
     study: StudyConfig
     folder: StudyFolder
@@ -59,8 +59,8 @@ class OpenedStudy:
             self._datasets.update(load_and_check({trial.key(): trial}))
         return self._datasets[key]
 
-    def keep(self, trial: TrialConfig, dataset: ImageDataset) -> None:
-        """Take a trial's data, checked, as read."""
+    def add_dataset(self, trial: TrialConfig, dataset: ImageDataset) -> None:
+        """Have a trial's data, checked, without reading it."""
         self._datasets[dataset_key(trial.data)] = dataset
 
     def final_model(self, recorded: RecordedTrial) -> TrialModel:

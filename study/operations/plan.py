@@ -1,4 +1,4 @@
-"""What a study will cost, before it starts: trials, examples, FLOPs, and hours."""
+"""The cost of a study before it is launched: trials, examples, FLOPs, and hours."""
 
 import time
 from collections.abc import Mapping
@@ -39,10 +39,10 @@ class Speed:
 
 @dataclass(frozen=True)
 class TrialCost:
-    """What one trial takes.
+    """The cost of one trial.
 
     ``seconds`` is estimated: examples through SGD and through evaluation over the speeds measured
-    here, so it leaves out scoring, and supposes the machine the study runs on is like this one.
+    here, so it does not include scoring, and supposes that the study runs on such a machine.
     """
 
     architecture: str
@@ -57,7 +57,7 @@ class TrialCost:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What a study takes.
+    """The cost of a study.
 
     Attributes:
         costs: One a trial that is known beforehand; of a search, also one for each extreme of its
@@ -86,7 +86,7 @@ class StudyPlan:
 
 
 def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
-    """Count what a study takes, and time a few steps of each of its networks here.
+    """Estimate the cost of a study; a few steps of each of its networks are timed here.
 
     Raises:
         ConfigError: A trial does not fit its data.

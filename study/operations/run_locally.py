@@ -13,6 +13,7 @@ from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
+from study.session.console import say
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
@@ -33,7 +34,7 @@ def single_trial(study: StudyConfig) -> TrialConfig:
     """The one trial of a study that varies nothing.
 
     Raises:
-        ConfigError: It varies something; says which values to give.
+        ConfigError: It varies something; the message names what needs a value.
     """
     if not study.varied and (study.search is None or len(study.points) <= 1):
         return study.compose({})
@@ -42,8 +43,8 @@ def single_trial(study: StudyConfig) -> TrialConfig:
         [
             Problem(
                 "",
-                f"the study {study.name!r} has many trials; for one of them give a value to what "
-                f"it varies: {sets}",
+                f"the study {study.name!r} has many trials; for one of them give a value to all "
+                f"that it varies: {sets}",
             )
         ]
     )
@@ -52,7 +53,7 @@ def single_trial(study: StudyConfig) -> TrialConfig:
 def run_trial(
     study: StudyConfig, trial: TrialConfig, *, out: Path | None, console: Console
 ) -> TrialHistory:
-    """Train a trial to its end and show each megabatch.
+    """Train a trial and print its megabatches.
 
     Args:
         study: It belongs to.
@@ -93,7 +94,7 @@ def run_trial(
                 progress.advance(task)
     console.print(_megabatch_table(learner.history))
     for name, value in learner.history.megabatches[-1].summary.items():
-        console.print(f"{name:<22} {value:.6g}", highlight=False)
+        say(console, f"{name:<22} {value:.6g}")
     if out:
         (out / "history.json").write_text(learner.history.to_json() + "\n", encoding="utf-8")
     return learner.history

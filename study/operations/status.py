@@ -1,4 +1,4 @@
-"""A look at studies from their records alone: quick, and while they run."""
+"""The status of studies, from their records alone: quick, and while they run."""
 
 import json
 import re
@@ -18,13 +18,13 @@ from study.search.ranking import best_first
 from study.store.store import LOCK_FILE, RECORD_FILE, no_such_study, study_names
 from study.trial.titles import title_of
 
-# Most of a record are histories, of which the last of a trial says it all: only that is parsed.
+# Most of a record are histories, of which only a trial's last is needed: the rest is not parsed.
 _HISTORY = re.compile(rb'\{"event":"history","key":"([^"]+)".*,"time":([\d.]+)\}\n', re.DOTALL)
 
 
 @dataclass
 class TrialStatus:
-    """A trial as the record has it.
+    """The status of a trial.
 
     Attributes:
         outcome: None while it runs, or where it was interrupted.
@@ -43,15 +43,15 @@ class TrialStatus:
 
 @dataclass
 class StudyStatus:
-    """A study as its record has it.
+    """The status of a study.
 
     Attributes:
         state: ``running``, ``finished`` or ``interrupted``.
         num_trials: In all, as far as known before they are proposed.
         shown: The metrics that are shown of it; the first ranks.
-        constraints: What a trial must keep to be among the best.
-        updates: Trials that went on with data of later, which are none of the search.
-        varied: Paths in which its trials may differ, by which they are titled.
+        constraints: What a trial must meet to be among the best.
+        updates: Trials that were updated with later data, which are none of the search.
+        varied: Paths in which its trials may differ, which are in their titles.
         tracking: Where MLflow is, without credentials.
         last_at: When something was last recorded, in seconds since 1970.
         active_s: How long processes have worked on it.
@@ -87,12 +87,12 @@ class StudyStatus:
 
     @property
     def tracking_uri(self) -> str | None:
-        """Where MLflow is, to be opened again; None where credentials were left out of it."""
+        """Where MLflow is, to be opened again; None where credentials are missing from it."""
         return None if is_redacted(self.tracking) else self.tracking or None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; None where nothing can be said."""
+        """At the pace so far; None where it is unknown."""
         part = sum(t.stream_fraction for t in self.trials.values() if t.outcome is None)
         done = len(self.trials) - self.count(None) + part
         if self.state != "running" or done <= 0:
@@ -101,7 +101,7 @@ class StudyStatus:
 
 
 def read_status(root: Path, name: str, *, is_held: bool = False) -> StudyStatus:
-    """Look at a study.
+    """Read the status of a study.
 
     Args:
         root: The folder of all studies.
@@ -118,7 +118,7 @@ def read_status(root: Path, name: str, *, is_held: bool = False) -> StudyStatus:
     is_finished = False
     for number, line in enumerate(_lines(path), start=1):
         try:
-            is_finished = _take(study, histories, line, is_finished)
+            is_finished = _apply_event(study, histories, line, is_finished)
         except (ValueError, KeyError, TypeError):
             raise StudyError(
                 f"{path}, line {number}: cannot be read; the record is damaged"
@@ -137,15 +137,17 @@ def _lines(path: Path) -> Iterator[bytes]:
         yield from (line for line in file if line.endswith(b"\n"))
 
 
-def _take(study: StudyStatus, histories: dict[str, bytes], line: bytes, is_finished: bool) -> bool:
-    """Whether the study is finished after this line."""
+def _apply_event(
+    study: StudyStatus, histories: dict[str, bytes], line: bytes, is_finished: bool
+) -> bool:
+    """Apply a line of the record; whether the study is finished after it."""
     match = _HISTORY.fullmatch(line)
     if match is not None:
         key, at = match[1].decode(), float(match[2])
         # An interval may end in a report without a megabatch; the last one with one counts.
         if b'"stream_fraction"' in line:
             histories[key] = line
-        _pass_time(study, at, is_work=key in study.trials)
+        _add_time(study, at, is_work=key in study.trials)
         return is_finished
     event: dict[str, Any] = json.loads(line)
     kind = event["event"]
@@ -155,7 +157,7 @@ def _take(study: StudyStatus, histories: dict[str, bytes], line: bytes, is_finis
         study.varied = tuple(event.get("varied", ()))
         study.constraints = parse_constraints(event.get("constraints", ""))
         study.tracking, study.experiment = event.get("tracking", ""), event.get("experiment", "")
-        study.last_at = event["time"]  # what was before it nobody worked
+        study.last_at = event["time"]  # nobody was at work before
     elif kind == "trial":
         key = event["key"]
         study.trials[key] = TrialStatus(
@@ -168,12 +170,12 @@ def _take(study: StudyStatus, histories: dict[str, bytes], line: bytes, is_finis
         trial = study.find(event["key"])
         trial.outcome, trial.reason = Outcome(event["outcome"]), event["reason"]
     is_work = kind != "update" and event.get("key") not in study.updates
-    _pass_time(study, event["time"], is_work=is_work)
+    _add_time(study, event["time"], is_work=is_work)
     return kind == "finished" if kind in ("finished", "reopened") else is_finished
 
 
-def _pass_time(study: StudyStatus, at: float, *, is_work: bool) -> None:
-    """Until ``at``; whether the study's own trials were worked on."""
+def _add_time(study: StudyStatus, at: float, *, is_work: bool) -> None:
+    """Until ``at``; ``is_work`` if the study's own trials were trained meanwhile."""
     if is_work and study.last_at:
         study.active_s += max(0.0, at - study.last_at)
     study.last_at = at

@@ -1,4 +1,4 @@
-"""Bring a tracking store up to a study's record, whatever it has missed, or a new one."""
+"""Bring a tracking store up to a study's record, whatever it is missing."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from study.trial.checks import load_and_check
 def sync_study(
     study: StudyConfig, folder: StudyFolder, open_tracker: Callable[[], Tracker]
 ) -> int:
-    """Send what is missing in the store, and nothing twice.
+    """Log what the store is missing, and nothing twice.
 
     Args:
         study: As it was launched, its plug-ins imported.
@@ -26,10 +26,10 @@ def sync_study(
         How many trials the study has.
 
     Raises:
-        ConfigError: The data, whose sizes are part of what is sent, cannot be read.
+        ConfigError: The data, whose sizes are logged too, cannot be read.
         StorageError: The study's own store fails.
         StudyError: Another process runs the study, or its record is damaged.
-        TrackingError: The store fails; what had arrived is not sent again.
+        TrackingError: The store fails; what it has is not logged again.
     """
     with folder.lock():
         record = Record.read(folder.record_path)
@@ -39,7 +39,7 @@ def sync_study(
 
 
 def tracked_trials(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
-    """By key, trials that use all the data whose sizes a store is sent."""
+    """By key, trials that use all the data whose sizes are logged."""
     trials = {trial.key(): trial for trial in study.corners()}
     return trials | {key: parse_trial(u.config) for key, u in record.updates.items()}
 

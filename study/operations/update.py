@@ -1,4 +1,4 @@
-"""A finished trial meets data that has arrived since: the anytime promise, in production."""
+"""A complete trial trains on data that has arrived since: the anytime promise, in production."""
 
 import contextlib
 import dataclasses
@@ -23,21 +23,20 @@ from study.trial.datasets import dataset_key
 from study.tune.cluster.resources import limit_process
 
 
-class _Display(SilentDisplay):
+class _NoticeDisplay(SilentDisplay):
     """Shows notices alone."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self._notice = notice
 
-    def notice(self, *texts: object) -> None:
-        """Say it."""
-        for text in texts:
-            self._say(str(text))
+    def notice(self, text: str) -> None:
+        """Something the person should know."""
+        self._notice(text)
 
 
 @contextlib.contextmanager
 def opened_for_writing(opened: OpenedStudy) -> Iterator[OpenedStudy]:
-    """The study held by this process, its record as it is now.
+    """The study locked by this process, its record as it is now.
 
     Raises:
         StudyError: Another process runs the study.
@@ -47,40 +46,40 @@ def opened_for_writing(opened: OpenedStudy) -> Iterator[OpenedStudy]:
         yield dataclasses.replace(opened, record=record)
 
 
-def learn(
+def train_update(
     opened: OpenedStudy,
     update: Update,
     open_tracker: Callable[[], Tracker],
-    say: Callable[[str], None],
+    notice: Callable[[str], None],
 ) -> tuple[RecordedTrial, Undelivered | None]:
     """Train the trial on what has arrived; interrupted and called again, it ends the same.
 
     Args:
-        opened: The study, held by this process.
-        update: What to learn.
-        open_tracker: Opens the store that the study is tracked in.
-        say: Shows a person what happens meanwhile.
+        opened: The study, locked by this process.
+        update: What to train on.
+        open_tracker: Opens the store that the study is logged to.
+        notice: Prints something the person should know.
 
     Returns:
-        The trial that it has become, and what the tracking store is missing of it.
+        The updated trial, and what the tracking store is missing of it.
 
     Raises:
-        StudyError: It has failed before, or the checkpoint that it would go on from is gone.
+        StudyError: It has failed before, or the checkpoint that it starts from is gone.
         TrialError: Training fails.
-        StorageError: The study's URL fails; called again, it goes on.
+        StorageError: The study's URL fails; called again, it resumes.
     """
     record, key = opened.record, update.trial.key()
     known = record.all.get(key)
     if known is not None and known.outcome not in (None, Outcome.COMPLETE):
         raise StudyError(f"this update failed before, as trial {known.number}: {known.reason}")
     is_known = known is not None and known.outcome is not None
-    learner = None if is_known else _at_its_checkpoint(opened, update)
-    tracker = BackgroundTracker(open_tracker(), notice=say)
+    learner = None if is_known else _restored_learner(opened, update)
+    tracker = BackgroundTracker(open_tracker(), notice=notice)
     if learner is not None:
         _begin(record, update)
     # With its data where it lies now.
     record.find(key).config = update.trial.to_dict()
-    session = _session(opened, update, tracker, say)
+    session = _session(opened, update, tracker, notice)
     try:
         if learner is not None:
             _train(opened, learner, session)
@@ -98,8 +97,8 @@ def _begin(record: Record, update: Update) -> None:
     record.begin_update(update.trial.key(), updated_from=update.before.key, config=config)
 
 
-def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
-    """The learner where an earlier call left it, or where the trial before ended."""
+def _restored_learner(opened: OpenedStudy, update: Update) -> AnytimeLearner:
+    """The learner at the checkpoint of an earlier call, or at the end of the trial before."""
     resources = opened.study.resources  # as every trial of the study
     limit_process(resources.cpus_per_trial, sees_gpus=resources.gpus_per_trial > 0)
     folder, before = opened.folder, update.before
@@ -114,7 +113,7 @@ def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
         if state is None or state["epoch_index"] or state["megabatch_index"] != done:
             raise StudyError(
                 f"the last checkpoint of trial {before.number} is gone from "
-                f"{folder.trial_path(before.key)}: nothing can go on from it"
+                f"{folder.trial_path(before.key)}: it cannot be updated without"
             )
     learner = assemble(
         update.trial,
@@ -126,11 +125,16 @@ def _at_its_checkpoint(opened: OpenedStudy, update: Update) -> AnytimeLearner:
 
 
 def _session(
-    opened: OpenedStudy, update: Update, tracker: BackgroundTracker, say: Callable[[str], None]
+    opened: OpenedStudy, update: Update, tracker: BackgroundTracker, notice: Callable[[str], None]
 ) -> StudySession:
     datasets = {dataset_key(update.trial.data): opened.dataset(update.trial)}
     return open_session(
-        opened.study, opened.folder, opened.record, datasets, tracker, display=_Display(say)
+        opened.study,
+        opened.folder,
+        opened.record,
+        datasets,
+        tracker,
+        display=_NoticeDisplay(notice),
     )
 
 
@@ -139,7 +143,7 @@ def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) 
     session.start(key)
     session.report(key, learner.history)
     try:
-        for _ in _saved(opened, learner):
+        for _ in _checkpointed(opened, learner):
             session.report(key, learner.history)
     except TrialError as error:
         session.finish_trial(key, Outcome.ERROR, str(error))
@@ -147,8 +151,8 @@ def _train(opened: OpenedStudy, learner: AnytimeLearner, session: StudySession) 
     session.finish_trial(key, Outcome.COMPLETE)
 
 
-def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[object]:
-    """Train, and come back whenever a checkpoint has been written."""
+def _checkpointed(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[object]:
+    """Train, and yield each record with which a checkpoint has been written."""
     folder = opened.folder.trial_path(learner.spec.identity)
     checkpoints = CheckpointFolder(folder / "checkpoints")
     mirror = opened.folder.mirror(learner.spec.identity)
@@ -163,8 +167,8 @@ def _saved(opened: OpenedStudy, learner: AnytimeLearner) -> Iterator[object]:
     return checkpointed(learner, save, every_s=opened.study.resources.checkpoint_every_s)
 
 
-def changes(before: RecordedTrial, after: RecordedTrial) -> str:
-    """What the new data has brought, in a sentence."""
+def describe_changes(before: RecordedTrial, after: RecordedTrial) -> str:
+    """What the update has changed, in a sentence."""
     old, new = before.history.megabatches[-1], after.history.megabatches[-1]
     changed = [
         f"{words} {old.metrics[name]:.4g} → {new.metrics[name]:.4g}"

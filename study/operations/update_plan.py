@@ -1,4 +1,4 @@
-"""What an update takes: the trial that it goes on from, and data checked against it."""
+"""What an update needs: the trial that is updated, and data checked against it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from study.trial.datasets import dataset_key
 
 @dataclass(frozen=True)
 class Update:
-    """What a trial is going to learn, or has learned already.
+    """A trial and the data that it is updated with, now or before.
 
     Attributes:
-        before: The trial that it goes on from.
-        trial: The one that it becomes.
+        before: The trial that is updated.
+        trial: The updated one.
         arrivals: The new data, by where it is kept.
     """
 
@@ -35,7 +35,7 @@ class Update:
 
     @property
     def schedule_note(self) -> str:
-        """What becomes of its density, where that is not to be expected."""
+        """A notice where the trial is not pruned further, which may surprise."""
         pruning = self.trial.pruning
         is_dense = known_density(self.trial) == 1.0
         if is_dense or pruning.reference_compat or pruning.plugin("schedule").goes_on:
@@ -47,18 +47,18 @@ class Update:
 
 
 def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Update:
-    """Read the new data and check it against the trial that is to meet it; nothing is written.
+    """Read the new data and check it against the trial; nothing is written.
 
     Args:
         opened: The study.
-        which: ``best``, a trial's number or its key. The best of the search is taken as its newest
-            update left it.
+        which: ``best``, a trial's number or its key. Of the best of the search the newest update
+            is taken.
         paths: What has arrived, in order: one further megabatch each.
 
     Raises:
         StudyError: There is no such trial, or it is not complete.
-        StudyError: Some of the data was learned before.
-        ConfigError: The trial cannot learn this data.
+        StudyError: The trial was trained on some of the data before.
+        ConfigError: The trial does not fit the data.
         DataError: The data is missing, broken, or not of the study's kind.
     """
     before = _chosen(opened.record, which, opened.study.objective)
@@ -75,15 +75,13 @@ def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Updat
     problems = check_trial(trial, whole)
     if problems:
         raise ConfigError(problems)
-    opened.keep(trial, whole)
+    opened.add_dataset(trial, whole)
     return Update(before, trial, tuple(zip(files, arrivals, strict=True)))
 
 
 def _chosen(record: Record, which: str, objective: ObjectiveSection) -> RecordedTrial:
     if which == PARETO:
-        raise StudyError(
-            "an update goes on from one trial; name it by its number, or take --trial best"
-        )
+        raise StudyError("one trial is updated; name it by its number, or take --trial best")
     (trial,) = choose(record, which, objective)
     while which == BEST:
         later = [
@@ -103,8 +101,8 @@ def _check_new(
     for index, (name, path) in enumerate(zip(names, paths, strict=True)):
         if name in known:
             raise StudyError(
-                f"{path}: trial {before.number} has learned this data already, as arrival "
-                f"{known.index(name) + 1} of {len(known)}; leave it out"
+                f"{path}: trial {before.number} was trained on this data before, as arrival "
+                f"{known.index(name) + 1} of {len(known)}; omit it"
             )
         if name in names[:index]:
-            raise StudyError(f"{path}: is given twice, or holds what another does; leave it out")
+            raise StudyError(f"{path}: is given twice, or holds the same data as another; omit it")

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees of a session."""
+"""What a session shows at a terminal."""
 
 from typing import Protocol
 
@@ -10,24 +10,24 @@ from study.tracking.facts import TrialInfo
 class SilentDisplay:
     """No terminal."""
 
-    def started(self, *_: object) -> None:
-        """Say nothing."""
+    def started(self, info: TrialInfo) -> None:
+        """Show nothing."""
 
-    def progressed(self, *_: object) -> None:
-        """Say nothing."""
+    def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
+        """Show nothing."""
 
-    def ended(self, *_: object) -> None:
-        """Say nothing."""
+    def ended(self, info: TrialInfo, trial: RecordedTrial) -> None:
+        """Show nothing."""
 
-    def notice(self, *_: object) -> None:
-        """Say nothing."""
+    def notice(self, text: str) -> None:
+        """Show nothing."""
 
 
 class Display(Protocol):
     """What the person at the terminal sees."""
 
     def started(self, info: TrialInfo) -> None:
-        """A trial has started, or goes on."""
+        """A trial has started or resumed."""
 
     def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
         """A trial has reported."""

@@ -1,4 +1,4 @@
-"""How far a study has come when its process leaves it."""
+"""How far a study has come when its process ends."""
 
 import collections
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class StudyEnd:
         num_interrupted: Trials that were begun and have not ended.
         failures: A reason for each cause, and how many trials failed of it, most frequent first.
         savings: Of early stopping.
-        why: What ended the study before all its trials had, with what to do; else empty.
+        why: What ended the study before all its trials had ended, with what to do; else empty.
         undelivered: What the tracking store is missing.
-        unsent: Why the study's own store is missing a part of it; empty if it has.
+        unsent: Why the study's own store is missing a part of it; empty if it has all.
     """
 
     name: str

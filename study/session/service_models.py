@@ -30,7 +30,7 @@ def keep_model(learner: AnytimeLearner, trial_folder: Path, mode: LogModels) -> 
         learner: At the end of a megabatch.
         trial_folder: Where the trial writes what is its own.
         mode: ``best`` is the lowest error rate on the holdout (on validation where there is
-            none) so far, the latest of equals; an earlier best one is taken away.
+            none) so far, the latest of equals; an earlier best one is removed.
     """
     record = learner.history.megabatches[-1]
     if mode == "none" or (mode == "final" and not record.is_last):
@@ -61,7 +61,7 @@ def best_megabatch(megabatches: Sequence[MegabatchRecord]) -> int:
 
 
 def _wanted(mode: LogModels, megabatches: Sequence[MegabatchRecord]) -> list[MegabatchRecord]:
-    """The megabatches after which a model is left."""
+    """The megabatches whose model is logged."""
     if mode == "final":
         return [record for record in megabatches if record.is_last]
     if mode == "best":
@@ -76,12 +76,12 @@ def _nothing_to_fetch(key: str) -> None:
 
 @dataclass
 class ServiceModels:
-    """What the driver finds in the trials' folders.
+    """The models that the driver finds in the trials' folders.
 
     Attributes:
         path: Folder of the trials' folders.
         fetch: Has a trial's folder, by its key, brought here if it lies elsewhere.
-        logged: (trial key, megabatch) of what was given out already.
+        logged: (trial key, megabatch) of those that were returned before.
     """
 
     study: StudyConfig
@@ -94,7 +94,7 @@ class ServiceModels:
     def new_models(self, trial: RecordedTrial) -> list[ModelInfo]:
         """Models of megabatches that were reported, each once, with their cards written.
 
-        While a trial runs its ``best`` model may be replaced, and is waited with.
+        While a trial runs its ``best`` model may be replaced, so that it waits for the end.
         """
         mode, megabatches = self.study.tracking.log_models, trial.history.megabatches
         if mode == "none" or not megabatches or (mode == "best" and trial.outcome is None):

@@ -1,4 +1,4 @@
-"""One process's part in a study: what is recorded, tracked and shown, in this order."""
+"""One process's part in a study: what is recorded, logged and shown, in this order."""
 
 import contextlib
 import time
@@ -59,7 +59,7 @@ def open_session(  # noqa: PLR0913  # all that a session is made of
 
 
 def no_models(trial: RecordedTrial) -> list[ModelInfo]:  # noqa: ARG001  # one of several
-    """For studies that leave no models."""
+    """For studies that log no models."""
     return []
 
 
@@ -98,7 +98,7 @@ class StudySession:
         )
 
     def info(self, key: str) -> TrialInfo:
-        """What trackers and terminals show of a recorded trial."""
+        """What trackers and displays are given of a recorded trial."""
         if key not in self._infos:
             recorded = self.record.find(key)
             trial = parse_trial(recorded.config)
@@ -133,7 +133,7 @@ class StudySession:
         return True
 
     def add_notice(self, key: str, text: str) -> None:
-        """A trial ran into something and goes on: said once, kept in the record and its run."""
+        """A trial had a problem and continues: shown once, kept in the record and its run."""
         recorded = self.record.find(key)
         if recorded.outcome is not None or text in recorded.notices:
             return
@@ -142,16 +142,16 @@ class StudySession:
         self.display.notice(f"{self.info(key).title}: {text}")
 
     def worker_lost(self, key: str, cause: str) -> None:
-        """A trial's worker died, and the trial goes on with another."""
+        """A trial's worker died, and the trial continues on another."""
         done = self.record.trials[key].history
         self.add_notice(
             key,
-            f"{cause}: goes on with a fresh worker ({len(done.megabatches)} megabatches and "
+            f"{cause}: resumed on a new worker ({len(done.megabatches)} megabatches and "
             f"{len(done.epochs)} epochs were reported)",
         )
 
     def finish_trial(self, key: str, outcome: Outcome, reason: str = "") -> None:
-        """A trial has ended; only the first word on it counts."""
+        """A trial has ended; only the first call counts."""
         recorded = self.record.find(key)
         if recorded.outcome is not None:
             return
@@ -174,8 +174,8 @@ class StudySession:
     def resend_ended_trials(self) -> None:
         """Bring the tracker up to the record, after a process that died in between.
 
-        Every ended trial is started again for the tracker, which leaves finished runs as they
-        are: so a tracking store that was lost, or is a new one, is filled again as well.
+        Every ended trial is started again for the tracker, which does not change finished runs:
+        so a tracking store that is empty, or another one, is filled as well.
         """
         for key in self.record.trials:
             self.resend_trial(key)
@@ -206,7 +206,7 @@ class StudySession:
         self.close(Outcome.COMPLETE if is_finished else Outcome.INTERRUPTED)
 
     def close(self, outcome: Outcome) -> None:
-        """The tracker's last word on the study, as the record has it."""
+        """Finish the study in the tracker, as the record has it."""
         self._describe()
         histories = {key: trial.history for key, trial in self.record.all.items()}
         self.tracker.finish_study(histories, outcome)

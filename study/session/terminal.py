@@ -33,7 +33,7 @@ class TerminalDisplay:
         console: Where to.
         metrics: What is shown of a trial; the first ranks.
         num_trials: How many trials the study has in all.
-        constraints: Limits that the best keep.
+        constraints: Limits that the best meet.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TerminalDisplay:
         self._progress.update(self._task, completed=len(self._ended))
 
     def started(self, info: TrialInfo) -> None:
-        """A trial has started, or goes on."""
+        """A trial has started or resumed."""
         self._running[info.key] = (info, 0.0)
 
     def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
@@ -108,7 +108,7 @@ class TerminalDisplay:
         say(self._console, text, wrap_words=True)
 
     def _update(self) -> None:
-        # A running trial counts by the fraction of its stream, so that the bar never stands still.
+        # A running trial counts by the fraction of its stream, so that the bar keeps moving.
         part = sum(fraction for _, fraction in self._running.values())
         self._progress.update(self._task, completed=round(len(self._ended) + part, 2))
 

@@ -1,4 +1,4 @@
-"""What is logged of studies, trials, data and models, and what a tracker knows of them."""
+"""What is logged of studies, trials, data and models, and what is read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class StudyInfo:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a trial learns from.
+    """What a trial is trained on.
 
     Attributes:
         name: Of the data set.
@@ -64,8 +64,8 @@ class TrialInfo:
         hyperparameters: The numeric ones, with a neutral value where a method has none.
         tags: ``method``, ``architecture``, ``dataset``, ``fingerprint`` …
         config_yaml: The resolved configuration, which ``app-study run`` accepts.
-        dataset: What it learns from, None where nobody says.
-        started_at: When it was proposed, in seconds since 1970; 0 where nobody knows.
+        dataset: What it is trained on; None where that is unknown.
+        started_at: When it was proposed, in seconds since 1970; 0 where that is unknown.
     """
 
     key: str
@@ -81,7 +81,7 @@ class TrialInfo:
 
 @dataclass(frozen=True)
 class TrackedTrial:
-    """What a tracker knows of a trial.
+    """A trial as a tracker has it.
 
     Attributes:
         key: Hash of configuration and seed.
@@ -99,7 +99,7 @@ class TrackedTrial:
 
 @dataclass(frozen=True)
 class TrackedStudy:
-    """What a tracker knows of a study.
+    """A study as a tracker has it.
 
     Attributes:
         config_yaml: The study file as it was launched; empty where it is lost.

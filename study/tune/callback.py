@@ -14,13 +14,13 @@ from study.tune.cluster.connection import check_ray_lives
 from study.tune.cluster.nodes import Nodes
 from study.tune.worker_deaths import Deaths
 
-_WATCH_EVERY_S = 1.0
+_CHECK_EVERY_S = 1.0
 
 
 class StudyCallback(tune.Callback):
-    """Reports to the session what trials do. Called by the driver, between two of Tune's events.
+    """Reports to the session what trials do. Called by the driver, at each of Tune's events.
 
-    Tune comes back to it ten times a second, also while no trial reports.
+    Tune calls it ten times a second, also while no trial reports.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class StudyCallback(tune.Callback):
         self._session = session
         self._deaths = deaths
         self._clock = TrialClock()
-        self._looked_at = 0.0
+        self._checked_at = 0.0
         self._nodes = nodes
         self._hold = hold
 
@@ -42,16 +42,16 @@ class StudyCallback(tune.Callback):
         return {}
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Look after what reports nothing: trials that hang, nodes, and Ray itself."""
+        """Check what reports nothing: trials that hang, nodes, and Ray itself."""
         now = time.monotonic()
-        if now - self._looked_at < _WATCH_EVERY_S:
+        if now - self._checked_at < _CHECK_EVERY_S:
             return
-        self._looked_at = now
+        self._checked_at = now
         with self._session.captured_errors():
             check_ray_lives()
             if self._hold is not None:
                 self._hold.check()
-            for notice in self._nodes.look() if self._nodes else ():
+            for notice in self._nodes.update() if self._nodes else ():
                 self._session.display.notice(notice)
             for trial in trials:
                 if trial.status == Trial.RUNNING:
@@ -108,14 +108,14 @@ class StudyCallback(tune.Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        """A trial reports; its last report says how it ended."""
+        """A trial reports; its last report has its outcome."""
         key = result["trial_key"]
         with self._session.captured_errors():
             if self._nodes is not None and result.get("unfit_node"):
                 self._clock.stop(key)
-                said = self._nodes.refuse(result["unfit_node"], result["unfit_because"])
-                if said:
-                    self._session.display.notice(said)
+                text = self._nodes.exclude(result["unfit_node"], result["unfit_because"])
+                if text:
+                    self._session.display.notice(text)
                 return
             for notice in result["notices"]:
                 self._session.add_notice(key, notice)
@@ -149,7 +149,7 @@ class TrialClock:
 
 
 def kill_actor(trial: Any) -> None:
-    """Kill the actor of a Tune trial, which to Tune has failed for good then."""
+    """Kill the actor of a Tune trial, and have Tune not start it again."""
     trial.max_failures = 0
     if trial.temporary_state.ray_actor is not None:
         ray.kill(trial.temporary_state.ray_actor)

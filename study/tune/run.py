@@ -47,7 +47,7 @@ class StudyRun:
     deaths: Deaths = field(default_factory=Deaths)
 
     def execute(self) -> StudyEnd:
-        """Go on until all is done, or a signal comes."""
+        """Train until all trials have ended, the budget is used up, or a signal comes."""
         study, record = self.study, self.record
         display = TerminalDisplay(
             self.console,
@@ -90,18 +90,17 @@ class StudyRun:
         )
 
     def _fetch_models(self, key: str, display: TerminalDisplay) -> None:
-        """Have a trial's models here, to be logged; without them training goes on."""
+        """Have a trial's models here, to be logged; training does not depend on them."""
         try:
             self.folder.fetch_models(key)
         except StorageError as error:
             display.notice(
-                f"a model cannot be read from the study's store, and is not logged "
-                f"to MLflow before "
-                f"app-study resume or app-study sync logs it: {error}"
+                f"a model cannot be read from the study's store; app-study resume or app-study "
+                f"sync will log it to MLflow: {error}"
             )
 
     def _train(self, session: StudySession, budget: Budget) -> bool:
-        """Train what is left; whether all trials have ended."""
+        """Train the remaining trials; whether all have ended."""
         while budget.end() is None:
             search = self._search(session)
             if search.is_exhausted():
@@ -122,7 +121,7 @@ class StudyRun:
         )
 
     def _fit(self, session: StudySession, search: "StudySearch", budget: Budget) -> bool:
-        """Let Tune run; False where it fell over the death of a worker and is to be begun anew."""
+        """Run Tune; False where the death of a worker ended it and it is to be run again."""
         from ray import tune
 
         from study.tune.callback import StudyCallback
@@ -133,7 +132,7 @@ class StudyRun:
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=StudyScheduler(session),
-                num_samples=-1,  # the searcher says when it is over
+                num_samples=-1,  # the searcher ends it
                 max_concurrent_trials=self.resources.max_concurrent,
                 reuse_actors=True,
                 trial_name_creator=_trial_name,
@@ -153,12 +152,12 @@ class StudyRun:
             tuner.fit()
         except RayDiedError as error:
             text = (
-                f"Ray has died: {error}; go on with the study by: app-study resume "
+                f"Ray has died: {error}; resume the study with: app-study resume "
                 f"{self.folder.name}"
             )
-            session.display.notice(text)  # Ray may end this process before it says anything else
+            session.display.notice(text)  # Ray may end this process before the error is printed
             raise StudyError(text) from None
-        except Exception as error:  # Tune makes its own errors of ours
+        except Exception as error:  # Tune wraps ours in its own
             if session.errors:
                 raise session.errors[0] from None
             if not has_lost_workers(error, session, self.deaths):
@@ -208,19 +207,19 @@ def _trial_name(trial: Any) -> str:
 
 
 def has_lost_workers(error: BaseException, session: StudySession, deaths: Deaths) -> bool:
-    """Whether Tune gave up because Ray took workers from it in a way that it does not know.
+    """Whether Tune gave up because of a worker's death of a kind that it does not handle.
 
     So it does when Ray's memory monitor kills a worker in the midst of a step. The deaths are
-    counted, and who has died too often fails; the other trials go on from their checkpoints.
+    counted, and a trial with too many fails; the others continue from their checkpoints.
     """
     import ray
 
-    lost = error.__cause__
-    if not isinstance(lost, ray.exceptions.RayError):
+    death = error.__cause__
+    if not isinstance(death, ray.exceptions.RayError):
         return False
-    cause = cause_of(str(lost))
+    cause = cause_of(str(death))
     running = [trial.key for trial in session.record.unfinished()]
-    named = [key for key in deaths.on_actors(str(lost)) if key in running]
+    named = [key for key in deaths.on_actors(str(death)) if key in running]
     for key in named or running:
         if deaths.would_be_last(key, cause):
             session.finish_trial(key, Outcome.ERROR, deaths.reason(key, cause))

@@ -1,4 +1,4 @@
-"""The trial scheduler that Ray Tune asks: the study's way of stopping, on the stream's clock."""
+"""Tune's trial scheduler: the study's early stopping, by fraction of the stream."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from study.session.session import StudySession
 
 
 class StudyScheduler(FIFOScheduler):
-    """Stops trials as the study says.
+    """Stops trials early as the study is configured.
 
     Nothing is restored from a pickle: what was reported before is taken from the record.
     """
@@ -28,7 +28,7 @@ class StudyScheduler(FIFOScheduler):
         return {}
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Stop the trial, or let it go on."""
+        """Stop the trial, or continue it."""
         with self._session.captured_errors():
             recorded = self._session.record.trials[result["trial_key"]]
             megabatches = TrialHistory.from_json(result["history"]).megabatches
@@ -38,7 +38,7 @@ class StudyScheduler(FIFOScheduler):
 
 
 class BudgetStopper(tune.Stopper):
-    """Ends Tune's loop, whatever runs, once the budget is used up: checkpoints hold the rest."""
+    """Ends Tune's loop, whatever runs, once the budget is used up; trials have checkpoints."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget

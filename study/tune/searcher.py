@@ -1,4 +1,4 @@
-"""The searcher that Ray Tune asks: interrupted trials first, then given points, then Optuna."""
+"""Tune's searcher: interrupted trials first, then the study's points, then Optuna's proposals."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from study.store.record import RecordedTrial
 from study.tune.cluster.nodes import Nodes
 from study.tune.worker_deaths import NODE_DIED, Deaths
 
-# So many proposals in a row that have a result already: the space has been searched through.
+# So many known configurations in a row, and the search space counts as exhausted.
 MAX_REPEATS_IN_A_ROW = 100
 
 
@@ -46,7 +46,7 @@ class StudySearch(Searcher):
         self._points = deque(study.points)
         self._nodes = nodes  # of a cluster
         self._keys: dict[str, str] = {}
-        self._asked: dict[str, optuna.Trial] = {}
+        self._optuna_trials: dict[str, optuna.Trial] = {}
         self._waiting: dict[str, list[optuna.Trial]] = {}
         self._is_blocked = False  # until a trial ends
 
@@ -61,7 +61,7 @@ class StudySearch(Searcher):
         config: Mapping[str, Any],
         **spec: Any,
     ) -> bool:
-        """Nothing to set: the study says it all."""
+        """Nothing to set: the study has it all."""
         return True
 
     def suggest(self, trial_id: str) -> Any:
@@ -71,7 +71,7 @@ class StudySearch(Searcher):
         with self._session.captured_errors():
             recorded = self._next()
         if recorded is None:
-            # On a cluster, what runs may still be handed back.
+            # On a cluster, a node may turn out unfit for the trial it has.
             may_come_back = self._nodes is not None and bool(self._keys)
             self.is_over = not self._is_blocked and not may_come_back
             return Searcher.FINISHED if self.is_over else None
@@ -85,11 +85,11 @@ class StudySearch(Searcher):
 
     @property
     def has_more(self) -> bool:
-        """Whether something is left although Tune has been given the end."""
+        """Whether trials remain although Tune was given ``FINISHED``."""
         return self.is_over and bool(self._to_continue)
 
     def is_exhausted(self) -> bool:
-        """Whether nothing at all is left to try, so that Tune need not start."""
+        """Whether nothing remains to try, so that Tune need not start."""
         study, record = self._session.study, self._session.record
         points = {study.compose(chosen).key() for chosen in self._points}
         return (
@@ -121,10 +121,10 @@ class StudySearch(Searcher):
                 yield trial, chosen
 
     def _enqueue(self, recorded: RecordedTrial) -> None:
-        if self._proposals and recorded.key not in self._asked:
+        if self._proposals and recorded.key not in self._optuna_trials:
             optuna_trial = self._proposals.enqueue(recorded.chosen)
             if optuna_trial is not None:
-                self._asked[recorded.key] = optuna_trial
+                self._optuna_trials[recorded.key] = optuna_trial
 
     def _search(self) -> RecordedTrial | None:
         assert self._proposals is not None
@@ -137,20 +137,21 @@ class StudySearch(Searcher):
             trial = self._session.study.compose(chosen)
             known = record.trials.get(trial.key())
             if known is None:
-                self._asked[trial.key()] = optuna_trial
+                self._optuna_trials[trial.key()] = optuna_trial
                 return self._session.propose(trial, source="search", chosen=chosen)
             record.add_repeat(known.key, chosen)
             if known.outcome is None:
                 self._waiting.setdefault(known.key, []).append(optuna_trial)
             else:
                 self._proposals.tell(optuna_trial, known)
-        # What the running trials teach may lead elsewhere.
+        # The results of the running trials may lead elsewhere.
         self._is_blocked = bool(self._waiting)
         if self._is_blocked:
             return None
         self._session.display.notice(
             f"the search ends after {proposed} of {self._session.study.num_proposals} proposals: "
-            f"{MAX_REPEATS_IN_A_ROW} in a row had been tried already; the space is exhausted"
+            f"the sampler proposed {MAX_REPEATS_IN_A_ROW} known configurations in a row; the "
+            f"search space is exhausted"
         )
         return None
 
@@ -160,7 +161,7 @@ class StudySearch(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A trial has left its actor: record its end, unless it has one, and pass it to Optuna."""
+        """A trial has left its actor: record its outcome if it has none, and pass it to Optuna."""
         key = self._keys.pop(trial_id, None)
         if key is None:
             return
@@ -176,7 +177,7 @@ class StudySearch(Searcher):
             elif result is not None:
                 self._session.finish_trial(key, Outcome.EARLY_STOPPED)
         self._is_blocked = False
-        own = self._asked.pop(key, None)
+        own = self._optuna_trials.pop(key, None)
         waiting = self._waiting.pop(key, [])
         if self._proposals:
             for optuna_trial in [*([own] if own else []), *waiting]:
@@ -185,13 +186,13 @@ class StudySearch(Searcher):
     def _is_interrupted(
         self, recorded: RecordedTrial, result: Mapping[str, Any], *, error: bool
     ) -> bool:
-        """Whether a trial left its actor without an end of its own, and is to go on elsewhere."""
+        """Whether a trial left its actor without an outcome, and is to continue on another."""
         if recorded.outcome is not None:
             return False
         if not error:
             return bool(result.get("unfit_node"))
         deaths = self._deaths
-        # Or it has not had its last chance: Tune reports one death twice.
+        # Or another death is allowed: Tune reports one death twice.
         return deaths.last_cause(recorded.key) == NODE_DIED or deaths.is_counted(recorded.key)
 
     def save(self, checkpoint_path: str) -> None:

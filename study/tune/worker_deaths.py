@@ -1,4 +1,4 @@
-"""Trials whose worker died: how often in a row, for what cause, and when to give them up."""
+"""Trials whose worker died: how often in a row, for what cause, and when they fail."""
 
 import re
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ MAX_SHORTAGES = 2  # of memory, likewise: the second one is not by chance
 
 NODE_DIED = "the node of its worker died"
 UNKNOWN = "its worker process died"
-# What says that memory ran out, in the words of Ray's memory monitor, torch and Python.
+# Messages of Ray's memory monitor, torch and Python that memory ran out.
 _OUT_OF_MEMORY = re.compile(
     r"low on memory|not enough memory|can't allocate memory|out of memory\b(?! killer)"
     r"|\bOutOfMemoryError\b|\bMemoryError\b",
     re.IGNORECASE,
 )
-_KERNELS_GUESS = re.compile(r"Some common causes include:.*", re.DOTALL)
+_SUSPICIONS = re.compile(r"Some common causes include:.*", re.DOTALL)
 _MEMORY_REMEDY = (
     "lower resources.max_concurrent or training.batch_size, or give each trial more of the "
     "machine (resources.cpus_per_trial, resources.gpus_per_trial)"
@@ -27,12 +27,12 @@ _MAX_LENGTH = 300
 
 
 def is_out_of_memory(text: str) -> bool:
-    """Whether an error says that memory ran out, and does not merely guess so."""
-    return bool(_OUT_OF_MEMORY.search(_KERNELS_GUESS.sub("", text)))
+    """Whether an error reports that memory ran out, and does not merely suspect it."""
+    return bool(_OUT_OF_MEMORY.search(_SUSPICIONS.sub("", text)))
 
 
 def cause_of(text: str) -> str:
-    """What Ray says of a worker's death, in a line.
+    """The cause of a worker's death, in a line.
 
     Args:
         text: The error as Ray Tune writes it, which may be empty.
@@ -55,17 +55,17 @@ def cause_of(text: str) -> str:
 
 @dataclass
 class _Series:
-    """Deaths since a trial last got further."""
+    """Deaths since a trial last made progress."""
 
     deaths: int = 0
     shortages: int = 0
 
 
 class Deaths:
-    """Counts the deaths of each trial's workers since it last got further.
+    """Counts the deaths of each trial's workers since it last made progress.
 
-    A death after something new was reported costs a trial nothing, and neither does one with its
-    node: nodes that are taken away again and again do not make it fail. ``MAX_DEATHS`` others
+    A death after something new was reported does not count, nor does one with its node: nodes
+    that are taken away again and again do not make a trial fail. ``MAX_DEATHS`` others
     in a row do, or ``MAX_SHORTAGES`` of them for want of memory.
     """
 
@@ -76,7 +76,7 @@ class Deaths:
         self._counted: dict[str, str] = {}
 
     def watch(self, key: str, trial: Any) -> None:
-        """Ray Tune's trial that stands for ``key`` from now on, and its actor."""
+        """Tune's trial of this ``key`` from now on, and its actor."""
         self._trials[key] = trial
         actor = trial.temporary_state.ray_actor
         self._actors[key] = actor._actor_id.hex() if actor else ""
@@ -84,7 +84,7 @@ class Deaths:
             trial.max_failures = trial.num_failures
 
     def on_actors(self, text: str) -> list[str]:
-        """Trials whose actors an error of Ray names by their ids."""
+        """Trials whose actors an error of Ray mentions by their ids."""
         return [key for key, actor in self._actors.items() if actor and actor in text]
 
     def progressed(self, key: str) -> None:
@@ -94,7 +94,7 @@ class Deaths:
             self._trials[key].max_failures = -1  # Tune starts it again whatever happens
 
     def died(self, key: str, cause: str) -> None:
-        """Its worker died; the next death is to Tune the last one if it is the last allowed."""
+        """Its worker died; where one more is too many, Tune is set not to start it again."""
         if cause == NODE_DIED:
             return
         series = self._series.setdefault(key, _Series())
@@ -120,7 +120,7 @@ class Deaths:
         return bool(text) and text == self._counted.get(key)
 
     def last_cause(self, key: str) -> str:
-        """Why Tune says that its worker died the last time."""
+        """Why its worker died the last time, by Tune's report."""
         return cause_of(self._last_text(key))
 
     def _last_text(self, key: str) -> str:
@@ -134,7 +134,7 @@ class Deaths:
     def reason(self, key: str, cause: str) -> str:
         """Why the trial has failed, after its last death for ``cause``; with the remedy."""
         earlier = self._series.get(key, _Series()).deaths
-        again = f", after {earlier} restarts without getting further" if earlier else ""
+        again = f", after {earlier} restarts without progress" if earlier else ""
         if is_out_of_memory(cause):
             return f"{cause}{again}; {_MEMORY_REMEDY}"
         return f"{cause}{again}"

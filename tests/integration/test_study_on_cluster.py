@@ -137,7 +137,7 @@ def test_all_trials_finish_and_trained_on_every_node(story: Story) -> None:
 
 def test_what_came_and_went_is_said(story: Story) -> None:
     _, said = story.ended
-    assert " is gone; its trials go on elsewhere" in said
+    assert " is gone; its trials continue on other nodes" in said
     assert " has joined" in said
 
 

@@ -15,7 +15,7 @@ from study.errors import StudyError, TrialError
 from study.operations.opened_study import OpenedStudy
 from study.operations.status import read_status
 from study.operations.sync import sync_study
-from study.operations.update import learn, opened_for_writing
+from study.operations.update import opened_for_writing, train_update
 from study.operations.update_plan import plan_update
 from study.results import Outcome
 from study.search.selection import choose
@@ -64,7 +64,9 @@ def update(store: Path, which: str, *paths: str, tracker: Any = None) -> Recorde
     """One call of the command, without MLflow and export."""
     with opened_for_writing(OpenedStudy.open(NAME, store, None)) as opened:
         planned = plan_update(opened, which, [Path(path) for path in paths])
-        after, undelivered = learn(opened, planned, lambda: tracker or RecordingTracker(), print)
+        after, undelivered = train_update(
+            opened, planned, lambda: tracker or RecordingTracker(), print
+        )
     assert undelivered is None
     return after
 
@@ -213,7 +215,7 @@ def test_what_cannot_be_updated_is_refused_with_a_remedy(store: Path, files: lis
     with pytest.raises(StudyError, match="no trial '9'"):
         update(store, "9", files[1])
     update(store, "0", *files[1:3])
-    with pytest.raises(StudyError, match="learned this data already, as arrival 1 of 2"):
+    with pytest.raises(StudyError, match="was trained on this data before, as arrival 1 of 2"):
         update(store, "2", files[1], files[3])
     with (
         OpenedStudy.open(NAME, store, None).folder.lock(),
@@ -326,6 +328,6 @@ def test_at_a_url_one_machine_goes_on_where_another_has_updated(
         here = move_to(machine)
         with opened_for_writing(OpenedStudy.open(NAME, url, None)) as opened:
             planned = plan_update(opened, "best", [Path(path)])
-            after, _ = learn(opened, planned, RecordingTracker, print)
+            after, _ = train_update(opened, planned, RecordingTracker, print)
     assert [u.number for u in record_of(here).updates.values()] == [2, 3, 4]
     assert_as_from_the_start(here, after, seed=after.config["seed"])

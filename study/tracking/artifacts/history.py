@@ -78,7 +78,7 @@ class HistoryTables:
     layers: pa.Table
 
     def write(self, folder: Path) -> None:
-        """Write each as Parquet below ``folder``, where ``tracking.names`` says."""
+        """Write each as Parquet below ``folder``, under its name in ``tracking.names``."""
         for table, artifact in (
             (self.megabatches, MEGABATCHES_ARTIFACT),
             (self.epochs, EPOCHS_ARTIFACT),

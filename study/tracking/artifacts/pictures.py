@@ -14,7 +14,7 @@ _MAX_NAMED_LAYERS: Final = 40
 
 
 def trial_pictures(title: str, history: TrialHistory) -> dict[str, bytes]:
-    """Artifact → SVG; what there is nothing to draw of is left out."""
+    """Artifact → SVG, of those that there is something to draw for."""
     made = {ANYTIME_FIGURE: _anytime(title, history), LAYERS_FIGURE: _layers(title, history)}
     return {artifact: _svg(figure) for artifact, figure in made.items() if figure is not None}
 

@@ -1,4 +1,4 @@
-"""What a run is left with: histories as Parquet, tables and figures for MLflow's view."""
+"""The files of a run: histories as Parquet, tables and figures for MLflow's view."""
 
 import json
 import math

@@ -22,7 +22,7 @@ _NO_CODE = [".?*", "__pycache__", "app-studies", "mlruns", "mlflow.db"]
 def code_environment(plugins: Sequence[str], variables: Mapping[str, str]) -> dict[str, Any]:
     """Ray's ``runtime_env`` for the workers of a study.
 
-    What a submitted job's own environment says is left to it: Ray refuses to have it set twice.
+    What a submitted job's own environment sets is left out: Ray refuses to have it set twice.
 
     Args:
         plugins: Names of the user's modules, imported already.
@@ -32,15 +32,14 @@ def code_environment(plugins: Sequence[str], variables: Mapping[str, str]) -> di
         StudyError: A plug-in's code cannot be sent.
     """
     packages = [Path(study.__file__).parent, *map(_code_of, _own(plugins))]
-    made: dict[str, Any] = {
+    environment: dict[str, Any] = {
         "py_modules": [str(path) for path in dict.fromkeys(packages)],
         "excludes": _NO_CODE,
-        "env_vars": dict(variables),
     }
     jobs = json.loads(os.environ.get(_JOB_CONFIG) or "{}").get("runtime_env") or {}
     taken = jobs.get("env_vars") or {}
-    made["env_vars"] = {k: v for k, v in made["env_vars"].items() if k not in taken}
-    return {k: v for k, v in made.items() if k == "env_vars" or k not in jobs}
+    environment["env_vars"] = {k: v for k, v in variables.items() if k not in taken}
+    return {k: v for k, v in environment.items() if k == "env_vars" or k not in jobs}
 
 
 def _own(plugins: Sequence[str]) -> list[ModuleType]:

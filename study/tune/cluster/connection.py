@@ -28,7 +28,7 @@ _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _VARIABLE = "RAY_ADDRESS"  # Ray's own; set in what `ray job submit` runs
 _PROBE_S = 10
 _CONNECT_S = 2.0
-# The searcher says how many trials may wait; Tune would start their workers one by one.
+# The searcher decides how many trials may wait; Tune would start their workers one by one.
 _CLUSTER_SETTINGS = {**RAY_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": "1000000"}
 _AUTHENTICATION = (
     "a cluster that asks for a token, as one from `ray start` does, needs RAY_AUTH_MODE=token and "
@@ -45,26 +45,26 @@ class RayDiedError(BaseException):
     """Ray is gone from under the study.
 
     No Exception, for which Tune would first wait for its actors: before that is over Ray ends the
-    whole process, without a word.
+    whole process in silence.
     """
 
 
-def chosen_address(asked: str | None) -> str:
+def chosen_address(requested: str | None) -> str:
     """The cluster's address, or ``local``.
 
     Args:
-        asked: By the command line or the study; else Ray's own variable counts.
+        requested: By the command line or the study; else Ray's own variable counts.
 
     Raises:
         StudyError: The variable holds no cluster's address.
     """
-    if asked is not None:
-        return asked
-    given = os.environ.get(_VARIABLE)
-    if not given:
+    if requested is not None:
+        return requested
+    value = os.environ.get(_VARIABLE)
+    if not value:
         return LOCAL
     try:
-        return ray_address(given)
+        return ray_address(value)
     except ValueError as error:
         raise StudyError(f"the environment variable {_VARIABLE} {error}") from None
 
@@ -102,7 +102,7 @@ def ray_session(address: str, plugins: Sequence[str]) -> Iterator[None]:
 
 
 def _probe(address: str) -> None:
-    """Make sure that somebody listens: Ray itself tries for minutes."""
+    """Check that the address answers: Ray itself tries for minutes."""
     if address == AUTO:
         return
     host, _, port = address.rpartition(":")
@@ -150,7 +150,7 @@ def alive_nodes() -> list[dict[str, float]]:
 
 
 def nodes_alive() -> list[dict[str, Any]]:
-    """All that Ray says of each node that is alive."""
+    """What Ray knows of each node that is alive."""
     import ray
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
@@ -158,7 +158,7 @@ def nodes_alive() -> list[dict[str, Any]]:
 
 
 def check_ray_lives() -> None:
-    """Make sure that Ray is there: Tune waits in silence for nodes that never come.
+    """Check that Ray is alive: Tune waits in silence for nodes that never come.
 
     Raises:
         RayDiedError: The raylet of this machine is gone, or no node is alive.

@@ -91,7 +91,7 @@ class NodeKeeper:
 
 
 def storage_problem(demands: NodeDemands) -> str:
-    """Why trials here could not leave checkpoints for other nodes; empty if they can."""
+    """Why other nodes could not read the checkpoints of trials here; empty if they can."""
     try:
         text = (demands.folder / _TOKEN_FILE).read_text(encoding="utf-8")
     except OSError as error:
@@ -146,23 +146,23 @@ class Nodes:
         unfit: Problem by id, of nodes that joined without having what trials need.
     """
 
-    def __init__(self, demands: NodeDemands, asked: ResourcesSection) -> None:
+    def __init__(self, demands: NodeDemands, resources: ResourcesSection) -> None:
         self.unfit: dict[str, str] = {}
         self._demands = demands
-        self._asked = asked
+        self._resources = resources
         self._names: dict[str, str] = {}
-        self._rooms: dict[str, int] = {}
+        self._capacities: dict[str, int] = {}
         self._keepers: dict[str, Any] = {}
         self._checks: dict[str, Any] = {}
 
     @property
     def max_trials(self) -> int:
-        """How many trials may be out at once: ``max_concurrent``, or as many as fit and one more.
+        """How many trials may be pending or running: ``max_concurrent``, or all that fit and one.
 
         The one that waits is there when a node joins, and has a cluster that can grow do so.
         """
-        fit = (room for node_id, room in self._rooms.items() if node_id not in self.unfit)
-        return self._asked.max_concurrent or sum(fit) + 1
+        fit = (number for node, number in self._capacities.items() if node not in self.unfit)
+        return self._resources.max_concurrent or sum(fit) + 1
 
     def check(self) -> None:
         """Check every node that there is.
@@ -170,42 +170,45 @@ class Nodes:
         Raises:
             StudyError: With every node that lacks something.
         """
-        self._meet(nodes_alive())
+        self._add_new(nodes_alive())
         found = [(node_id, self._result(node_id)) for node_id in list(self._checks)]
-        problems = [f"node {self._names[node_id]}: {said}" for node_id, said in found if said]
+        problems = [f"node {self._names[node_id]}: {text}" for node_id, text in found if text]
         if problems:
             raise StudyError("; ".join(problems))
 
-    def look(self) -> Iterator[str]:
-        """What has changed, for people; to be called every second or so."""
+    def update(self) -> Iterator[str]:
+        """Notices of nodes that have joined or left; to be called every second or so."""
         nodes = nodes_alive()
         for node_id in set(self._names) - {node["NodeID"] for node in nodes}:
-            yield f"node {self._names.pop(node_id)} is gone; its trials go on elsewhere"
-            for known in (self.unfit, self._rooms, self._keepers, self._checks):
+            yield f"node {self._names.pop(node_id)} is gone; its trials continue on other nodes"
+            for known in (self.unfit, self._capacities, self._keepers, self._checks):
                 known.pop(node_id, None)
-        self._meet(nodes)
+        self._add_new(nodes)
         for node_id, check in list(self._checks.items()):
             if ray.wait([check], timeout=0)[0]:
                 problem = self._result(node_id)
-                yield self.refuse(node_id, problem) or f"node {self._names[node_id]} has joined"
+                yield self.exclude(node_id, problem) or f"node {self._names[node_id]} has joined"
 
-    def refuse(self, node_id: str, problem: str) -> str:
-        """Give a node no trials from now on; what to say, which is nothing the second time."""
+    def exclude(self, node_id: str, problem: str) -> str:
+        """Give a node no trials from now on; a notice, which is empty the second time."""
         if not problem or node_id in self.unfit:
             return ""
         self.unfit[node_id] = problem
         return f"node {self._names.get(node_id, node_id)} gets no trials: {problem}"
 
-    def _meet(self, nodes: list[dict[str, Any]]) -> None:
+    def _add_new(self, nodes: list[dict[str, Any]]) -> None:
         for node in nodes:
-            node_id, room = node["NodeID"], num_fitting(self._asked, node["Resources"])
-            if node_id in self._names or room == 0:
+            node_id, capacity = node["NodeID"], num_fitting(self._resources, node["Resources"])
+            if node_id in self._names or capacity == 0:
                 continue
-            self._rooms[node_id] = room
+            self._capacities[node_id] = capacity
             self._names[node_id] = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-            there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+            affinity = NodeAffinitySchedulingStrategy(node_id, soft=False)
             keeper = ray.remote(NodeKeeper).options(
-                name=keeper_name(node_id), num_cpus=0, scheduling_strategy=there, max_restarts=-1
+                name=keeper_name(node_id),
+                num_cpus=0,
+                scheduling_strategy=affinity,
+                max_restarts=-1,
             )
             self._keepers[node_id] = keeper.remote(self._demands)
             self._checks[node_id] = self._keepers[node_id].problem.remote()
@@ -215,5 +218,5 @@ class Nodes:
             return str(ray.get(self._checks.pop(node_id)))
         except RayError as error:
             if all(node["NodeID"] != node_id for node in nodes_alive()):
-                return ""  # it left, which is no mistake
+                return ""  # it has left, which is no fault
             return f"no worker could be started there: {str(error).strip().splitlines()[-1]}"

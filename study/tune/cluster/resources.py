@@ -18,7 +18,7 @@ class TrialResources:
     max_concurrent: int | None
 
     def placement(self, config: Mapping[str, Any]) -> Any:
-        """What Ray Tune asks for a trial: a place on any node but those to ``avoid``."""
+        """Tune's resource request for a trial: on any node but those to ``avoid``."""
         from ray.tune import PlacementGroupFactory
 
         options: dict[str, Any] = {}
@@ -28,40 +28,40 @@ class TrialResources:
 
 
 def trial_resources(
-    asked: ResourcesSection, nodes: Sequence[Mapping[str, float]], *, elastic: bool = False
+    resources: ResourcesSection, nodes: Sequence[Mapping[str, float]], *, elastic: bool = False
 ) -> TrialResources:
     """How many trials fit on these nodes.
 
     Args:
-        asked: From the study.
+        resources: As the study asks for them.
         nodes: CPU and GPU of each node, as Ray counts them.
         elastic: Whether nodes come and go, so that the number is not known beforehand.
 
     Raises:
         StudyError: Not even one trial fits on any node.
     """
-    room = sum(num_fitting(asked, node) for node in nodes)
-    if room == 0:
+    capacity = sum(num_fitting(resources, node) for node in nodes)
+    if capacity == 0:
         cpus = max((n.get("CPU", 0) for n in nodes), default=0)
         gpus = max((n.get("GPU", 0) for n in nodes), default=0)
         raise StudyError(
-            f"no node can run a trial: it asks for {asked.cpus_per_trial} CPUs and "
-            f"{asked.gpus_per_trial:g} GPUs, the largest node has {cpus:g} and {gpus:g}; lower "
-            f"resources.cpus_per_trial or resources.gpus_per_trial"
+            f"no node can run a trial: it asks for {resources.cpus_per_trial} CPUs and "
+            f"{resources.gpus_per_trial:g} GPUs, the largest node has {cpus:g} and {gpus:g}; "
+            f"lower resources.cpus_per_trial or resources.gpus_per_trial"
         )
-    most = None if elastic else min(asked.max_concurrent or room, room)
-    return TrialResources(asked.cpus_per_trial, asked.gpus_per_trial, most)
+    max_concurrent = None if elastic else min(resources.max_concurrent or capacity, capacity)
+    return TrialResources(resources.cpus_per_trial, resources.gpus_per_trial, max_concurrent)
 
 
-def num_fitting(asked: ResourcesSection, node: Mapping[str, float]) -> int:
+def num_fitting(resources: ResourcesSection, node: Mapping[str, float]) -> int:
     """How many trials fit on a node at once."""
-    by_cpu = int(node.get("CPU", 0) // asked.cpus_per_trial)
-    if asked.gpus_per_trial == 0:
+    by_cpu = int(node.get("CPU", 0) // resources.cpus_per_trial)
+    if resources.gpus_per_trial == 0:
         return by_cpu
     # Ray packs fractions only within one GPU: two trials of 0.6 do not share 1.2.
-    per_gpu = int(1 / asked.gpus_per_trial + 1e-9) if asked.gpus_per_trial <= 1 else 0
+    per_gpu = int(1 / resources.gpus_per_trial + 1e-9) if resources.gpus_per_trial <= 1 else 0
     num_gpus = int(node.get("GPU", 0))
-    by_gpu = num_gpus * per_gpu if per_gpu else int(num_gpus // asked.gpus_per_trial)
+    by_gpu = num_gpus * per_gpu if per_gpu else int(num_gpus // resources.gpus_per_trial)
     return min(by_cpu, by_gpu)
 
 

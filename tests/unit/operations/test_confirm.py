@@ -13,13 +13,9 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import StudyError
-from study.operations.confirm import (
-    ConfirmOptions,
-    confirming_study,
-    is_begun,
-    seeds_of_confirmations,
-)
+from study.operations.confirm import confirming_study, is_begun
 from study.operations.confirm_arms import baselines
+from study.operations.confirm_choice import ConfirmOptions, seeds_of_confirmations
 from study.operations.opened_study import OpenedStudy
 from study.results import Outcome, TrialHistory
 from study.store.folder import StudyFolder, StudyStore
@@ -256,11 +252,11 @@ def test_trials_are_compared_by_an_error_where_density_is_an_objective_too() -> 
     [
         (
             ConfirmOptions(top=2),
-            r"1 distinct pruned configuration that finished and may win; give --top 1",
+            r"1 distinct pruned configuration that may win; give --top 1",
         ),
         (ConfirmOptions(trials=("7",)), "no trial '7'; name one by its number, from 0 to 1"),
         (ConfirmOptions(trials=("1",)), "trial 1 ended as early_stopped"),
-        (ConfirmOptions(top=1, trials=("0",)), "--top and --trial both say what to confirm"),
+        (ConfirmOptions(top=1, trials=("0",)), "--top and --trial both choose what to confirm"),
     ],
 )
 def test_what_cannot_be_confirmed_is_refused_with_the_reason(

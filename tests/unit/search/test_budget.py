@@ -122,7 +122,7 @@ def test_a_finished_study_is_opened_with_a_larger_budget(tmp_path: Path) -> None
     [
         (Extension(), "nothing to extend by"),
         (Extension(train_flops=1.0), "has no budget.train_flops"),
-        (Extension(trials=1), "raise it, too: --hours"),
+        (Extension(trials=1), "raise that too, with --hours"),
     ],
 )
 def test_an_extension_that_leads_nowhere_is_refused_and_changes_nothing(

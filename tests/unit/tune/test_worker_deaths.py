@@ -65,7 +65,7 @@ def test_so_many_deaths_in_a_row_are_survived_and_no_more(cause: str, allowed: i
         deaths.died("a", cause)
     assert deaths.would_be_last("a", cause)
     assert trial.max_failures == trial.num_failures  # to Tune the next one is final
-    assert f"after {allowed} restarts without getting further" in deaths.reason("a", cause)
+    assert f"after {allowed} restarts without progress" in deaths.reason("a", cause)
 
 
 def test_a_death_after_something_new_costs_nothing() -> None:
