@@ -21,15 +21,17 @@ def plan(
     cpus = os.cpu_count() or 1
     with in_file(config):
         study = load_study(config, overrides=with_data_root(overrides, data_root))
-        room = max(1, cpus // study.resources.cpus_per_trial)
-        made = plan_study(study, max_concurrent=min(study.resources.max_concurrent or room, room))
+        capacity = max(1, cpus // study.resources.cpus_per_trial)
+        cost = plan_study(
+            study, max_concurrent=min(study.resources.max_concurrent or capacity, capacity)
+        )
     console = Console()
-    console.print(plan_table(made))
+    console.print(plan_table(cost))
     say(
         console,
-        f"\n{made.num_known} trials are given, {made.num_proposals} are proposed by the sampler"
-        f"\nexamples through SGD  {made.total('samples'):,.0f}"
-        f"\ntraining FLOPs        {made.total('flops'):.3g} (counted dense)"
-        f"\nestimated time        {made.hours:.2g} hours, {made.max_concurrent} trials at once on "
+        f"\n{cost.num_known} trials are given, {cost.num_proposals} are proposed by the sampler"
+        f"\nexamples through SGD  {cost.total('samples'):,.0f}"
+        f"\ntraining FLOPs        {cost.total('flops'):.3g} (counted dense)"
+        f"\nestimated time        {cost.hours:.2g} hours, {cost.max_concurrent} trials at once on "
         f"this machine",
     )

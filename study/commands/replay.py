@@ -48,12 +48,12 @@ def replay(
         say(console, f"{len(table.rows)} trials written to {export}")
         return
     target = find_target(table, table.study)
-    asked = {"sampler": sampler, "stopping": {"name": stopping}}
+    combined = {"sampler": sampler, "stopping": {"name": stopping}}
     searches = [
         CONTROL,
         {**CONTROL, "stopping": {"name": stopping}},
         {**CONTROL, "sampler": sampler},
-        asked,
+        combined,
     ]
     distinct = [search for i, search in enumerate(searches) if search not in searches[:i]]
     limit = trials or len(table.rows)

@@ -10,6 +10,7 @@ from study.commands.options import DataRoot, Set, with_data_root
 from study.config.problems import in_file
 from study.errors import SeveralError
 from study.session.console import say
+from study.text import count
 
 
 def validate(
@@ -35,6 +36,6 @@ def validate(
             refused.append(error)
             continue
         num_trials = len(study.points) + study.num_proposals
-        say(Console(), f"{path}: study {study.name!r} is valid, {num_trials} trials")
+        say(Console(), f"{path}: study {study.name!r} is valid, {count(num_trials, 'trial')}")
     if refused:
         raise SeveralError([str(error) for error in refused])

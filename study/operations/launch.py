@@ -146,7 +146,7 @@ def free_name(store: StudyStore, name: str, tracker: Tracker | None = None) -> s
             remedy = (
                 "runs in another process; wait for it, or stop it"
                 if folder.is_running()
-                else f"is not finished; continue it with: app-study resume {candidate}"
+                else f"is not finished; resume it with: app-study resume {candidate}"
             )
             raise StudyError(f"the study {candidate!r} {remedy}")
         if not folder.exists and not (tracker and tracker.has_study(candidate)):

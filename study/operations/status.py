@@ -28,7 +28,7 @@ class TrialStatus:
 
     Attributes:
         outcome: None while it runs, or where it was interrupted.
-        stream_fraction: How much of its stream it has learned.
+        stream_fraction: How much of its stream it was trained on.
         metrics: Of its last model.
     """
 

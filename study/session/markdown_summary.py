@@ -31,7 +31,7 @@ def best_first(
 ) -> list[tuple[RecordedTrial, tuple[float, ...]]]:
     """The complete trials with their values of ``metrics``, the best by the first metric first.
 
-    Those that break a constraint are left out.
+    Without those that break a constraint.
     """
     complete = [trial for trial in trials if trial.outcome is Outcome.COMPLETE]
     ranked = ranking.best_first(complete, lambda t: t.final_values, metrics[0], constraints)

@@ -39,11 +39,11 @@ def open_session(  # noqa: PLR0913  # all that a session is made of
         study: As it was launched.
         folder: The study's.
         record: To be written to, or as it was read.
-        datasets: All that its trials learn from.
+        datasets: All that its trials are trained on.
         tracker: Where the trials' reports are logged.
         display: The terminal; None for silence.
         fetch_models: Has a trial's models, by its key, in the study's folder; by default from
-            where the folder says.
+            the study's URL if it has one.
 
     Raises:
         TrackingError: The tracker's store fails.

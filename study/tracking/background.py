@@ -46,7 +46,7 @@ class BackgroundTracker:
     Args:
         tracker: From now on called by nobody else.
         notice: Called in the thread with a notice that the store fails, or answers again.
-        patience_s: How long :meth:`finish_study` goes on while nothing arrives, and longer for
+        patience_s: How long :meth:`finish_study` waits while nothing arrives, and longer for
             studies of thousands of trials, which take long to close.
     """
 

@@ -31,7 +31,7 @@ TAG_REASON: Final = "reason"  # why it failed
 TAG_CONFIRMED_TRIAL: Final = "confirmed_trial"  # number of the one it runs again, in TAG_CONFIRMS
 TAG_BASELINE_OF: Final = "baseline_of"  # comma-separated numbers of trials there
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
-TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it goes on from, with later data
+TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it is an update of
 OUTCOME_RUNNING: Final = "running"
 
 # Tags of a model, beside those of its trial.

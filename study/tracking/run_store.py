@@ -111,7 +111,7 @@ class RunStore(Protocol):
         """Log values of metrics that the run is missing."""
 
     def add_dataset(self, run_id: str, dataset: DatasetInfo) -> None:
-        """What the run learns from; nothing where it has that already."""
+        """Log what the trial is trained on, unless the run has it already."""
 
     def logged(self, run_id: str, metric_names: Iterable[str]) -> frozenset[tuple[str, int]]:
         """Which (metric, step) the run has."""

@@ -1,8 +1,8 @@
 """A tracker on a store of runs: a parent run per study, a child run per trial.
 
-The driver is the only writer. Every call can break off at any point and be made good by a new
-tracker that repeats it: runs are found again by their tags, params and metrics that the store
-already has are not sent again, and a run's final status is the last thing that is written to it.
+The driver is the only writer. A call that breaks off at any point is made good by a new tracker
+that repeats it: runs are found again by their tags, params and metrics that the store already has
+are not sent again, and a run's final status is the last thing that is written to it.
 """
 
 import tempfile
@@ -29,7 +29,7 @@ DESCRIPTION_TAG: Final = "mlflow.note.content"  # MLflow's own
 
 @dataclass
 class _TrialRun:
-    """How much of a trial the store has; ``known`` is None until it has been asked."""
+    """How much of a trial the store has; ``known`` is None until it was read."""
 
     run_id: str
     title: str
@@ -83,7 +83,7 @@ class RunTracker:
         self._found = {run.tags[names.TAG_TRIAL_KEY]: run for run in reversed(runs)}
 
     def start_trial(self, trial: TrialInfo) -> None:
-        """Open the trial's run, or continue the one with its key; a finished one is left as is.
+        """Open the trial's run, or continue the one with its key; a finished one is not changed.
 
         Raises:
             ValueError: The key holds a quote or a backslash.

@@ -17,7 +17,7 @@ from study.tracking.run_store import RunStore, StoredRun, one_run_per_trial
 def read_study(store: RunStore, name: str) -> TrackedStudy | None:
     """The study of this name, its trials and their histories; None where there is none.
 
-    Updates of trials with later data are left out.
+    Without updates of trials with later data.
 
     Raises:
         TrackingError: The store fails.

@@ -1,1 +1,1 @@
-"""Ray's adapters: what Tune calls, and what it is asked."""
+"""Adapters of Ray Tune: trainable, searcher, scheduler, callback, and the run of them."""

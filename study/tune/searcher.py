@@ -24,7 +24,7 @@ class StudySearch(Searcher):
 
     Unlike in Tune's own OptunaSearch, a trial stopped early is *pruned* to
     Optuna and not complete, one without a finite value is failed, the same configuration is never
-    trained twice, and nothing is restored from a pickle: all is made anew from the record.
+    trained twice, and nothing is restored from a pickle: all is rebuilt from the record.
     """
 
     def __init__(

@@ -119,7 +119,7 @@ class StudyTrainable(tune.Trainable):
                 self._learner = self._restored_learner()
                 self._run = self._records(self._learner)
             next(self._run, None)
-        except Exception as error:  # the study goes on, whatever a trial runs into
+        except Exception as error:  # the study continues, whatever a trial runs into
             # Its memory is freed before the next trial comes.
             self._learner, self._run = None, iter(())
             self._files.save_traceback()

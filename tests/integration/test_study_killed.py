@@ -165,7 +165,7 @@ def test_no_worker_outlives_a_killed_driver(story: Story) -> None:
 def test_a_cut_study_is_not_begun_anew(story: Story) -> None:
     code, said = story.refused
     assert code == 2
-    assert "the study 'cut' is not finished; continue it with: app-study resume cut" in said
+    assert "the study 'cut' is not finished; resume it with: app-study resume cut" in said
 
 
 def test_an_interrupt_ends_the_study_cleanly_and_says_how_to_go_on(story: Story) -> None:

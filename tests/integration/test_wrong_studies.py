@@ -523,7 +523,7 @@ def test_validate_tells_of_every_file(
     assert left.value.code == 2
     assert "a.yaml: 1 problem" in said.err
     assert "c.yaml: 1 problem" in said.err
-    assert said.out == "b.yaml: study 'wrong' is valid, 1 trials\n"
+    assert said.out == "b.yaml: study 'wrong' is valid, 1 trial\n"
 
 
 @pytest.mark.parametrize(

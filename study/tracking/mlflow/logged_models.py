@@ -85,7 +85,7 @@ def _write_mlmodel(model: ModelInfo, folder: Path, *, run_id: str, model_id: str
         inputs=Schema([TensorSpec(np.dtype(np.uint8), shape)]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, model.num_classes), "logits")]),
     )
-    made = Model(run_id=run_id, model_id=model_id, signature=signature)
+    mlmodel = Model(run_id=run_id, model_id=model_id, signature=signature)
     flavour: dict[str, Any] = {
         "loader_module": model.loader,
         "python_version": platform.python_version(),
@@ -93,19 +93,19 @@ def _write_mlmodel(model: ModelInfo, folder: Path, *, run_id: str, model_id: str
     }
     if model.loaded_file:
         flavour["data"] = model.loaded_file
-    made.add_flavor("python_function", **flavour)
+    mlmodel.add_flavor("python_function", **flavour)
     if model.loader == "mlflow.onnx":
-        made.add_flavor("onnx", data=model.loaded_file, providers=["CPUExecutionProvider"])
+        mlmodel.add_flavor("onnx", data=model.loaded_file, providers=["CPUExecutionProvider"])
     image = np.zeros((1, *model.image_shape), np.uint8).tolist()
     _write_json(folder / "input_example.json", image)
     _write_json(folder / "serving_input_example.json", {"inputs": image})
-    made.saved_input_example_info = {
+    mlmodel.saved_input_example_info = {
         "artifact_path": "input_example.json",
         "serving_input_path": "serving_input_example.json",
         "type": "ndarray",
         "format": "tf-serving",
     }
-    made.save(str(folder / "MLmodel"))
+    mlmodel.save(str(folder / "MLmodel"))
     needed = REQUIREMENTS.get(model.loader, _OURS)
     pins = [f"{name}=={importlib.metadata.version(name)}\n" for name in needed]
     (folder / "requirements.txt").write_text("".join(pins), encoding="utf-8")

@@ -59,7 +59,7 @@ class MlflowRegistry(MlflowStore):
         Args:
             model: Its files.
             run_tags: By which the run is found.
-            name: Of the registered model; made where there is none.
+            name: Of the registered model; created where there is none.
             tags: Of the version.
             alias: To be moved to the new version, once it is whole.
 
@@ -83,14 +83,14 @@ class MlflowRegistry(MlflowStore):
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         # The place, not models:/ID, which MLflow would look up in its process-wide store.
-        made = self._client.create_model_version(
+        created = self._client.create_model_version(
             name,
             logged.artifact_location,
             run_id=run_id,
             tags=dict(tags),
             model_id=logged.model_id,
         )
-        version = str(made.version)
+        version = str(created.version)
         linked = json.dumps([{"name": name, "version": version}])
         self._client.set_logged_model_tags(logged.model_id, {_VERSIONS_TAG: linked})
         if alias is not None:

@@ -1,4 +1,4 @@
-"""Studies in MLflow, by its client alone: no active run, no process-wide tracking address."""
+"""The tracker on MLflow: by its client alone, with no process-wide tracking address."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,12 +12,12 @@ _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class MlflowTracker(RunTracker):
-    """Writes a study to an MLflow store. May be made in one thread and used in another.
+    """Logs a study to an MLflow store. May be created in one thread and used in another.
 
     Args:
         tracking_uri: ``sqlite:///PATH``, another database's address, or a server's http address.
-            Beside a SQLite database made here, ``mlartifacts`` holds the files.
-        experiment: The MLflow experiment that holds the runs; made where it does not exist.
+            Beside a SQLite database created here, ``mlartifacts`` holds the files.
+        experiment: The MLflow experiment that holds the runs; created where it does not exist.
         extra_tags: Put on every run; the study's own go before them.
 
     Raises:

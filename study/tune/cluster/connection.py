@@ -42,7 +42,7 @@ _REMEDY = (
 
 
 class RayDiedError(BaseException):
-    """Ray is gone from under the study.
+    """Ray has died while the study runs.
 
     No Exception, for which Tune would first wait for its actors: before that is over Ray ends the
     whole process in silence.
