@@ -89,7 +89,9 @@ def test_the_methods_table_of_densities_is_what_the_schedules_say() -> None:
 def test_the_method_names_every_plug_in_of_a_pruning_event() -> None:
     text = read("docs/method.md")
     for registry in (SCHEDULES, CRITERIA, ALLOCATIONS, REPLAY_POLICIES):
-        missing = [name for name in registry if f"\n| `{name}`" not in text]
+        # Tests that ran before in this process may have registered plug-ins of users.
+        ours = [n for n in registry if registry.get(n).__module__.startswith("study.")]
+        missing = [name for name in ours if f"\n| `{name}`" not in text]
         assert not missing, registry.kind
 
 
