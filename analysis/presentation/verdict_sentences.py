@@ -69,8 +69,8 @@ def _remedy(judgement: Judgement, study: str) -> str:
             f"examples (data.holdout_fraction), or a larger objective.margin."
         )
     return (
-        f"More seeds can settle it: app-study confirm {study} --name {study}-confirm-2 --seeds "
-        f"{2 * judgement.num_seeds}"
+        f"More seeds may settle it, in a confirmation with 5 % of its own: app-study confirm "
+        f"{study} --name {study}-confirm-2 --seeds {2 * judgement.num_seeds}"
     )
 
 
