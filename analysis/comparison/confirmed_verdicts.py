@@ -1,5 +1,6 @@
 """Configurations that were run again, judged against dense by seed and by example."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,14 @@ from analysis.comparison.fresh_seeds import Arm, Confirmation
 from analysis.runs.cache import cached
 from analysis.runs.study_runs import Runs
 from analysis.statistics import summary
-from analysis.statistics.verdicts import LEVEL, Judgement, Losses, judge, service_losses
+from analysis.statistics.verdicts import (
+    LEVEL,
+    Judgement,
+    Losses,
+    judge,
+    service_losses,
+    smallest_as_good,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +69,12 @@ def sequences(runs: Runs, found: Confirmation) -> tuple[FixedSequence, ...]:
     Args:
         runs: The confirming study.
         found: What it says.
+
+    Returns:
+        Nothing where each seed has a holdout of its own: then no example is met twice.
     """
+    if found.varies_data:
+        return ()
     by_length: dict[int, list[tuple[Arm, Arm]]] = {}
     for arm in found.chosen:
         dense = _dense_of(arm, found)
@@ -86,19 +99,17 @@ def _dense_of(arm: Arm, found: Confirmation) -> Arm | None:
 
 
 def _smallest(judged: Sequence[Judged]) -> Judged | None:
-    found = None
-    for one in judged:
-        if one.judgement is None or not one.judgement.is_as_good:
-            break
-        found = one
-    return found
+    """One that cannot be judged ends the sequence, as one that is not as good does."""
+    known = itertools.takewhile(lambda one: one.judgement is not None, judged)
+    index = smallest_as_good([one.judgement for one in known if one.judgement is not None])
+    return None if index is None else judged[index]
 
 
 def _judgement(runs: Runs, arm: Arm, dense: Arm, level: float) -> Judgement | None:
-    """By the seeds that both have; None without outcomes by example, or where holdouts differ."""
+    """By the seeds that both have; None without outcomes by example."""
     ours, theirs = _runs_by_seed(arm), _runs_by_seed(dense)
     seeds = [seed for seed in ours if seed in theirs]
-    if len(seeds) < 2 or _varies_data(arm):
+    if len(seeds) < 2:
         return None
     a = losses(runs, [ours[seed] for seed in seeds])
     b = losses(runs, [theirs[seed] for seed in seeds])
@@ -110,11 +121,6 @@ def _judgement(runs: Runs, arm: Arm, dense: Arm, level: float) -> Judgement | No
 def _runs_by_seed(arm: Arm) -> dict[str, str]:
     keys = summary.seed_keys(arm.trials)
     return dict(zip(map(str, keys), arm.trials["run_id"], strict=True))
-
-
-def _varies_data(arm: Arm) -> bool:
-    """Whether each seed has a holdout of its own."""
-    return "data.seed" in arm.trials and arm.trials["data.seed"].nunique() > 1
 
 
 def losses(runs: Runs, run_ids: Sequence[str]) -> Losses | None:

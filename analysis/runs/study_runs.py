@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.runs import frames, histories
 from analysis.statistics import summary
+from analysis.statistics.verdicts import MARGIN
 from study.constraints import Constraint, parse_constraints
 from study.results import Outcome
 from study.tracking import names
@@ -45,7 +46,7 @@ class StudyFacts:
     @property
     def margin(self) -> float:
         """How much worse is still as good, as a fraction of examples."""
-        return float(self.params.get(names.PARAM_MARGIN, 0.01))
+        return float(self.params.get(names.PARAM_MARGIN, MARGIN))
 
     @property
     def service_after(self) -> float:

@@ -116,7 +116,10 @@ def section_sentences(found: Confirmation) -> list[str]:
 
 def _split_sentence(found: Confirmation) -> str:
     if found.varies_data:
-        return "The data was split anew with each seed."
+        return (
+            "The data was split anew with each seed, so no example is met twice and there is no "
+            "verdict by example."
+        )
     return (
         "Only the training seed is fresh: the holdout is the one that these trials were selected "
         "on, so part of the optimism may remain. Nothing was selected on the test split, and "
