@@ -25,6 +25,7 @@ from study.store.record import Record, RecordedTrial
 from study.tracking import names
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
+from tests.helpers.forked import ROOT, ForkedCommand, fork_server
 
 with warnings.catch_warnings():
     # MLflow's models use what SQLAlchemy deprecates, and are configured when a client is made.
@@ -33,8 +34,8 @@ with warnings.catch_warnings():
     from mlflow.store.tracking import sqlalchemy_store  # noqa: F401  # configures them
 
 load_builtin_plugins()
+fork_server()
 
-ROOT = Path(__file__).parents[2]
 WAIT_S = 600  # for a call to end; against what hangs, not against what is slow
 # Trials so small that what surrounds them is what takes time; how long they are is each test's.
 SMALL: dict[str, Any] = {
@@ -63,33 +64,38 @@ class LaunchedStudy:
         self.name = str(raw["name"])
         (folder / file).write_text(yaml.safe_dump(dict(raw)), encoding="utf-8")
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "study.cli", *arguments]
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> ForkedCommand:
         """Call app-study in the background, in a process group of its own."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "OMP_NUM_THREADS": "1",
-                # Workers that Ray starts ahead, a core each, and that no trial of Tune's uses.
-                "RAY_prestart_worker_first_driver": "0",
-                **self.environment,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return ForkedCommand(arguments, self.folder, self._environment())
 
     def call(self, *arguments: str) -> tuple[int, str]:
         """Call app-study: its exit code and all that it said."""
         with self.start(*arguments) as process:
             said, _ = process.communicate(timeout=WAIT_S)
+        assert process.returncode is not None
         return process.returncode, said
+
+    def call_in_a_new_interpreter(self, *arguments: str) -> tuple[int, str]:
+        """As :meth:`call`, and hear what its imports say too."""
+        done = subprocess.run(
+            [sys.executable, "-m", "study.cli", *arguments],
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            **self.environment,
+        }
 
     def call_here(self, *arguments: str) -> tuple[int, str]:
         """Call app-study in this process, which has imported already what takes it seconds."""
@@ -121,7 +127,7 @@ class LaunchedStudy:
         return Record.read(self.folder / "app-studies" / self.name / "record.jsonl")
 
     def wait_until(
-        self, is_so: Callable[[Record], bool], process: subprocess.Popen[str], timeout_s: float
+        self, is_so: Callable[[Record], bool], process: ForkedCommand, timeout_s: float
     ) -> Record:
         """Wait for a moment in the life of a running study."""
         end = time.monotonic() + timeout_s

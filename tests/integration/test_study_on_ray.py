@@ -66,7 +66,7 @@ RAW = {
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> tuple[LaunchedStudy, str]:
     study = LaunchedStudy(tmp_path_factory.mktemp("study"), RAW)
-    code, said = study.call("launch", "study.yaml")
+    code, said = study.call_in_a_new_interpreter("launch", "study.yaml")
     assert code == 0, said
     return study, said
 

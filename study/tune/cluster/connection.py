@@ -25,6 +25,9 @@ RAY_SETTINGS = {
 # Ray listens on loopback alone where it thinks itself unfit for clusters, as on macOS; elsewhere
 # its ports would be open to the network. For a Ray of our own only: a cluster's nodes must meet.
 _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# A Ray that starts has a worker a core begin too. Tune's trials have a runtime environment and get
+# workers of their own, so that these would only take the cores from the first trials.
+_NO_IDLE_WORKERS = {"RAY_prestart_worker_first_driver": "0"}
 _VARIABLE = "RAY_ADDRESS"  # Ray's own; set in what `ray job submit` runs
 _PROBE_S = 10
 _CONNECT_S = 2.0
@@ -121,9 +124,8 @@ def _first_line(error: Exception) -> str:
 @contextlib.contextmanager
 def local_ray() -> Iterator[None]:
     """Start Ray on this machine, and end it."""
-    # Nothing is imported ahead into the workers that Ray starts with: Tune's trials have a runtime
-    # environment and so always get workers of their own.
-    with opened_ray(RAY_SETTINGS | _ON_LOOPBACK, address="local", include_dashboard=False):
+    settings = RAY_SETTINGS | _ON_LOOPBACK | _NO_IDLE_WORKERS
+    with opened_ray(settings, address="local", include_dashboard=False):
         yield
 
 
