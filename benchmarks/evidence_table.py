@@ -1,10 +1,10 @@
-"""The table that verdicts are judged on: who was wrong on which example, trial by trial.
+"""The tables that verdicts are judged on: who was wrong on which example, trial by trial.
 
-    python -m benchmarks.evidence_table --root FOLDER --parts FOLDER --out FILE
+    python -m benchmarks.evidence_table mnist --root FOLDER --parts FOLDER --out FILE
 
-trains every configuration under every seed on one stream of MNIST images and keeps, after each
-megabatch, a bit for each example of two pools: the *judges*, from which holdouts are drawn, and
-the *others*, which say what is true. A trial's row is a file of its own in the parts' folder, and
+trains every configuration under every seed on one stream of images (``mnist``, or the small
+``digits``, which need no root) and keeps, after each megabatch, a bit for each example of two
+pools: the *judges*, from which holdouts are drawn, and the *others*, which say what is true. A trial's row is a file of its own in the parts' folder, and
 a trial that has one is not trained again. Configurations are complete seed by seed, so that what
 is there at any time is a smaller table of the same kind.
 """
@@ -33,17 +33,8 @@ from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
 
 NUM_SEEDS = 20
-STREAM_SIZE, NUM_JUDGES, NUM_OTHERS = 6000, 1000, 9000
 POOLS_SEED = 0
 EVALUATION_BATCH_SIZE = 1000
-FIXED: dict[str, Any] = {
-    "data.dataset": "mnist",
-    "data.holdout_fraction": 0.0,  # the pools stand in for it
-    "model.architecture": "mlp",
-    "model.hidden_sizes": [96, 32],
-    "training.total_samples": 24_000,
-    "training.batch_size": 128,
-}
 DENSITIES = (0.02, 0.032, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8)
 FEW_DENSITIES = (0.05, 0.1, 0.2, 0.4)
 SCHEDULES = ("app", "cubic", "linear", "one_shot")
@@ -53,8 +44,46 @@ logger = logging.getLogger("evidence_table")
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What one table is recorded on.
+
+    Attributes:
+        sizes: Examples of the stream, the judges and the others.
+        fixed: Settings of every trial.
+    """
+
+    sizes: tuple[int, int, int]
+    fixed: Mapping[str, Any]
+
+
+NO_HOLDOUT = {"data.holdout_fraction": 0.0, "model.architecture": "mlp"}  # the pools stand in
+RECIPES = {
+    "mnist": Recipe(
+        sizes=(6000, 1000, 9000),
+        fixed={
+            **NO_HOLDOUT,
+            "data.dataset": "mnist",
+            "model.hidden_sizes": [96, 32],
+            "training.total_samples": 24_000,
+            "training.batch_size": 128,
+        },
+    ),
+    "digits": Recipe(
+        sizes=(400, 360, 677),
+        fixed={
+            **NO_HOLDOUT,
+            "data.dataset": "digits",
+            "model.hidden_sizes": [48, 24],
+            "training.total_samples": 8000,
+            "training.batch_size": 64,
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
 class Pools:
-    """Disjoint indices into MNIST's training images.
+    """Disjoint indices into the training images.
 
     Attributes:
         stream: What every trial learns from.
@@ -67,11 +96,12 @@ class Pools:
     others: IndexArray
 
 
-def pools(num_examples: int) -> Pools:
+def pools(num_examples: int, recipe: Recipe) -> Pools:
     """The same for every trial."""
     order = np.random.default_rng(POOLS_SEED).permutation(num_examples).astype(np.int64)
-    first, second = STREAM_SIZE, STREAM_SIZE + NUM_JUDGES
-    return Pools(order[:first], order[first:second], order[second : second + NUM_OTHERS])
+    first, second, third = np.cumsum(recipe.sizes)
+    assert third <= num_examples
+    return Pools(order[:first], order[first:second], order[second:third])
 
 
 def configurations() -> list[dict[str, Any]]:
@@ -105,6 +135,7 @@ def _cell(
 
 def wrong_bits(trial: TrialConfig, dataset: ImageDataset, pool: ImagePool) -> NDArray[np.bool_]:
     """Train, and say after each megabatch which examples of the pool were wrong: ``[T, n]``."""
+    num_judges = len(dataset.test_labels)
     learner = assemble(trial, dataset)
     order = np.arange(len(pool), dtype=np.int64)
     found = []
@@ -116,13 +147,15 @@ def wrong_bits(trial: TrialConfig, dataset: ImageDataset, pool: ImagePool) -> ND
                 wrong = [(learner.model(x).argmax(1) != y).numpy() for x, y in batches]
             found.append(np.concatenate(wrong))
             rate = record.metrics["test_error_rate"]
-            assert round(rate * NUM_JUDGES) == found[-1][:NUM_JUDGES].sum()
+            assert round(rate * num_judges) == found[-1][:num_judges].sum()
     return np.stack(found)
 
 
-def row(number: int, settings: Flat, seed: int, wrong: NDArray[np.bool_]) -> pa.Table:
+def row(
+    number: int, settings: Flat, seed: int, wrong: NDArray[np.bool_], num_judges: int
+) -> pa.Table:
     """One trial's line of the table; the bits of a megabatch follow those of the one before."""
-    judges, others = wrong[:, :NUM_JUDGES], wrong[:, NUM_JUDGES:]
+    judges, others = wrong[:, :num_judges], wrong[:, num_judges:]
     return pa.table(
         {
             "configuration": pa.array([number], pa.int16()),
@@ -138,34 +171,35 @@ def row(number: int, settings: Flat, seed: int, wrong: NDArray[np.bool_]) -> pa.
     )
 
 
-def record(root: Path, parts: Path) -> Iterator[str]:
+def record(recipe: Recipe, root: Path | None, parts: Path) -> Iterator[str]:
     """Train what has no part yet; yields a line a trial."""
     load_builtin_plugins()
-    mnist = load_dataset(dataset_key(_trial({"pruning.schedule": "dense"}, 0, root).data))
-    chosen = pools(len(mnist.train_labels))
+    fixed = {**recipe.fixed, **({"data.root": str(root.absolute())} if root else {})}
+    whole = load_dataset(dataset_key(_trial(fixed, {"pruning.schedule": "dense"}, 0).data))
+    chosen = pools(len(whole.train_labels), recipe)
     judges_and_others = np.concatenate([chosen.judges, chosen.others])
     dataset = dataclasses.replace(
-        mnist,
-        train_images=mnist.train_images[chosen.stream],
-        train_labels=mnist.train_labels[chosen.stream],
-        test_images=mnist.train_images[chosen.judges],
-        test_labels=mnist.train_labels[chosen.judges],
+        whole,
+        train_images=whole.train_images[chosen.stream],
+        train_labels=whole.train_labels[chosen.stream],
+        test_images=whole.train_images[chosen.judges],
+        test_labels=whole.train_labels[chosen.judges],
     )
     pool = ImagePool(
-        mnist.train_images[judges_and_others], mnist.train_labels[judges_and_others],
-        mean=mnist.mean, std=mnist.std, device=torch.device("cpu"),
+        whole.train_images[judges_and_others], whole.train_labels[judges_and_others],
+        mean=whole.mean, std=whole.std, device=torch.device("cpu"),
     )  # fmt: skip
     for seed in range(NUM_SEEDS):
         for number, settings in enumerate(configurations()):
             part = parts / f"{number:03d}-{seed:02d}.parquet"
             if not part.exists():
-                wrong = wrong_bits(_trial(settings, seed, root), dataset, pool)
-                _write(row(number, settings, seed, wrong), part)
+                wrong = wrong_bits(_trial(fixed, settings, seed), dataset, pool)
+                _write(row(number, settings, seed, wrong, len(chosen.judges)), part)
                 yield f"seed {seed}, configuration {number}: final {wrong[-1].mean():.4f}"
 
 
-def _trial(settings: Flat, seed: int, root: Path) -> TrialConfig:
-    return parse_trial(unflatten({**FIXED, **settings, "data.root": str(root), "seed": seed}))
+def _trial(fixed: Flat, settings: Flat, seed: int) -> TrialConfig:
+    return parse_trial(unflatten({**fixed, **settings, "seed": seed}))
 
 
 def _write(table: pa.Table, path: Path) -> None:
@@ -175,7 +209,7 @@ def _write(table: pa.Table, path: Path) -> None:
     draft.replace(path)
 
 
-def join(parts: Path, out: Path) -> int:
+def join(recipe: Recipe, parts: Path, out: Path) -> int:
     """One file of all parts that are there; returns the number of trials.
 
     The examples of each pool come in the order in which trials get them wrong, the hardest first:
@@ -183,7 +217,7 @@ def join(parts: Path, out: Path) -> int:
     pool draws at random.
     """
     table = pa.concat_tables([pq.read_table(part) for part in sorted(parts.glob("*.parquet"))])
-    for name, size in (("judges_wrong", NUM_JUDGES), ("others_wrong", NUM_OTHERS)):
+    for name, size in zip(("judges_wrong", "others_wrong"), recipe.sizes[1:], strict=True):
         packed = [np.frombuffer(value, np.uint8) for value in table[name].to_pylist()]
         wrong = [np.unpackbits(bits).reshape(-1, size) for bits in packed]
         hardest_first = np.argsort(-sum(bits.sum(axis=0, dtype=np.int64) for bits in wrong))
@@ -196,7 +230,8 @@ def join(parts: Path, out: Path) -> int:
 def main() -> None:
     """Record, then join."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--root", type=Path, required=True, help="where MNIST lies")
+    parser.add_argument("data", choices=sorted(RECIPES))
+    parser.add_argument("--root", type=Path, help="where MNIST lies")
     parser.add_argument("--parts", type=Path, required=True, help="a file a trial goes here")
     parser.add_argument("--out", type=Path, required=True, help="the table")
     parser.add_argument("--join-only", action="store_true", help="train nothing")
@@ -206,9 +241,10 @@ def main() -> None:
     given.parts.mkdir(parents=True, exist_ok=True)
     if not given.join_only:
         with one_thread():
-            for line in record(given.root.absolute(), given.parts):
+            for line in record(RECIPES[given.data], given.root, given.parts):
                 logger.info(line)
-    logger.info("%d trials in %s", join(given.parts, given.out), given.out)
+    num_trials = join(RECIPES[given.data], given.parts, given.out)
+    logger.info("%d trials in %s", num_trials, given.out)
 
 
 if __name__ == "__main__":
