@@ -4,9 +4,10 @@
 
 trains every configuration under every seed on one stream of images (``mnist``, or the small
 ``digits``, which need no root) and keeps, after each megabatch, a bit for each example of two
-pools: the *judges*, from which holdouts are drawn, and the *others*, which say what is true. A trial's row is a file of its own in the parts' folder, and
-a trial that has one is not trained again. Configurations are complete seed by seed, so that what
-is there at any time is a smaller table of the same kind.
+pools: the *judges*, from which holdouts are drawn, and the *others*, which say what is true. A
+trial's row is a file of its own in the parts' folder, and a trial that has one is not trained
+again. Configurations are complete seed by seed, so that what is there at any time is a smaller
+table of the same kind.
 """
 
 import argparse
