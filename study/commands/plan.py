@@ -1,6 +1,7 @@
 """``app-study plan``: what a study will cost."""
 
 import os
+from collections.abc import Mapping
 
 from rich.console import Console
 
@@ -30,8 +31,14 @@ def plan(
     say(
         console,
         f"\n{cost.num_known} trials are given, {cost.num_proposals} are proposed by the sampler"
+        f"{_arms_line(cost.arms)}"
         f"\nexamples through SGD  {cost.total('samples'):,.0f}"
         f"\ntraining FLOPs        {cost.total('flops'):.3g} (counted dense)"
         f"\nestimated time        {cost.hours:.2g} hours, {cost.max_concurrent} trials at once on "
         f"this machine",
     )
+
+
+def _arms_line(arms: Mapping[str, int]) -> str:
+    each = ", ".join(f"{name} {number}" for name, number in arms.items())
+    return f"\nof them for each arm   {each} (in turns)" if arms else ""

@@ -1,5 +1,6 @@
 """What a study varies: searched paths, those that others depend on before them."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +11,12 @@ from study.config.domains import Choices, Dimension, Range, parse_dimension
 from study.config.paths import controlling_paths, is_active, path_problem
 from study.config.problems import ConfigError, Problem
 from study.config.trial import TrialConfig, parse_trial, unflatten
+from study.pruning.schedules import SCHEDULES
 
 __all__ = ["Choices", "Dimension", "Range", "Space", "compose", "parse_space"]
 
 MAX_CORNERS = 2048
+_SCHEDULE = "pruning.schedule"
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,32 @@ def parse_space(raw: Mapping[str, Any], problems: list[Problem]) -> Space:
             dimensions.append(parse_dimension(path, value))
         except ConfigError as error:
             problems += error.problems
-    return Space(_in_order(dimensions, problems))
+    return Space(_in_order(_where_it_matters(dimensions), problems))
+
+
+def _where_it_matters(dimensions: list[Dimension]) -> list[Dimension]:
+    """Settings of pruning, under the schedules that prune alone where others are searched too."""
+    schedules = next((d.domain for d in dimensions if d.path == _SCHEDULE), None)
+    if not isinstance(schedules, Choices):
+        return dimensions
+    pruning = tuple(name for name in schedules.values if _prunes(name))
+    if not pruning or len(pruning) == len(schedules.values):
+        return dimensions
+    return [
+        dataclasses.replace(d, when={**d.when, _SCHEDULE: _both(d.when.get(_SCHEDULE), pruning)})
+        if d.path.startswith(("pruning.", "saliency.")) and d.path != _SCHEDULE
+        else d
+        for d in dimensions
+    ]
+
+
+def _prunes(name: Any) -> bool:
+    is_known = isinstance(name, str) and name in SCHEDULES
+    return not is_known or SCHEDULES.get(name).prunes
+
+
+def _both(asked: tuple[Any, ...] | None, pruning: tuple[Any, ...]) -> tuple[Any, ...]:
+    return pruning if asked is None else tuple(name for name in asked if name in pruning)
 
 
 def _in_order(dimensions: list[Dimension], problems: list[Problem]) -> tuple[Dimension, ...]:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.config.addresses import NAME
+from study.config.arms import arms_of, in_turns
 from study.config.paths import flat_paths
 from study.config.points import cells_of_axes, parse_axes, parse_points
 from study.config.problems import ConfigError, Problem, shown, unknown_key
+from study.config.rules.arms import arms_problems
 from study.config.rules.objective import charge_problems, objective_problems
 from study.config.rules.search import search_problems
 from study.config.rules.study import corner_problems, leftover_problems, study_problems
@@ -42,12 +44,15 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
         places = parse_points(search.points, fixed, space, problems)
     else:
         places = {"axes": cells_of_axes(axes, fixed)}
+    points = tuple(point for points in places.values() for point in points)
+    if search:
+        points = in_turns(points, arms_of(search.arms, space, fixed))
     study = StudyConfig(
         name=name,
         description=description,
         fixed=fixed,
         space=space,
-        points=tuple(point for points in places.values() for point in points),
+        points=points,
         search=search,
         axes=axes,
         objective=sections["objective"] or ObjectiveSection(),
@@ -63,7 +68,7 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     # Where a part could not be read, what the rest lacks is no second mistake.
     problems += [p for p in found if is_whole or p.path.startswith(_PLACES_OF_VALUES)]
     if is_whole:
-        problems += [*charge_problems(study), *search_problems(study)]
+        problems += [*charge_problems(study), *search_problems(study), *arms_problems(study)]
     if problems or (problems := leftover_problems(study, places)):
         raise ConfigError(problems)
     return study

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study.config.arms import SearchArm, arms_of, belongs
 from study.config.points import MAX_CELLS, Axes, cells_of_axes
 from study.config.space import Space, compose
 from study.config.study_sections import (
@@ -61,6 +62,20 @@ class StudyConfig:
             trials = MAX_CELLS if self.budget.trials is None else self.budget.trials
             return len(self.space.cells(self.fixed, limit=trials))
         return self.budget.trials or 0
+
+    @functools.cached_property
+    def search_arms(self) -> tuple[SearchArm, ...]:
+        """What the search tunes apart; empty where it has no arms."""
+        return arms_of(self.search.arms, self.space, self.fixed) if self.search else ()
+
+    @property
+    def proposals_per_arm(self) -> int:
+        """How many trials the sampler proposes for each arm; all where there are none."""
+        return self.num_proposals // max(1, len(self.search_arms))
+
+    def arm_of(self, values: Mapping[str, Any]) -> SearchArm | None:
+        """The arm of a trial with these values by dotted path; None where it is of none."""
+        return next((arm for arm in self.search_arms if belongs(values, arm)), None)
 
     @property
     def num_trials(self) -> int:

@@ -35,7 +35,8 @@ class SearchSection(Strict):
     """How the space is searched.
 
     ``points`` are tried first; a list in a point stands for each of its values. ``warm_start``
-    names earlier studies whose trials are transferred to the sampler.
+    names earlier studies whose trials are transferred to the sampler. ``arms`` are searched paths
+    whose choices are tuned apart, with equal shares of the trials.
     """
 
     space: dict[str, Any]
@@ -44,6 +45,7 @@ class SearchSection(Strict):
     points: tuple[dict[str, Any], ...] = ()
     stopping: StoppingSection = StoppingSection()
     warm_start: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
 
 
 class ObjectiveSection(Strict):

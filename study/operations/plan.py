@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from rich.table import Table
 from torch import nn
 
+from study.config.arms import arm_name
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
@@ -64,6 +65,7 @@ class StudyPlan:
             space, from which the proposals are estimated.
         num_known: How many of the trials are known beforehand: they come first in ``costs``.
         num_proposals: How many a sampler will propose.
+        arms: Name of each arm of the search → how many are proposed for it; empty without arms.
         max_concurrent: Trials at once.
     """
 
@@ -71,10 +73,11 @@ class StudyPlan:
     num_known: int
     num_proposals: int
     max_concurrent: int
+    arms: Mapping[str, int] = field(default_factory=dict)
 
-    def total(self, field: str) -> float:
+    def total(self, name: str) -> float:
         """Sum of a field of the costs over all trials; proposals count as the mean extreme."""
-        values = [float(getattr(cost, field)) for cost in self.costs]
+        values = [float(getattr(cost, name)) for cost in self.costs]
         known, extremes = values[: self.num_known], values[self.num_known :]
         mean = sum(extremes) / len(extremes) if extremes else 0.0
         return sum(known) + mean * self.num_proposals
@@ -101,6 +104,7 @@ def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
         num_known=len(study.points),
         num_proposals=study.num_proposals,
         max_concurrent=max_concurrent,
+        arms={arm_name(arm): study.proposals_per_arm for arm in study.search_arms},
     )
 
 

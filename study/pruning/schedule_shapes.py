@@ -22,6 +22,7 @@ from study.pruning.schedules import (
 class Dense(PruningSchedule):
     """Nothing is pruned: the dense baseline."""
 
+    prunes: ClassVar[bool] = False
     takes_target: ClassVar[bool] = False
 
     def density(self, event: PruningEvent) -> float:  # noqa: ARG002  # the same at every event

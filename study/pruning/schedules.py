@@ -52,6 +52,8 @@ class PruningEvent:
 class PruningSchedule(ABC):
     """Plug-in: target density d_k. Fields are its settings under ``pruning.``."""
 
+    # Whether it ever prunes: else no setting of pruning or saliency does anything under it.
+    prunes: ClassVar[bool] = True
     # Whether it takes pruning.final_density or pruning.tau.
     takes_target: ClassVar[bool] = True
     # Whether d_T is known before the stream starts, from target and T alone.

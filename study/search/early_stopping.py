@@ -2,8 +2,9 @@
 
 A study's trial scheduler and the replay of a recorded study both ask here. Trials are compared at
 equal fractions of the stream and within a group: equal T, since the same fraction costs more and
-brings more the shorter the megabatches are; and, where size is an objective or limited, a like
-density at the end, since dense trials are ahead on error whatever they are worth.
+brings more the shorter the megabatches are; the same arm, where a search has arms; and, where size
+is an objective or limited, a like density at the end, since dense trials are ahead on error
+whatever they are worth.
 """
 
 import math
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
 
+from study.config.arms import arm_name
 from study.config.rules.search import judged_metric, stopping_name
 from study.config.study_config import StudyConfig
 from study.config.study_sections import StoppingSection
@@ -22,7 +24,7 @@ from study.search.feasibility import broken
 from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
 
-Group = tuple[int, int | bool | None]
+Group = tuple[str, int, int | bool | None]
 _PERCENT = "percent_of_stream"
 _VALUE = "running_objective"
 
@@ -157,6 +159,7 @@ class StreamStopping:
         self._section = section
         self._make_group = _RULES[name]
         self._metric = metric
+        self._arm_of = study.arm_of
         self._limits = study.objective.limits
         self._limits_size = any(c.metric == "final_density" for c in self._limits)
         self._has_size = len(study.objective.metrics) > 1
@@ -185,14 +188,15 @@ class StreamStopping:
         return is_to_stop and recorded.source == "search"
 
     def _group(self, trial: TrialConfig) -> Group:
-        """T, and the half-open band of density (a factor of two) or on which side of the limit."""
+        """Arm, T, and the band of density (a factor of two) or on which side of the limit."""
         density = known_density(trial)
         band: int | bool | None = None
         if density is not None and self._has_size:
             band = math.floor(-math.log2(density) + 1e-9)
         elif self._limits_size:
             band = not broken(trial, (), self._limits)
-        return trial.stream.num_megabatches, band
+        arm = arm_name(self._arm_of(trial.flat()) or {})
+        return arm, trial.stream.num_megabatches, band
 
     def _is_infeasible(self, recorded: RecordedTrial, megabatch: MegabatchRecord) -> bool:
         if not self._limits:

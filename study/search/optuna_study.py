@@ -10,9 +10,10 @@ from typing import Any
 
 import optuna
 
+from study.config.arms import SearchArm, belongs
 from study.config.points import MAX_CELLS
 from study.config.rules.search import judged_metric
-from study.config.space import Choices, Dimension, Range, Space
+from study.config.space import Choices, Dimension, Range
 from study.config.study_config import StudyConfig
 from study.metrics import METRICS
 from study.results import Outcome
@@ -65,12 +66,16 @@ def make_optuna_study(study: StudyConfig, *, num_recorded: int) -> optuna.Study:
     ``num_recorded`` goes into the seed so that a resumed study does not propose its beginning
     again.
     """
-    assert study.search is not None
-    seed = derive_seed(study.search.seed, "sampler", num_recorded) % 2**32
     return optuna.create_study(
         directions=[METRICS[name].direction for name in study.objective.metrics],
-        sampler=make_sampler(study.search.sampler, seed),
+        sampler=_sampler(study, num_recorded),
     )
+
+
+def _sampler(study: StudyConfig, number: int) -> optuna.samplers.BaseSampler:
+    assert study.search is not None
+    seed = derive_seed(study.search.seed, "sampler", number) % 2**32
+    return make_sampler(study.search.sampler, seed)
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,21 @@ class Proposals:
         study: With a search.
         record: Trials that are recorded already are known from the start, and so are those of
             earlier studies.
+        arm: Of the study's arms, the one in which alone is searched. What is proposed there
+            depends on how many proposals the arm has had and on how its trials ended, so that a
+            resumed study goes on as if it had not been interrupted (``nsga2`` begins a new
+            generation). Arms draw with the same seeds.
     """
 
-    def __init__(self, study: StudyConfig, record: Record) -> None:
+    def __init__(
+        self, study: StudyConfig, record: Record, *, arm: SearchArm | None = None
+    ) -> None:
         assert study.search is not None
         self.study = study
+        self.arm = arm
         self.optuna_study = make_optuna_study(study, num_recorded=len(record.trials))
+        self._dimensions = [d for d in study.space.dimensions if d.path not in (arm or {})]
+        self._num_asked = _num_asked(record, arm) if arm else 0
         self._judged = judged_metric(study.objective)
         self._limits = study.objective.limits
         self._grid = _untried_cells(study, record) if study.search.sampler == "grid" else None
@@ -108,10 +122,6 @@ class Proposals:
             if record.trials[key].outcome is not None:
                 self._add_recorded(record.trials[key], chosen)
 
-    @property
-    def _space(self) -> Space:
-        return self.study.space
-
     def ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         """A new proposal: Optuna's trial and the chosen values."""
         if self._grid:
@@ -119,12 +129,15 @@ class Proposals:
             trial = self.enqueue(cell)
             assert trial is not None, "a cell of the grid lies in the space"
             return trial, cell
+        if self.arm:
+            self.optuna_study.sampler = _sampler(self.study, self._num_asked)
+            self._num_asked += 1
         return self._ask()
 
     def _ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         trial = self.optuna_study.ask()
-        chosen: dict[str, Any] = {}
-        for dimension in self._space.dimensions:
+        chosen: dict[str, Any] = dict(self.arm or {})
+        for dimension in self._dimensions:
             if dimension.is_active({**self.study.fixed, **chosen}):
                 chosen[dimension.path] = _suggest(trial, dimension)
         return trial, chosen
@@ -181,11 +194,17 @@ class Proposals:
         }
 
     def active(self, chosen: Mapping[str, Any]) -> list[Dimension] | None:
-        """The searched paths that ``chosen`` gives a value to; None if it lies outside."""
+        """The searched paths that ``chosen`` gives a value to; None if it lies outside.
+
+        Those of the arm are none of them: they are the same in each of its trials.
+        """
+        arm = self.arm or {}
         flat = {**self.study.fixed, **chosen}
-        active = [d for d in self._space.dimensions if d.is_active(flat)]
-        covered = {d.path for d in active}
-        inside = all(d.path in chosen and chosen[d.path] in d.domain for d in active)
+        active = [d for d in self._dimensions if d.is_active(flat)]
+        covered = {d.path for d in active} | set(arm)
+        inside = belongs(chosen, arm) and all(
+            d.path in chosen and chosen[d.path] in d.domain for d in active
+        )
         return active if inside and set(chosen) == covered else None
 
     def _add_recorded(
@@ -211,6 +230,13 @@ class Proposals:
                 constraints=dict(result.violations),
             )
         )
+
+
+def _num_asked(record: Record, arm: SearchArm) -> int:
+    """How many proposals an arm has had, those that were answered from the record included."""
+    proposed = [t.chosen for t in record.trials.values() if t.source == "search"]
+    repeated = [chosen for _, chosen in record.repeats]
+    return sum(belongs(chosen, arm) for chosen in (*proposed, *repeated))
 
 
 def _untried_cells(study: StudyConfig, record: Record) -> deque[dict[str, Any]]:

@@ -59,7 +59,8 @@ class _Running:
 def searched_anew(study: StudyConfig, changes: Mapping[str, Any], *, seed: int) -> StudyConfig:
     """The study with other search settings (``{"sampler": "tpe"}``) and another seed."""
     raw = study.to_dict()
-    raw["search"] = {**raw["search"], **changes, "seed": seed, "points": (), "warm_start": ()}
+    raw["search"] = {**raw["search"], **changes, "seed": seed, "points": ()}
+    raw["search"] |= {"warm_start": (), "arms": ()}  # a replay is a single search
     return parse_study(raw)
 
 

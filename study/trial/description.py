@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
+from study.config.arms import arm_name
 from study.config.domains import Choices, Range
 from study.config.rules.search import stopping_name
 from study.config.study_config import StudyConfig
@@ -103,6 +104,7 @@ class TrialDescriber:
                 names.TAG_VERSION: __version__,
                 **({names.TAG_COMMIT: commit} if (commit := git_commit()) else {}),
                 **({names.TAG_UPDATED_FROM: updated_from} if updated_from else {}),
+                **({names.TAG_ARM: arm_name(arm)} if (arm := self._study.arm_of(flat)) else {}),
                 **_role(self._arms.get(trial.key())),
             },
             config_yaml=trial_yaml(self._study, trial),
@@ -229,6 +231,8 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
             names.PARAM_STOPPING: stopping_name(study.search, study.objective),
             names.PARAM_NUM_POINTS: len(study.points),
         }
+        if study.search_arms:
+            params[names.PARAM_ARMS] = ",".join(map(arm_name, study.search_arms))
     if study.confirms:
         params[names.PARAM_CONFIRMED_METRIC] = study.confirms.metric
         for arm in study.confirms.arms:

@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 
 from study.config.trial import TrialConfig
 from study.results import Outcome
+from study.search.arms import SearchedArms
 from study.search.optuna_study import Proposals
 from study.session.session import StudySession
 from study.store.record import RecordedTrial
@@ -41,7 +42,7 @@ class StudySearch(Searcher):
         self._session = session
         self._deaths = deaths
         self._dataset_of = dataset_of
-        self._proposals = Proposals(study, session.record) if study.search else None
+        self._proposals = SearchedArms(study, session.record) if study.search else None
         self._to_continue = deque(session.record.unfinished())
         self._points = deque(study.points)
         self._nodes = nodes  # of a cluster
@@ -128,12 +129,24 @@ class StudySearch(Searcher):
 
     def _search(self) -> RecordedTrial | None:
         assert self._proposals is not None
+        while (proposals := self._proposals.next()) is not None:
+            recorded = self._ask(proposals)
+            # Else the results of the running trials may lead elsewhere.
+            self._is_blocked = recorded is None and bool(self._waiting)
+            if recorded is not None or self._is_blocked:
+                return recorded
+            self._session.display.notice(
+                f"{self._proposals.exhaust(proposals)}: the sampler proposed "
+                f"{MAX_REPEATS_IN_A_ROW} known configurations in a row; the search space is "
+                f"exhausted"
+            )
+        return None
+
+    def _ask(self, proposals: Proposals) -> RecordedTrial | None:
+        """The next configuration that is new; None after too many known ones in a row."""
         record = self._session.record
-        proposed = self._num_proposed()
-        if proposed >= self._session.study.num_proposals:
-            return None
         for _ in range(MAX_REPEATS_IN_A_ROW):
-            optuna_trial, chosen = self._proposals.ask()
+            optuna_trial, chosen = proposals.ask()
             trial = self._session.study.compose(chosen)
             known = record.trials.get(trial.key())
             if known is None:
@@ -143,16 +156,7 @@ class StudySearch(Searcher):
             if known.outcome is None:
                 self._waiting.setdefault(known.key, []).append(optuna_trial)
             else:
-                self._proposals.tell(optuna_trial, known)
-        # The results of the running trials may lead elsewhere.
-        self._is_blocked = bool(self._waiting)
-        if self._is_blocked:
-            return None
-        self._session.display.notice(
-            f"the search ends after {proposed} of {self._session.study.num_proposals} proposals: "
-            f"the sampler proposed {MAX_REPEATS_IN_A_ROW} known configurations in a row; the "
-            f"search space is exhausted"
-        )
+                proposals.tell(optuna_trial, known)
         return None
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

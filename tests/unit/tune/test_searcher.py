@@ -57,7 +57,7 @@ class Driver:
 
     def states(self) -> list[optuna.trial.TrialState]:
         assert self.search._proposals is not None
-        return [trial.state for trial in self.search._proposals.optuna_study.trials]
+        return [t.state for p in self.search._proposals.proposals for t in p.optuna_study.trials]
 
     def sources(self) -> list[str]:
         return [trial.source for trial in self.session.record.trials.values()]
