@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 
+# Settings in which a baseline may differ from what it is compared with; dense in training alone.
+_TUNED = ("training.", "pruning.criterion", "pruning.allocation", "saliency.")
+
+
 @dataclass(frozen=True, eq=False)
 class Arm:
     """One configuration over its fresh seeds.
@@ -32,6 +36,8 @@ class Arm:
         number: Of the search's trial that it confirms; None for a mere baseline.
         baseline_of: Numbers of the trials that it is a baseline of.
         searched: What the search had found for that trial; None where nobody knows.
+        settings_of: Number of the search's trial in which a baseline was best and whose settings
+            it has; None where it has those of what it is compared with.
     """
 
     trials: "pd.DataFrame"
@@ -39,6 +45,7 @@ class Arm:
     number: int | None
     baseline_of: tuple[int, ...]
     searched: float | None
+    settings_of: int | None = None
 
     @property
     def first(self) -> "pd.Series":
@@ -148,7 +155,9 @@ def _arms(runs: "Runs", metric: str) -> tuple[Arm, ...]:
         first = group.iloc[0]
         number = int(first["confirmed_trial"]) if first["confirmed_trial"] else None
         baseline_of = tuple(int(n) for n in first["baseline_of"].split(",") if n)
-        made.append(Arm(group, metric, number, baseline_of, searched(runs, number, metric)))
+        settings_of = int(first["settings_of"]) if first["settings_of"] else None
+        found = searched(runs, number, metric)
+        made.append(Arm(group, metric, number, baseline_of, found, settings_of))
     # By their first trial: as they were chosen, baselines behind.
     return tuple(arm for arm in made if arm.number is not None or arm.baseline_of)
 
@@ -174,13 +183,32 @@ def _against(arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:
         return [], num_unequal
     comparison = Comparison(
         a=arm.name,
-        b=str(baseline.first["method"]),
+        b=_named_beside(baseline, arm),
         density=size(arm.trials["density"].mean()),
         architecture=str(arm.first["architecture"]),
         num_megabatches=num_megabatches(arm.first) or None,
         result=paired_difference([differences]),
     )
     return [comparison], num_unequal
+
+
+def _named_beside(baseline: Arm, arm: Arm) -> str:
+    """A baseline with the settings that the other side has not: ``dense (lr 0.2, not 0.05)``."""
+    method, ours, theirs = str(baseline.first["method"]), baseline.first, arm.first
+    tuned = _TUNED if method != DENSE else _TUNED[:1]
+    paths = [p for p in baseline.trials.columns if p.startswith(tuned) and p in arm.trials]
+    unlike = [
+        f"{path.partition('.')[2]} {_setting(ours[path])}, not {_setting(theirs[path])}"
+        for path in paths
+        if _setting(ours[path]) != _setting(theirs[path])
+    ]
+    return f"{method} ({'; '.join(unlike)})" if unlike else method
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if value == value else "none"
+    return "none" if value is None else str(value)
 
 
 def _by_seed(arm: Arm) -> "pd.DataFrame":

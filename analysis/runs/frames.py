@@ -30,6 +30,7 @@ FACTS = (
     "dataset",
     "confirmed_trial",
     "baseline_of",
+    "settings_of",
     "arm",
 )
 TRIAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope != "epoch")
@@ -89,6 +90,7 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
         "dataset": [run.tags.get(names.TAG_DATASET, "unknown") for run in runs],
         "confirmed_trial": [run.tags.get(names.TAG_CONFIRMED_TRIAL, "") for run in runs],
         "baseline_of": [run.tags.get(names.TAG_BASELINE_OF, "") for run in runs],
+        "settings_of": [run.tags.get(names.TAG_SETTINGS_OF, "") for run in runs],
         "arm": [run.tags.get(names.TAG_ARM, "") for run in runs],
     }
     columns |= {name: typed([run.params.get(name) for run in runs]) for name in params}

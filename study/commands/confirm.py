@@ -92,6 +92,7 @@ def _print_plan(
         f"{count(num_seeds, 'fresh seed')}: {count(len(study.points), 'trial')} of the study "
         f"{study.name}."
     ]
+    lines += _settings_lines(study)
     num_comparisons = sum(len(arm.baseline_of) for arm in study.confirms.arms)
     if num_comparisons and num_seeds < (needed := pairs_needed(num_comparisons)):
         lines.append(
@@ -106,3 +107,32 @@ def _print_plan(
         lines.append(f"{study.name} was launched with the same settings before; it is {how}.")
     for line in lines:
         say(Console(), line)
+
+
+def _settings_lines(study: "StudyConfig") -> list[str]:
+    """Whose settings the baselines have, where the search tuned any."""
+    confirms = study.confirms
+    if confirms is None or not confirms.tuned:
+        return []
+    own: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for group, arm in zip(study.axes, confirms.arms, strict=True):
+        flat = {**study.fixed, **{path: values[0] for path, values in group.items()}}
+        name = f"{flat['pruning.schedule']} at T = {flat['stream.num_megabatches']}"
+        if arm.trial is None and arm.settings_of is None:
+            others[f"{name} ({', '.join(map(str, arm.baseline_of))})"] = None
+        elif arm.trial is None:
+            own[f"{name} ({arm.settings_of})"] = None
+    what = ", ".join(confirms.tuned)
+    lines = []
+    if own:
+        lines.append(
+            f"Baselines with the {what} in which the search found them best, and of which trial: "
+            f"{', '.join(own)}."
+        )
+    if others:
+        lines.append(
+            f"Baselines that the search did not tune, with the {what} of the trials that they are "
+            f"compared with: {', '.join(others)}."
+        )
+    return lines

@@ -159,11 +159,14 @@ class ConfirmedArm(Strict):
     Attributes:
         trial: Number of the trial whose configuration they run again; None for a mere baseline.
         baseline_of: Numbers of the trials that they are a baseline of.
+        settings_of: Number of the trial in which a baseline was best, whose settings they have;
+            None where they have those of the trials that they are a baseline of.
         searched: Metric → the value that the search had found for that trial.
     """
 
     trial: Annotated[int, Field(ge=0)] | None = None
     baseline_of: Annotated[tuple[int, ...], BeforeValidator(_tuple)] = ()
+    settings_of: Annotated[int, Field(ge=0)] | None = None
     searched: dict[str, float] = Field(default_factory=dict)
 
 
@@ -173,11 +176,13 @@ class ConfirmsSection(Strict):
     Attributes:
         study: Its name.
         metric: By which its trials are compared.
+        tuned: The paths that it tuned: what it searched but for the task and how much is pruned.
         arms: One for each group of ``axes``, in their order.
     """
 
     study: str
     metric: str
+    tuned: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     arms: Annotated[tuple[ConfirmedArm, ...], Field(min_length=1)]
 
 

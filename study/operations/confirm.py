@@ -10,6 +10,7 @@ from study.errors import StudyError
 from study.metrics import METRICS
 from study.operations.confirm_arms import Arm, confirmed_arms, fixed_and_axes, seed_axes
 from study.operations.confirm_choice import ConfirmOptions, choose_trials, fresh_seeds
+from study.operations.confirm_settings import tuned_baselines
 from study.operations.opened_study import OpenedStudy
 from study.store.folder import StudyFolder
 from study.text import count
@@ -54,7 +55,9 @@ def confirming_study(
             f"again with other seeds or trials, under another --name"
         )
     chosen = choose_trials(searched.record, study, options)
-    arms = confirmed_arms([(trial, searched.trial(trial)) for trial in chosen])
+    metric = judged_metric(study.objective.metrics)
+    tuned = tuned_baselines(study, searched.record, metric)
+    arms = confirmed_arms([(trial, searched.trial(trial)) for trial in chosen], tuned)
     seeds = fresh_seeds(searched.record, options, used)
     raw = study.to_dict()
     objective = {**raw["objective"], "constraints": ()}  # the trials are chosen
@@ -72,7 +75,8 @@ def confirming_study(
             "tracking": raw["tracking"],
             "confirms": {
                 "study": study.name,
-                "metric": judged_metric(study.objective.metrics),
+                "metric": metric,
+                "tuned": tuned.paths,
                 "arms": [
                     _as_section(arm, study.objective.metrics)
                     for arm in arms
@@ -92,7 +96,7 @@ def judged_metric(objectives: Sequence[str]) -> str:
 
 def _as_section(arm: Arm, objectives: Sequence[str]) -> Mapping[str, Any]:
     if arm.chosen is None:
-        return {"baseline_of": arm.baseline_of}
+        return {"baseline_of": arm.baseline_of, "settings_of": arm.settings_of}
     found = arm.chosen.final_values
     metrics = [name for name in dict.fromkeys((*objectives, *_SEARCHED)) if name in METRICS]
     return {

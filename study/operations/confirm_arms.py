@@ -7,6 +7,7 @@ from typing import Any
 from study.config.paths import is_active
 from study.config.sections import TARGETS
 from study.config.trial import TrialConfig, parse_trial, unflatten
+from study.operations.confirm_settings import TunedBaselines
 from study.pruning.schedules import SCHEDULES
 from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
@@ -18,21 +19,31 @@ _TARGETS = frozenset(f"pruning.{name}" for name in TARGETS)
 
 @dataclass
 class Arm:
-    """One configuration: a chosen trial, a baseline of others, or both."""
+    """One configuration: a chosen trial, a baseline of others, or both.
+
+    ``settings_of`` is the number of the trial in which a baseline was best, if it was tuned.
+    """
 
     config: TrialConfig
     chosen: RecordedTrial | None = None
     baseline_of: tuple[int, ...] = ()
+    settings_of: int | None = None
 
 
-def confirmed_arms(chosen: Sequence[tuple[RecordedTrial, TrialConfig]]) -> list[Arm]:
-    """The chosen configurations, then the baselines that are none of them, each once."""
+def confirmed_arms(
+    chosen: Sequence[tuple[RecordedTrial, TrialConfig]], tuned: TunedBaselines
+) -> list[Arm]:
+    """The chosen configurations, then the baselines that are none of them, each once.
+
+    A baseline has its own best settings where the study has tuned it, else those of the trial.
+    """
     arms: dict[str, Arm] = {}
     for trial, config in chosen:
         arms[identity(config)] = Arm(config, chosen=trial)
     for trial, config in chosen:
         for baseline in baselines(trial, config):
-            arm = arms.setdefault(identity(baseline), Arm(baseline))
+            own, settings_of = tuned.with_own_settings(baseline) or (baseline, None)
+            arm = arms.setdefault(identity(own), Arm(own, settings_of=settings_of))
             if arm.chosen is not trial:
                 arm.baseline_of += (trial.number,)
     return list(arms.values())

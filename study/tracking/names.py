@@ -30,6 +30,7 @@ TAG_OUTCOME: Final = "outcome"  # a study.results.Outcome, or OUTCOME_RUNNING
 TAG_REASON: Final = "reason"  # why it failed
 TAG_CONFIRMED_TRIAL: Final = "confirmed_trial"  # number of the one it runs again, in TAG_CONFIRMS
 TAG_BASELINE_OF: Final = "baseline_of"  # comma-separated numbers of trials there
+TAG_SETTINGS_OF: Final = "settings_of"  # number of the trial there whose settings a baseline has
 TAG_ARM: Final = "arm"  # name of the one that it is of; missing where it is of none
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
 TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it is an update of
@@ -60,6 +61,7 @@ PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
 PARAM_MARGIN: Final = "objective.margin"  # of verdicts, a fraction of examples
 PARAM_SERVICE_AFTER: Final = "objective.service_after"
 PARAM_CONFIRMED_METRIC: Final = "confirms.metric"
+PARAM_TUNED: Final = "confirms.tuned"  # comma-separated paths that the search tuned
 PARAM_SEARCHED: Final = "confirms.searched."  # + NUMBER.METRIC: what the search had found
 
 # Metrics. Per-megabatch metrics keep their name, step = megabatch_index.

@@ -153,6 +153,8 @@ def _role(arm: ConfirmedArm | None) -> dict[str, str]:
         tags[names.TAG_CONFIRMED_TRIAL] = str(arm.trial)
     if arm is not None and arm.baseline_of:
         tags[names.TAG_BASELINE_OF] = ",".join(map(str, arm.baseline_of))
+    if arm is not None and arm.settings_of is not None:
+        tags[names.TAG_SETTINGS_OF] = str(arm.settings_of)
     return tags
 
 
@@ -235,6 +237,8 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
             params[names.PARAM_ARMS] = ",".join(map(arm_name, study.search_arms))
     if study.confirms:
         params[names.PARAM_CONFIRMED_METRIC] = study.confirms.metric
+        if study.confirms.tuned:
+            params[names.PARAM_TUNED] = ",".join(study.confirms.tuned)
         for arm in study.confirms.arms:
             prefix = f"{names.PARAM_SEARCHED}{arm.trial}."
             params |= {prefix + metric: value for metric, value in arm.searched.items()}

@@ -14,6 +14,7 @@ from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, listing, quantity
 from study.metrics import METRICS
 from study.text import count
+from study.tracking import names
 
 if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
@@ -111,7 +112,31 @@ def section_sentences(found: Confirmation) -> list[str]:
             f"different numbers of examples and {'is' if found.num_unequal == 1 else 'are'} left "
             f"out."
         )
-    return [*sentences, _split_sentence(found)]
+    return [*sentences, *_settings_sentences(found), _split_sentence(found)]
+
+
+def _settings_sentences(found: Confirmation) -> list[str]:
+    """Whose settings the baselines had."""
+    mere = [arm for arm in found.arms if arm.number is None]
+    own = [f"{arm.name} (trial {arm.settings_of})" for arm in mere if arm.settings_of is not None]
+    others = [arm.name for arm in mere if arm.settings_of is None]
+    sentences = []
+    if own:
+        sentences.append(
+            f"Run with the settings in which the search had found them best: {listing(own)}."
+        )
+    if own and others:
+        sentences.append(
+            f"Not tuned by the search, and run with the settings of what they are compared with: "
+            f"{listing(others)}."
+        )
+    tuned = found.runs.study.params.get(names.PARAM_TUNED, "")
+    if others and not own and tuned:
+        sentences.append(
+            f"The search had tuned {listing(tuned.split(','))} for these trials and not for "
+            f"{listing(others)}, run with the settings of what they are compared with."
+        )
+    return sentences
 
 
 def _split_sentence(found: Confirmation) -> str:
