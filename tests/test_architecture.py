@@ -65,7 +65,7 @@ layer("study.tune.cluster", "study.session", "ray torch")
 layer("study.operations", "study.tune", "rich torch filelock")
 # MLflow → numbers → which trials may be compared → how it is said → a folder a section → the page.
 FRAMES = "pandas numpy pyarrow"
-layer("analysis.statistics", "", f"{FRAMES} scipy optuna")
+layer("analysis.statistics", "", f"{FRAMES} scipy optuna opda")
 layer("analysis", "analysis.statistics")
 layer("analysis.runs", "analysis study.tracking", f"{FRAMES} mlflow")
 layer("analysis.comparison", "analysis.runs", FRAMES)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.presentation.tables import cell
+from analysis.reports.search.arms import arm_figures, arm_sentences
 from analysis.reports.search.figures import moment_figures, progress_figures
 from analysis.reports.search.progress import (
     MOMENTS,
@@ -59,12 +60,14 @@ class SearchReport(Report):
             TITLE,
             (
                 *best,
+                *(line for part in parts for line in arm_sentences(part, metric)),
                 stopping_sentence(runs),
                 *(line for part in parts for line in _sampler_sentences(part, metric)),
                 *_against_random(parts, metric),
             ),
             figures=(
                 *(progress_figures(parts, metric) if _was_searched(runs, parts, metric) else ()),
+                *(f for i, part in enumerate(parts) for f in arm_figures(part, metric, index=i)),
                 *moment_figures(runs, measure),
             ),
             tables=(_endings(runs), *((moments,) if moments.rows else ())),
