@@ -31,11 +31,16 @@ def belongs(values: Mapping[str, Any], arm: SearchArm) -> bool:
 
 
 def arm_name(arm: SearchArm) -> str:
-    """What an arm is called: ``app``, ``app T=4``; its words as they are, else with a name."""
-    return " ".join(
-        str(value) if isinstance(value, str) else f"{path.rpartition('.')[2]}={value}"
+    """What an arm is called, without commas: ``app``, ``app num_megabatches=4``."""
+    words = (
+        value if isinstance(value, str) else f"{path.rpartition('.')[2]}={_shown(value)}"
         for path, value in arm.items()
     )
+    return " ".join(words).replace(",", ";")
+
+
+def _shown(value: Any) -> str:
+    return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def in_turns(

@@ -234,7 +234,7 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
             names.PARAM_NUM_POINTS: len(study.points),
         }
         if study.search_arms:
-            params[names.PARAM_ARMS] = json.dumps([arm_name(arm) for arm in study.search_arms])
+            params[names.PARAM_ARMS] = ",".join(map(arm_name, study.search_arms))
     if study.confirms:
         params[names.PARAM_CONFIRMED_METRIC] = study.confirms.metric
         if study.confirms.tuned:

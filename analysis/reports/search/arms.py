@@ -1,7 +1,6 @@
 """The arms of a search: the best after n trials of each, and which is ahead from where on."""
 
 import itertools
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ class ArmCurves:
 
 def arms_of(runs: "Runs") -> list[str]:
     """Names of the arms, in the order of the study file; empty for a search without."""
-    return list(json.loads(runs.study.params.get(names.PARAM_ARMS, "[]")))
+    return [name for name in runs.study.params.get(names.PARAM_ARMS, "").split(",") if name]
 
 
 def _bounds(metric: str) -> tuple[float, float]:

@@ -15,7 +15,14 @@ from study.results import Outcome
 from study.session.session import StudySession
 from study.tune.searcher import StudySearch
 from study.tune.worker_deaths import Deaths
-from tests.helpers.small_studies import QuietDisplay, history, search, session, two_choices
+from tests.helpers.small_studies import (
+    QuietDisplay,
+    history,
+    raw_search,
+    search,
+    session,
+    two_choices,
+)
 
 State = optuna.trial.TrialState
 POINTS = [
@@ -242,3 +249,50 @@ def test_tune_is_given_nothing_to_pickle(start: Start) -> None:
     assert driver.search.__getstate__() == {}
     with pytest.raises(RuntimeError, match="app-study resume"):
         driver.search.restore("anywhere")
+
+
+ARMS = {
+    "pruning.schedule": ["dense", "app"],
+    "pruning.final_density": {"low": 0.1, "high": 1.0, "log": True},
+    "stream.num_megabatches": [2, 4],
+}
+
+
+def with_arms(trials: int) -> StudyConfig:
+    """Two arms, of which dense has two configurations alone."""
+    section = {"space": ARMS, "arms": ["pruning.schedule"], "sampler": "random"}
+    return parse_study(raw_search(search=section, budget={"trials": trials}))
+
+
+def schedules(driver: Driver) -> list[str]:
+    return [t.chosen["pruning.schedule"] for t in driver.session.record.trials.values()]
+
+
+def test_arms_take_turns_and_one_that_is_exhausted_leaves_them_to_the_others(
+    start: Start,
+) -> None:
+    driver = start(with_arms(trials=12))
+    driver.run_to_the_end()
+    assert schedules(driver) == ["dense", "app"] * 2 + ["app"] * 4
+    assert isinstance(driver.session.display, QuietDisplay)
+    (notice,) = driver.session.display.notices
+    assert "of the arm dense ends after 2 of 6 proposals" in notice
+
+
+def test_a_killed_search_of_arms_goes_on_where_the_undisturbed_one_would_be(
+    start: Start, tmp_path: Path
+) -> None:
+    study = with_arms(trials=4)
+    killed = start(study)
+    first = killed.ask()
+    killed.end(first)
+    killed.ask()  # app's first trial, cut
+    after = start(study)
+    after.run_to_the_end()
+    (tmp_path / "whole").mkdir()
+    whole = Driver(study, tmp_path / "whole" / "record.jsonl")
+    whole.run_to_the_end()
+    whole.session.record.close()
+    chosen = [[t.chosen for t in d.session.record.trials.values()] for d in (after, whole)]
+    assert chosen[0] == chosen[1]
+    assert schedules(after) == ["dense", "app"] * 2

@@ -1,6 +1,5 @@
 """Tuning curves of arms in the section on the search."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -33,7 +32,7 @@ def searched(
         "search.sampler": sampler,
         "search.stopping": stopping,
         "search.num_points": str(num_points),
-        "search.arms": json.dumps(list(errors)),
+        "search.arms": ",".join(errors),
     }
     arms, values = zip(*turns, strict=True)
     return replace(
@@ -54,9 +53,9 @@ def test_arms_that_are_far_apart_are_ahead_up_to_where_bands_can_part_them() -> 
         "The best service error after 20 trials of each arm: app 10.0 % and one_shot 50.0 %."
     )
     assert verdict == (
-        "By exact bands (95 % for all arms and every n together), app is ahead of one_shot at "
-        "n = 1."
-    ) or verdict.endswith("app is ahead of one_shot at n = 1 to 2.")
+        "By exact bands (95 % for all arms and every n together), app is ahead of one_shot at n = "
+        "1 to 2."
+    )
 
 
 def test_arms_that_are_alike_and_too_few_trials_are_said_to_be_so() -> None:
