@@ -13,6 +13,9 @@ from study.search.arms import SearchedArms
 from study.search.early_stopping import make_stopping
 from study.search.optuna_study import Proposals
 from study.store.record import Record, RecordedTrial
+from study.tracking import names
+from study.trial.datasets import dataset_key, load_dataset
+from study.trial.description import TrialDescriber, study_info
 from tests.helpers.small_studies import history, raw_search
 
 SPACE: dict[str, Any] = {
@@ -229,3 +232,12 @@ def test_a_grid_has_no_equal_shares() -> None:
     steps = {"training.lr": [0.1, 0.2], "pruning.final_density": [0.1, 0.2]}
     with pytest.raises(ConfigError, match=r"search\.sampler"):
         study(sampler="grid", space=SPACE | steps)
+
+
+def test_trackers_are_given_the_names_of_the_arms_and_each_trials_arm() -> None:
+    arms = study()
+    assert study_info(arms, num_trials=12).params[names.PARAM_ARMS] == "dense,app,one_shot"
+    trial = next(arms.corners())
+    key = dataset_key(trial.data)
+    info = TrialDescriber(arms, {key: load_dataset(key)}).describe(trial, number=0)
+    assert info.tags[names.TAG_ARM] == trial.pruning.schedule
