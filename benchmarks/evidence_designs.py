@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.statistics.decidable import MARGIN
 from analysis.statistics.sequential import follow
-from analysis.statistics.verdicts import MARGIN, Judgement, judge, smallest_as_good
+from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
 from benchmarks.evidence_studies import Array, Choice, EvidenceTable, Study, draw_study
 from study.metrics import wilson_interval
 

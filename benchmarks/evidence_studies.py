@@ -10,8 +10,8 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 
+from analysis.statistics.losses import Losses
 from analysis.statistics.sequential import LOOKS
-from analysis.statistics.verdicts import Losses
 from study.metrics import chance_error
 
 SEARCHED, TOP = 30, 3

@@ -10,14 +10,9 @@ from analysis.comparison.fresh_seeds import Arm, Confirmation
 from analysis.runs.cache import cached
 from analysis.runs.study_runs import Runs
 from analysis.statistics import summary
-from analysis.statistics.verdicts import (
-    LEVEL,
-    Judgement,
-    Losses,
-    judge,
-    service_losses,
-    smallest_as_good,
-)
+from analysis.statistics.decidable import LEVEL
+from analysis.statistics.losses import Losses, service_losses
+from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
 
 if TYPE_CHECKING:
     import numpy as np

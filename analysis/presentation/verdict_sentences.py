@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.confirmed_verdicts import FixedSequence, Judged
 from analysis.presentation.against_dense import share_kept
-from analysis.statistics.verdicts import Judgement, MeanDifference
+from analysis.statistics.mean_difference import MeanDifference
+from analysis.statistics.verdicts import Judgement
 from analysis.wording import listing, points
 from study.text import count
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.runs import frames, histories
 from analysis.statistics import summary
-from analysis.statistics.verdicts import MARGIN
+from analysis.statistics.decidable import MARGIN
 from study.constraints import Constraint, parse_constraints
 from study.results import Outcome
 from study.tracking import names

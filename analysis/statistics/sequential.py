@@ -4,7 +4,9 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from analysis.statistics.verdicts import LEVEL, MARGIN, Judgement, Losses, judge
+from analysis.statistics.decidable import LEVEL, MARGIN
+from analysis.statistics.losses import Losses
+from analysis.statistics.verdicts import Judgement, judge
 
 if TYPE_CHECKING:
     import numpy as np

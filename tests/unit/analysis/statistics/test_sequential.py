@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from analysis.statistics.losses import Losses
 from analysis.statistics.sequential import LOOKS, follow, look_levels
-from analysis.statistics.verdicts import Losses
 
 
 def _alike(losses: np.ndarray) -> Losses:
