@@ -54,6 +54,12 @@ class StudyFacts:
         return float(self.params.get(names.PARAM_SERVICE_AFTER, 1.0))
 
     @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of fresh seeds at which it is judged; empty where it is after all of them."""
+        text = self.params.get(names.PARAM_LOOKS, "")
+        return tuple(int(look) for look in text.split(",") if look)
+
+    @property
     def running(self) -> bool:
         """Whether its record is still open."""
         return self.outcome == names.OUTCOME_RUNNING

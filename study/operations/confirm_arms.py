@@ -1,6 +1,6 @@
 """Configurations that are confirmed, and the baselines that each is compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,22 @@ class Arm:
     baseline_of: tuple[int, ...] = ()
 
 
-def confirmed_arms(chosen: Sequence[tuple[RecordedTrial, TrialConfig]]) -> list[Arm]:
-    """The chosen configurations, then the baselines that are none of them, each once."""
+def confirmed_arms(
+    chosen: Sequence[tuple[RecordedTrial, TrialConfig]], names: Collection[str]
+) -> list[Arm]:
+    """The chosen configurations, then those baselines that are none of them, each once.
+
+    Args:
+        chosen: Trials, with their configurations.
+        names: Of the baselines that are run.
+    """
     arms: dict[str, Arm] = {}
     for trial, config in chosen:
         arms[identity(config)] = Arm(config, chosen=trial)
     for trial, config in chosen:
         for baseline in baselines(trial, config):
+            if baseline.pruning.schedule not in names:
+                continue
             arm = arms.setdefault(identity(baseline), Arm(baseline))
             if arm.chosen is not trial:
                 arm.baseline_of += (trial.number,)

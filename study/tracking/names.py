@@ -57,6 +57,8 @@ PARAM_SPACE: Final = "search.space."  # + PATH: its domain, as JSON in the form 
 PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
 PARAM_MARGIN: Final = "objective.margin"  # of verdicts, a fraction of examples
 PARAM_SERVICE_AFTER: Final = "objective.service_after"
+PARAM_CONFIRM: Final = "confirm."  # + a setting: how its best are run again once it has ended
+PARAM_LOOKS: Final = "confirms.looks"  # comma-separated numbers of seeds; else missing
 PARAM_CONFIRMED_METRIC: Final = "confirms.metric"
 PARAM_SEARCHED: Final = "confirms.searched."  # + NUMBER.METRIC: what the search had found
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
+from study.config.confirm_sections import ConfirmedArm
 from study.config.domains import Choices, Range
 from study.config.rules.search import stopping_name
 from study.config.study_config import StudyConfig
-from study.config.study_sections import ConfirmedArm
 from study.config.trial import TrialConfig, flatten
 from study.config.yaml_io import write_yaml
 from study.constraints import constraints_text
@@ -229,7 +229,12 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
             names.PARAM_STOPPING: stopping_name(study.search, study.objective),
             names.PARAM_NUM_POINTS: len(study.points),
         }
+    if study.confirm:
+        settings = study.confirm.model_dump()
+        params |= {f"{names.PARAM_CONFIRM}{name}": as_param(v) for name, v in settings.items()}
     if study.confirms:
+        if study.confirms.looks:
+            params[names.PARAM_LOOKS] = as_param(study.confirms.looks)
         params[names.PARAM_CONFIRMED_METRIC] = study.confirms.metric
         for arm in study.confirms.arms:
             prefix = f"{names.PARAM_SEARCHED}{arm.trial}."
