@@ -1,9 +1,8 @@
 """``app-study confirm``: the best of a search again, with fresh seeds."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import click
 import typer
 
 from study.commands.confirmation import confirm_study, options_of
@@ -21,8 +20,6 @@ from study.commands.training import Workplace
 if TYPE_CHECKING:
     from study.config.confirm_sections import ConfirmSection
 
-DECIDED = "decided"
-
 
 def confirm(
     name: Annotated[
@@ -39,17 +36,15 @@ def confirm(
         ),
     ] = None,
     until: Annotated[
-        str | None,
+        Literal["decided"] | None,
         typer.Option(
-            click_type=click.Choice([DECIDED]),
             help="Look after 6, 8, 12, 16, 24 and 32 seeds, until all verdicts are settled.",
         ),
     ] = None,
     baselines: Annotated[
-        list[str] | None,
+        list[Literal["dense", "one_shot"]] | None,
         typer.Option(
             "--baseline",
-            click_type=click.Choice(["dense", "one_shot"]),
             help="Run beside each; repeatable; else confirm.baselines, else both.",
         ),
     ] = None,
@@ -87,7 +82,7 @@ def confirm(
         seeds=until or seeds,
         baselines=tuple(baselines) if baselines else None,
     )
-    if vary_data and section.seeds == DECIDED:
+    if vary_data and section.seeds == "decided":
         raise StudyError(
             "--vary-data leaves no verdict by example that could be waited for until it is "
             "decided; give --seeds"
