@@ -1,5 +1,6 @@
 """``app-study confirm``: the best of a search again, with fresh seeds."""
 
+import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +20,13 @@ from study.commands.training import Workplace
 
 if TYPE_CHECKING:
     from study.config.confirm_sections import ConfirmSection
+
+
+class BaselineName(enum.StrEnum):
+    """What a configuration can be run beside."""
+
+    DENSE = "dense"
+    ONE_SHOT = "one_shot"
 
 
 def confirm(
@@ -42,7 +50,7 @@ def confirm(
         ),
     ] = None,
     baselines: Annotated[
-        list[Literal["dense", "one_shot"]] | None,
+        list[BaselineName] | None,
         typer.Option(
             "--baseline",
             help="Run beside each; repeatable; else confirm.baselines, else both.",
@@ -80,7 +88,7 @@ def confirm(
         searched.study.confirm or ConfirmSection(),
         top=top,
         seeds=until or seeds,
-        baselines=tuple(baselines) if baselines else None,
+        baselines=tuple(map(str, baselines)) if baselines else None,
     )
     if vary_data and section.seeds == "decided":
         raise StudyError(
