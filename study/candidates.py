@@ -4,7 +4,7 @@ What selected a network says nothing for it: these are candidates, and fresh see
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -49,8 +49,27 @@ def front(networks: Sequence[Candidate]) -> list[Candidate]:
 
 
 def looking_as_good(networks: Sequence[Candidate], margin: float) -> list[Candidate]:
-    """Of the front at one number of megabatches what looks as good as dense, largest first."""
-    return [one for one in front(networks) if one.looks_as_good(margin)]
+    """The front of what looks as good as dense, of networks of one T, the largest first."""
+    return front([one for one in networks if one.looks_as_good(margin)])
+
+
+def by_dense_service(groups: Iterable[Sequence[Candidate]]) -> list[Sequence[Candidate]]:
+    """Groups of candidates of one T each, first that at whose T dense serves best."""
+    return sorted(groups, key=lambda group: min(one.dense_service for one in group))
+
+
+def nominated(groups: Iterable[Sequence[Candidate]], margin: float) -> list[Candidate]:
+    """What looks as good as dense at the T at which dense serves best and any does.
+
+    Args:
+        groups: Those of one network, data set and T each.
+        margin: As a fraction of examples.
+
+    Returns:
+        By falling density; nothing where none looks as good.
+    """
+    found = (looking_as_good(group, margin) for group in by_dense_service(groups))
+    return next((points for points in found if points), [])
 
 
 def spread(points: Sequence[Candidate], top: int) -> list[Candidate]:

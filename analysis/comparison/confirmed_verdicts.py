@@ -28,11 +28,13 @@ class Judged:
 
     Attributes:
         arm: Of a trial that the search had chosen.
+        dense: What it was run beside.
         judgement: About the configuration; None where nothing can be compared by example.
         course: Where it stands, if it is followed until it is decided.
     """
 
     arm: Arm
+    dense: Arm
     judgement: Judgement | None
     course: Course | None = None
 
@@ -89,13 +91,21 @@ def sequences(runs: Runs, found: Confirmation) -> tuple[FixedSequence, ...]:
         pairs.sort(key=lambda pair: -float(pair[0].trials["density"].mean()))
         sides = [_sides(runs, arm, dense) for arm, dense in pairs]
         judged = [
-            Judged(arm, judgement, course)
-            for (arm, _), (judgement, course) in zip(
+            Judged(arm, dense, judgement, course)
+            for (arm, dense), (judgement, course) in zip(
                 pairs, _judgements(runs, sides, level), strict=True
             )
         ]
         made.append(FixedSequence(length, tuple(judged), _smallest(judged)))
     return tuple(made)
+
+
+def judged_by(runs: Runs, found: Confirmation) -> frozenset[int]:
+    """Numbers of the confirmed trials that have a verdict, if only that it is undecided."""
+    judged = [one for tested in sequences(runs, found) for one in tested.judged]
+    return frozenset(
+        one.arm.number for one in judged if one.judgement and one.arm.number is not None
+    )
 
 
 def open_trials(runs: Runs) -> frozenset[int]:

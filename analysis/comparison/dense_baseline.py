@@ -8,7 +8,7 @@ from analysis.runs.cache import cached
 from analysis.runs.frames import KEY, T
 from analysis.statistics import summary
 from analysis.statistics.summary import Interval
-from study.candidates import Candidate, looking_as_good
+from study.candidates import Candidate, nominated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,22 +175,17 @@ def as_good(match: Match, measure: Measure) -> bool:
 def smallest_as_good(found: list[Match], measure: Measure) -> Match | None:
     """The match with the fewest weights that looks as good as dense.
 
-    Of the fronts at each number of megabatches, by the rule that chooses what is confirmed.
+    Of the front at the T at which dense serves best and any looks as good: the rule by which
+    candidates for a confirmation are chosen. None where none does.
     """
-    groups: dict[tuple[object, ...], list[Match]] = {}
+    groups: dict[tuple[object, ...], list[Candidate]] = {}
     for match in found:
         trial = match.trial
         place = trial["architecture"], trial["dataset"], num_megabatches(trial)
-        groups.setdefault(place, []).append(match)
+        groups.setdefault(place, []).append(_candidate(match, measure))
+    points = nominated(groups.values(), measure.margin)
     by_number = {int(match.trial["number"]): match for match in found}
-    smallest = [
-        points[-1]
-        for group in groups.values()
-        if (points := looking_as_good([_candidate(m, measure) for m in group], measure.margin))
-    ]
-    if not smallest:
-        return None
-    return by_number[min(smallest, key=lambda one: (one.density, one.service)).number]
+    return by_number[points[-1].number] if points else None
 
 
 def _candidate(match: Match, measure: Measure) -> Candidate:

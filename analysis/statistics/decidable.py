@@ -6,6 +6,8 @@ from analysis.statistics.mean_difference import student_quantile
 
 MARGIN = 0.01
 LEVEL = 0.05
+# On what share of examples two networks are taken to differ before any was trained.
+DISAGREEMENT = 0.05
 
 
 def examples_needed(

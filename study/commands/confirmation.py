@@ -31,6 +31,36 @@ def options_of(section: "ConfirmSection") -> "ConfirmOptions":
     )
 
 
+def decidable(study: "StudyConfig", num_holdout: int) -> list[str]:
+    """What so many holdout examples can decide, with the seeds that are asked for.
+
+    Two networks are taken to disagree on 5 % of the examples, by chance of their training alone.
+    """
+    from analysis.statistics.decidable import DISAGREEMENT, decidable_difference
+    from analysis.statistics.sequential import LOOKS
+    from study.config.confirm_sections import ConfirmSection
+
+    if not study.search or not num_holdout:
+        return []
+    options = options_of(study.confirm or ConfirmSection())
+    seeds = options.looks[-1] if options.looks else options.num_seeds
+    found, single, most = (
+        100 * decidable_difference(num_holdout, variance=DISAGREEMENT / number)
+        for number in (seeds, 1, LOOKS[-1])
+    )
+    margin = 100 * study.objective.margin
+    line = (
+        f"{num_holdout:,} holdout examples: with {seeds} fresh seeds differences from dense below "
+        f"about {found:.2g} points will stay undecided (of single networks, below {single:.2g})"
+    )
+    if found <= margin:
+        return [f"{line}; the margin is {margin:g}."]
+    more = "more seeds (confirm.seeds)" if most <= margin else "a larger objective.margin"
+    return [
+        f"{line}. The margin is {margin:g}: give more examples (data.holdout_fraction) or {more}."
+    ]
+
+
 def confirm_study(
     searched: "OpenedStudy",
     options: "ConfirmOptions",

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from study.candidates import Candidate, looking_as_good
+from study.candidates import Candidate, by_dense_service
 from study.config.study_config import StudyConfig
 from study.config.trial import flatten
 from study.operations.confirm_arms import DENSE
@@ -49,21 +49,9 @@ def compared_with_dense(record: Record, study: StudyConfig) -> Groups:
     return groups
 
 
-def nominated(groups: Groups, margin: float) -> list[Candidate]:
-    """What looks as good as dense at that T at which the smallest of all such networks is.
-
-    Returns:
-        By falling density; nothing where none looks as good.
-    """
-    points = [looking_as_good(networks, margin) for networks in groups.values()]
-    known = [found for found in points if found]
-    return min(known, key=lambda found: (found[-1].density, found[-1].service), default=[])
-
-
 def nearest(groups: Groups) -> Candidate:
     """The network that is least worse than dense, at the T at which dense serves best."""
-    best = min(groups.values(), key=lambda group: min(one.dense_service for one in group))
-    return min(best, key=lambda one: one.excess)
+    return min(by_dense_service(groups.values())[0], key=lambda one: one.excess)
 
 
 def _is_dense(trial: RecordedTrial) -> bool:

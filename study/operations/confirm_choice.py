@@ -4,14 +4,14 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from study.candidates import spread
+from study.candidates import nominated, spread
 from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
 from study.config.yaml_io import read_yaml_file
 from study.errors import StudyError
 from study.metrics import METRICS
 from study.operations.confirm_arms import DENSE, SEEDS, identity
-from study.operations.confirm_candidates import compared_with_dense, nearest, nominated
+from study.operations.confirm_candidates import compared_with_dense, nearest
 from study.search.ranking import best_first
 from study.search.selection import eligible, front, named
 from study.store.folder import StudyStore
@@ -56,9 +56,10 @@ def choose_trials(
     """The trials to be run again, each of another configuration, at most ``options.top``.
 
     First of all what the report's answer names. Where a density is an objective and dense was
-    among the trials: of the front at one T what looks as good as dense, the smallest, the largest
-    and what lies between; where nothing does, the network that is nearest to it. Else the best by
-    the objective or, of several, trials spread along the front; pruned ones, if there are any.
+    among the trials: of the front at the T at which dense serves best what looks as good as dense,
+    the smallest, the largest and what lies between; where nothing does, the network that is
+    nearest to it. Else the best by the objective or, of several, trials spread along the front;
+    pruned ones, if there are any.
 
     Raises:
         ConfirmationError: There are none.
@@ -68,7 +69,7 @@ def choose_trials(
     if options.trials:
         return distinct(_of_search(record, which) for which in options.trials)
     groups = compared_with_dense(record, study)
-    good = nominated(groups, objective.margin)
+    good = nominated(groups.values(), objective.margin)
     by_number = {trial.number: trial for trial in record.trials.values()}
     if groups and any(METRICS[name].quantity == "density" for name in objective.metrics):
         candidates = spread(good, options.top) if good else [nearest(groups)]

@@ -7,8 +7,8 @@ import pytest
 
 from analysis.comparison.dense_baseline import matches, measure_of, smallest_as_good
 from analysis.runs.study_runs import Runs
-from study.candidates import Candidate, looking_as_good, spread
-from study.operations.confirm_candidates import compared_with_dense, nominated
+from study.candidates import Candidate, looking_as_good, nominated, spread
+from study.operations.confirm_candidates import compared_with_dense
 from study.operations.confirm_choice import ConfirmOptions, choose_trials
 from tests.helpers.fake_study import FakeTrial, runs_of
 from tests.helpers.searched import searched
@@ -32,8 +32,9 @@ def chosen(networks: Networks, top: int = 3, **changes: Any) -> list[tuple[int, 
     ]
 
 
-def test_candidates_are_of_the_one_length_at_which_the_smallest_looks_as_good() -> None:
-    networks = DENSE | GOOD_AT_2 | RUINED_AT_2 | BAD_AT_2 | GOOD_AT_4
+def test_candidates_are_of_the_one_length_at_which_dense_serves_best() -> None:
+    smaller_at_4 = {(4, 0.1): (0.125, 0.065)}
+    networks = DENSE | GOOD_AT_2 | RUINED_AT_2 | BAD_AT_2 | GOOD_AT_4 | smaller_at_4
     assert chosen(networks) == [(2, 0.2), (2, 0.3), (2, 0.5)]
     assert chosen(networks, top=2) == [(2, 0.2), (2, 0.5)]
     assert chosen(networks, top=1) == [(2, 0.2)]
@@ -44,6 +45,10 @@ def test_both_errors_must_look_as_good_within_the_margin_of_the_study() -> None:
     wide = {"metrics": ["service_error", "final_density"], "margin": 0.05}
     assert chosen(networks, top=1) == [(2, 0.2)]
     assert chosen(networks, top=1, objective=wide) == [(2, 0.15)]
+
+
+def test_where_none_looks_as_good_there_the_next_best_length_is_asked() -> None:
+    assert chosen(DENSE | BAD_AT_2 | GOOD_AT_4) == [(4, 0.4)]
 
 
 def test_where_none_looks_as_good_the_nearest_to_dense_is_run() -> None:
@@ -81,13 +86,16 @@ def test_what_a_smaller_one_beats_in_service_is_not_on_the_front() -> None:
         for i, (density, service) in enumerate([(0.5, 0.1), (0.2, 0.09)])
     )
     assert looking_as_good([larger, smaller], 0.01) == [smaller]
+    # A ruined last model hides in the service error, and hides no other network.
+    assert looking_as_good([larger, replace(smaller, final=0.5)], 0.01) == [larger]
     assert looking_as_good([larger, replace(smaller, service=0.105)], 0.01)[0] is larger
 
 
 def test_the_answer_names_the_smallest_of_the_candidates() -> None:
     networks = DENSE | GOOD_AT_2 | RUINED_AT_2 | BAD_AT_2 | GOOD_AT_4
     opened = searched(networks)
-    candidates = nominated(compared_with_dense(opened.record, opened.study), 0.01)
+    groups = compared_with_dense(opened.record, opened.study)
+    candidates = nominated(groups.values(), 0.01)
     runs = runs_like(networks)
     measure = measure_of(runs)
     named = smallest_as_good(matches(runs, measure), measure)
