@@ -135,7 +135,8 @@ def begun(study: StudyConfig, folder: StudyFolder) -> StudyConfig | None:
             f"{study.confirms.study!r}; give the new one another --name"
         )
     same = study
-    if study.confirms.looks and there.confirms.looks == study.confirms.looks:
+    looks, num_arms = study.confirms.looks, len(study.axes)
+    if looks and (there.confirms.looks, len(there.axes)) == (looks, num_arms):
         same = parse_study({**study.to_dict(), "axes": [dict(group) for group in there.axes]})
     known, wanted = ({t.key() for t in one.corners()} for one in (there, study))
     if known != {t.key() for t in same.corners()} or not wanted <= known:
