@@ -96,7 +96,7 @@ def run_whole(
                 overrides=overrides,
             )
         except ConfirmationError as error:
-            say(Console(), f"Nothing is confirmed: {error}")
+            say(Console(), f"Not confirmed: {error}")
         else:
             return
     workplace.answer(study, end)
