@@ -12,7 +12,7 @@ from analysis.comparison.dense_baseline import (
     num_megabatches,
     smallest_as_good,
 )
-from analysis.wording import bounds, listing, percent, size
+from analysis.wording import bounds, listing, margin_words, percent, size
 from study.constraints import TOLERANCE
 from study.results import Outcome
 from study.text import count
@@ -61,7 +61,7 @@ def dense_sentences(
     if smallest is None:
         sentences = [
             f"No pruned network looks as good as dense: none has both its service error and its "
-            f"final error within {100 * measure.margin:g} points of dense at the same number of "
+            f"final error within {margin_words(measure.margin)} of dense at the same number of "
             f"megabatches."
         ]
     elif smallest.trial["number"] in told:

@@ -8,7 +8,7 @@ from analysis.comparison.fresh_seeds import Arm
 from analysis.presentation.against_dense import share_kept
 from analysis.statistics.mean_difference import MeanDifference
 from analysis.statistics.verdicts import Judgement
-from analysis.wording import listing, percent
+from analysis.wording import listing, margin_words, percent
 from study.text import count
 
 _ERRORS = (("service error", "service_error"), ("final error", "final_error"))
@@ -38,7 +38,7 @@ def _opening(tested: FixedSequence, known: Sequence[Judged]) -> str:
     smallest = tested.smallest
     first = (smallest or known[0]).judgement
     assert first is not None
-    margin = _points(first.margin)
+    margin = margin_words(first.margin)
     evidence = (
         f"over {count(max(_num_seeds(one) for one in known), 'fresh seed')} on "
         f"{first.num_examples:,} holdout examples"
@@ -126,11 +126,6 @@ def _bounded(difference: MeanDifference, judgement: Judgement) -> str:
 
 def _sign(value: float) -> str:
     return f"{'+' if value >= 0 else '−'}{100 * abs(value):.1f}"
-
-
-def _points(margin: float) -> str:
-    value = 100 * margin
-    return "1 point" if value == 1 else f"{value:g} points"
 
 
 def _num_seeds(one: Judged) -> int:

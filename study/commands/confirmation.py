@@ -101,7 +101,11 @@ def run_confirming(study: "StudyConfig", workplace: "Workplace", *, fresh: bool)
     Raises:
         typer.Exit: It was interrupted.
     """
+    from study.config.study import renamed
+
     end = workplace.train(study, fresh=fresh)
+    if end.name != study.name:  # MLflow had one of its name
+        study = renamed(study, end.name)
     while (further := _next_look(study, workplace, end)) is not None:
         study = further
         end = workplace.train(study, fresh=False)
