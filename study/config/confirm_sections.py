@@ -74,3 +74,10 @@ class ConfirmsSection(Strict):
     metric: str
     looks: Annotated[tuple[int, ...], BeforeValidator(_tuple)] = ()
     arms: Annotated[tuple[ConfirmedArm, ...], Field(min_length=1)]
+
+    @pydantic.field_validator("looks")
+    @classmethod
+    def _rising(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)) or any(look < 2 for look in value):
+            raise ValueError(f"must rise from at least 2, got {list(value)}")
+        return value

@@ -39,6 +39,9 @@ def study_problems(study: StudyConfig, raw: Mapping[str, Any]) -> list[Problem]:
 def _confirm_problems(study: StudyConfig) -> list[Problem]:
     if study.search is None:
         return [Problem("confirm", "runs the best of a search again, and there is none")]
+    if study.fixed.get("data.holdout_fraction") == 0:
+        message = "judges on the holdout, and data.holdout_fraction is 0; set that above 0"
+        return [Problem("confirm", message)]
     if not NAME.fullmatch(study.confirmation):
         message = (
             f"is too long with confirm, whose trials are of a study {shown(study.confirmation)}; "

@@ -9,6 +9,7 @@ from study.config.problems import ConfigError
 from study.config.study import parse_study, renamed
 from study.config.study_config import StudyConfig
 from study.trial.description import study_info
+from tests.helpers.small_studies import FIXED as SMALL
 from tests.helpers.small_studies import raw_search
 
 FIXED = {"pruning.final_density": 0.5, "training.total_samples": 100}
@@ -214,6 +215,11 @@ def test_how_the_best_are_confirmed_is_read_kept_and_told_to_trackers(seeds: obj
         ({"confirm": {"baselines": ["one_shot"]}}, "confirm.baselines", "needs dense"),
         ({"confirm": {"baselines": ["sparse"]}}, "confirm.baselines.0", "dense"),
         ({"confirm": {"top": 3}, "name": "n" * 75}, "name", "give at most 72 letters"),
+        (
+            {"confirm": {}, "fixed": {**SMALL, "data.holdout_fraction": 0}},
+            "confirm",
+            "judges on the holdout",
+        ),
     ],
 )
 def test_a_confirmation_that_cannot_be_is_refused_where_it_stands(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from study.config.problems import ConfigError
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.errors import StudyError
@@ -117,7 +118,11 @@ def test_all_its_seeds_are_known_to_a_later_confirmation(tmp_path: Path) -> None
     assert seeds(later)[3] == [5, 6]
 
 
-def test_looks_are_kept_in_the_file_of_the_study() -> None:
-    again = parse_study(first_look().to_dict())
+def test_looks_are_kept_in_the_file_of_the_study_and_rise() -> None:
+    raw = first_look().to_dict()
+    again = parse_study(raw)
     assert again.confirms is not None
     assert again.confirms.looks == LOOKS
+    raw["confirms"] = {**raw["confirms"], "looks": [4, 2]}
+    with pytest.raises(ConfigError, match=r"confirms.looks: must rise from at least 2"):
+        parse_study(raw)
