@@ -28,32 +28,39 @@ def _of_length(tested: FixedSequence, study: str) -> list[str]:
     known = [one for one in tested.judged if one.judgement is not None]
     if not known:
         return []
-    rest = [one for one in known if one is not tested.smallest and not _is_as_good(one)]
-    lines = [_opening(tested, known), *(_one(one) for one in rest)]
-    remedy = _remedy([j for one in rest if (j := one.judgement) and j.obstacle], known[0], study)
+    failed = [one for one in known if not _is_as_good(one)]
+    lines = [_opening(tested, known)]
+    if len(known) > 1:
+        lines += [_one(one) for one in failed]
+    remedy = _remedy([j for one in failed if (j := one.judgement) and j.obstacle], known[0], study)
     return [*lines, *remedy]
 
 
 def _opening(tested: FixedSequence, known: Sequence[Judged]) -> str:
-    smallest = tested.smallest
-    first = (smallest or known[0]).judgement
+    """The smallest that is as good, or the only one that was asked; else that none is."""
+    named = tested.smallest or (known[0] if len(known) == 1 else None)
+    first = (named or known[0]).judgement
     assert first is not None
     margin = margin_words(first.margin)
     evidence = (
         f"over {count(max(_num_seeds(one) for one in known), 'fresh seed')} on "
         f"{first.num_examples:,} holdout examples"
     )
-    if smallest is not None:
-        word = "better than" if first.verdict == "better" else "as good as"
+    if named is not None:
+        how, word = {
+            "better": ("Confirmed: ", "are better than"),
+            "as_good": ("Confirmed: ", "are as good as"),
+            "worse": ("Not confirmed: ", "are worse than"),
+            "undecided": ("Undecided: whether ", "are as good as"),
+        }[first.verdict]
         return (
-            f"Confirmed: {share_kept(smallest.arm.first)} are {word} dense "
-            f"({smallest.arm.name}): {_errors(smallest)}. The margin is {margin}; {evidence}."
+            f"{how}{share_kept(named.arm.first)} {word} dense ({named.arm.name}): "
+            f"{_errors(named)}. The margin is {margin}; {evidence}."
         )
     if all(one.judgement and one.judgement.verdict == "worse" for one in known):
-        tried = "The pruned network" if len(known) == 1 else f"Each of the {len(known)} networks"
         return (
-            f"No pruned network is as good as dense at T = {tested.num_megabatches}. {tried} that "
-            f"came nearest in the search is worse by more than {margin}, {evidence}."
+            f"Not confirmed: none of {len(known)} pruned networks is as good as dense at "
+            f"T = {tested.num_megabatches}, at a margin of {margin}, {evidence}."
         )
     return (
         f"Undecided: whether a pruned network is as good as dense at T = "

@@ -155,3 +155,19 @@ def test_a_trial_that_was_judged_is_spoken_of_once() -> None:
     said = answer(replace(runs_of(usual()), load_confirmation=lambda: found))
     for trial in ("trial 12)", "trial 13)"):
         assert sum(trial in sentence for sentence in said) == 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "opening"),
+    [
+        (0.05, "Not confirmed: 8 % of the weights are worse than dense (app, T = 8, trial 13): "),
+        (0.0099, "Undecided: whether 8 % of the weights are as good as dense (app, T = 8, trial "),
+    ],
+)
+def test_of_a_single_candidate_one_sentence_says_all(harm: float, opening: str) -> None:
+    runs = with_examples({0.08: harm})
+    alone = runs.trials[~runs.trials["confirmed_trial"].isin(["12"])]
+    (first, *rest) = verdict_sentences([sequence_of(replace(runs, trials=alone))], "fake")
+    assert first.startswith(opening)
+    assert "The margin is 1 point; over 8 fresh seeds on 2,000 holdout examples." in first
+    assert len(rest) == (harm < 0.01)  # what would settle it
