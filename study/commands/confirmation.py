@@ -157,9 +157,10 @@ def _print_plan(study: "StudyConfig", searched: "OpenedStudy") -> None:
     named = f"{searched.study.name} ({', '.join(map(str, numbers))})"
     looks = study.confirms.looks
     each = f"up to {looks[-1]} fresh seeds" if looks else count(num_seeds, "fresh seed")
-    whole = "first" if looks else "in all"
+    whole = "in all" if not looks else "first" if num_seeds == looks[0] else "so far"
+    whose = "its" if len(numbers) == 1 else "their"
     lines = [
-        f"{count(len(numbers), 'trial')} of {named} and their baselines, each with {each}: "
+        f"{count(len(numbers), 'trial')} of {named} and {whose} baselines, each with {each}: "
         f"{count(len(study.points), 'trial')} {whole}, in the study {study.name}."
     ]
     num_comparisons = sum(len(arm.baseline_of) for arm in study.confirms.arms)

@@ -81,7 +81,7 @@ def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) 
     study = LaunchedStudy(tmp_path, {**SEARCH, "name": "digits-confirm"})
     code, said = study.call("confirm", "digits", "--top", "1", "--seeds", "2")
     assert code == 0, said
-    assert f"1 trial of digits ({best.number}) and their baselines, each with 2 fresh" in said
+    assert f"1 trial of digits ({best.number}) and its baselines, each with 2 fresh" in said
     assert "6 trials in all, in the study digits-confirm" in said
     assert "no test of 2 differences from baselines can be significant with fewer than 7" in said
     # Two seeds decide nothing.
