@@ -54,6 +54,12 @@ def bounds(interval: Interval) -> str:
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
+def margin_words(margin: float) -> str:
+    """``1 point``, ``2.5 points``; the margin is a fraction of examples."""
+    value = 100 * margin
+    return "1 point" if value == 1 else f"{value:g} points"
+
+
 def listing(parts: list[str]) -> str:
     """``a, b and c``."""
     if len(parts) < 2:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.statistics.decidable import LEVEL, MARGIN
+from analysis.statistics.mean_difference import mean_difference
 from analysis.statistics.sequential import LOOKS, look_levels
-from analysis.statistics.verdicts import LEVEL, MARGIN, mean_difference
 from benchmarks.evidence_designs import (
     DESIGNS,
     Outcome,

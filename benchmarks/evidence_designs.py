@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.statistics.sequential import follow
-from analysis.statistics.verdicts import MARGIN, Judgement, judge, smallest_as_good
+from analysis.statistics.decidable import MARGIN
+from analysis.statistics.sequential import follow_in_order
+from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
 from benchmarks.evidence_studies import Array, Choice, EvidenceTable, Study, draw_study
 from study.metrics import wilson_interval
 
@@ -104,21 +105,15 @@ def of_the_network(table: EvidenceTable, study: Study, candidates: list[int]) ->
 
 
 def until_decided(table: EvidenceTable, study: Study, candidates: list[int]) -> Outcome:
-    """Looks after 6, 8, … fresh seeds, candidate by candidate, up to the first that fails."""
-    judgements: list[Judgement] = []
-    for candidate in candidates:
-        sides = [
-            table.losses(c, study.fresh, study.judged_on) for c in (candidate, study.reference)
-        ]
-        found = follow(*sides, margin=study.margin).judgement
-        assert found is not None
-        judgements.append(found)
-        if not found.is_as_good:
-            break
-    outcome = _outcome(table, study, candidates[: len(judgements)], judgements)
-    most = max((j.num_seeds for j in judgements), default=0)
-    trials = sum(j.num_seeds for j in judgements) + most
-    return replace(outcome, trials=trials, seeds=most)
+    """Looks after 6, 8, … fresh seeds at all that is open, as ``--until decided`` does."""
+    reference = table.losses(study.reference, study.fresh, study.judged_on)
+    pairs = [(table.losses(c, study.fresh, study.judged_on), reference) for c in candidates]
+    found = [course.judgement for course in follow_in_order(pairs, margin=study.margin)]
+    judgements = [judgement for judgement in found if judgement is not None]
+    outcome = _outcome(table, study, candidates, judgements)
+    seeds = [judgement.num_seeds for judgement in judgements]
+    most = max(seeds, default=0)
+    return replace(outcome, trials=sum(seeds) + most, seeds=most)
 
 
 def _outcome(

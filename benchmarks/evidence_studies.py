@@ -10,8 +10,9 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 
+from analysis.statistics.losses import Losses
 from analysis.statistics.sequential import LOOKS
-from analysis.statistics.verdicts import Losses
+from study.candidates import Candidate, looking_as_good, spread
 from study.metrics import chance_error
 
 SEARCHED, TOP = 30, 3
@@ -206,43 +207,32 @@ def draw_study(
 Choice = Callable[[EvidenceTable, Study], list[int]]
 
 
-def looking_as_good(table: EvidenceTable, study: Study, *, allowed: float) -> list[int]:
-    """Of the front of density and service error what looks as good as dense, largest first.
-
-    In both errors, within the share ``allowed`` of the margin, on what the search saw.
-    """
-    order = np.lexsort((study.errors[0], table.densities[study.trials]))
-    points, best = [], np.inf
-    for place in order:
-        if study.errors[0, place] < best:
-            best = study.errors[0, place]
-            points.append(int(place))
-    limit = study.reference_errors + allowed * study.margin
-    return [int(study.trials[p]) for p in points[::-1] if (study.errors[:, p] < limit).all()]
+def front_as_good(table: EvidenceTable, study: Study, *, allowed: float) -> list[Candidate]:
+    """What looks as good as dense on what the search saw, within a share of the margin."""
+    dense_service, dense_final = map(float, study.reference_errors)
+    networks = [
+        Candidate(int(c), float(table.densities[c]), service, final, dense_service, dense_final)
+        for c, service, final in zip(study.trials, *study.errors.tolist(), strict=True)
+    ]
+    return looking_as_good(networks, allowed * study.margin)
 
 
 def smallest_points(table: EvidenceTable, study: Study) -> list[int]:
     """The smallest of the front that look as good."""
-    return looking_as_good(table, study, allowed=1.0)[-TOP:]
+    return [one.number for one in front_as_good(table, study, allowed=1.0)[-TOP:]]
 
 
 def spread_points(table: EvidenceTable, study: Study) -> list[int]:
-    """The largest of the front that looks as good, the smallest, and the middle of their logs."""
-    return spread(table, looking_as_good(table, study, allowed=1.0))
+    """The largest of the front that looks as good, the smallest, and the middle of their logs.
+
+    As ``app-study confirm`` chooses.
+    """
+    return [one.number for one in spread(front_as_good(table, study, allowed=1.0), TOP)]
 
 
 def cautious_points(table: EvidenceTable, study: Study) -> list[int]:
     """The same of those that look as good within half the margin."""
-    return spread(table, looking_as_good(table, study, allowed=0.5))
-
-
-def spread(table: EvidenceTable, points: list[int]) -> list[int]:
-    """The largest, the smallest and the middle of their logs, of points by falling density."""
-    if len(points) <= TOP:
-        return points
-    logs = np.log(table.densities[points])
-    middle = 1 + int(np.argmin(np.abs(logs[1:-1] - (logs[0] + logs[-1]) / 2)))
-    return [points[0], points[middle], points[-1]]
+    return [one.number for one in spread(front_as_good(table, study, allowed=0.5), TOP)]
 
 
 CHOICES: dict[str, Choice] = {

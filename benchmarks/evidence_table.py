@@ -137,6 +137,7 @@ def _cell(
 
 def wrong_bits(trial: TrialConfig, dataset: ImageDataset, pool: ImagePool) -> NDArray[np.bool_]:
     """Train, and say after each megabatch which examples of the pool were wrong: ``[T, n]``."""
+    assert dataset.test_labels is not None
     num_judges = len(dataset.test_labels)
     learner = assemble(trial, dataset)
     order = np.arange(len(pool), dtype=np.int64)

@@ -6,18 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE, num_megabatches
-from analysis.comparison.fresh_seeds import Arm, Confirmation
+from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation
 from analysis.runs.cache import cached
 from analysis.runs.study_runs import Runs
 from analysis.statistics import summary
-from analysis.statistics.verdicts import (
-    LEVEL,
-    Judgement,
-    Losses,
-    judge,
-    service_losses,
-    smallest_as_good,
-)
+from analysis.statistics.decidable import LEVEL
+from analysis.statistics.losses import Losses, service_losses
+from analysis.statistics.sequential import Course, follow_in_order
+from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,16 +28,25 @@ class Judged:
 
     Attributes:
         arm: Of a trial that the search had chosen.
+        dense: What it was run beside.
         judgement: About the configuration; None where nothing can be compared by example.
+        course: Where it stands, if it is followed until it is decided.
     """
 
     arm: Arm
+    dense: Arm
     judgement: Judgement | None
+    course: Course | None = None
 
     @property
     def density(self) -> float:
         """Mean density over its seeds."""
         return float(self.arm.trials["density"].mean())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more seeds are run for it, since another look may settle it."""
+        return self.course is not None and self.course.ending is None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +88,50 @@ def sequences(runs: Runs, found: Confirmation) -> tuple[FixedSequence, ...]:
     level = LEVEL / max(len(by_length), 1)
     made = []
     for length, pairs in sorted(by_length.items()):
-        judged = [Judged(arm, _judgement(runs, arm, dense, level)) for arm, dense in pairs]
-        judged.sort(key=lambda one: -one.density)
+        pairs.sort(key=lambda pair: -float(pair[0].trials["density"].mean()))
+        sides = [_sides(runs, arm, dense) for arm, dense in pairs]
+        judged = [
+            Judged(arm, dense, judgement, course)
+            for (arm, dense), (judgement, course) in zip(
+                pairs, _judgements(runs, sides, level), strict=True
+            )
+        ]
         made.append(FixedSequence(length, tuple(judged), _smallest(judged)))
     return tuple(made)
+
+
+def judged_by(runs: Runs, found: Confirmation) -> frozenset[int]:
+    """Numbers of the confirmed trials that have a verdict, if only that it is undecided."""
+    judged = [one for tested in sequences(runs, found) for one in tested.judged]
+    return frozenset(
+        one.arm.number for one in judged if one.judgement and one.arm.number is not None
+    )
+
+
+def open_trials(runs: Runs) -> frozenset[int]:
+    """Numbers of the confirmed trials whose verdict more seeds may settle.
+
+    Args:
+        runs: A confirming study whose trials have ended.
+    """
+    judged = [one for tested in sequences(runs, confirmation(runs)) for one in tested.judged]
+    return frozenset(
+        one.arm.number for one in judged if one.is_open and one.arm.number is not None
+    )
+
+
+def _judgements(
+    runs: Runs, sides: "Sequence[tuple[Losses, Losses] | None]", level: float
+) -> list[tuple[Judgement | None, Course | None]]:
+    """One a candidate: after all seeds, or as far as its looks have come."""
+    margin, looks = runs.study.margin, runs.study.looks
+    if not looks:
+        return [(judge(*s, margin=margin, level=level) if s else None, None) for s in sides]
+    # One that cannot be compared ends the order, as one that is not as good does.
+    known = [pair for pair in itertools.takewhile(lambda pair: pair is not None, sides) if pair]
+    courses = follow_in_order(known, margin=margin, level=level, looks=looks)
+    found: list[tuple[Judgement | None, Course | None]] = [(c.judgement, c) for c in courses]
+    return found + [(None, None)] * (len(sides) - len(known))
 
 
 def _dense_of(arm: Arm, found: Confirmation) -> Arm | None:
@@ -105,8 +150,8 @@ def _smallest(judged: Sequence[Judged]) -> Judged | None:
     return None if index is None else judged[index]
 
 
-def _judgement(runs: Runs, arm: Arm, dense: Arm, level: float) -> Judgement | None:
-    """By the seeds that both have; None without outcomes by example."""
+def _sides(runs: Runs, arm: Arm, dense: Arm) -> tuple[Losses, Losses] | None:
+    """Losses by the seeds that both have, in order; None without outcomes by example."""
     ours, theirs = _runs_by_seed(arm), _runs_by_seed(dense)
     seeds = [seed for seed in ours if seed in theirs]
     if len(seeds) < 2:
@@ -115,12 +160,12 @@ def _judgement(runs: Runs, arm: Arm, dense: Arm, level: float) -> Judgement | No
     b = losses(runs, [theirs[seed] for seed in seeds])
     if a is None or b is None or a.service.shape != b.service.shape:
         return None
-    return judge(a, b, margin=runs.study.margin, level=level)
+    return a, b
 
 
 def _runs_by_seed(arm: Arm) -> dict[str, str]:
-    keys = summary.seed_keys(arm.trials)
-    return dict(zip(map(str, keys), arm.trials["run_id"], strict=True))
+    trials = arm.trials.sort_values("number", kind="stable")
+    return dict(zip(map(str, summary.seed_keys(trials)), trials["run_id"], strict=True))
 
 
 def losses(runs: Runs, run_ids: Sequence[str]) -> Losses | None:

@@ -8,6 +8,7 @@ from analysis.runs.cache import cached
 from analysis.runs.frames import KEY, T
 from analysis.statistics import summary
 from analysis.statistics.summary import Interval
+from study.candidates import Candidate, nominated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ class Measure:
         curve: Metric of the error after each megabatch.
         split: ``holdout`` or ``test``.
         num_examples: Size of that split; None where it was not recorded.
+        margin: How much worse than dense still looks as good, as a fraction of examples.
     """
 
     service: str
@@ -40,6 +42,7 @@ class Measure:
     curve: str
     split: str
     num_examples: int | None
+    margin: float
 
     def on_split(self, name: str) -> str:
         """A metric of the whole trial, on the split."""
@@ -73,6 +76,7 @@ def measure_of(runs: "Runs") -> Measure:
         curve=f"{split}_error_rate",
         split=split,
         num_examples=_split_size(runs, f"data.{split}_size"),
+        margin=runs.study.margin,
     )
 
 
@@ -164,20 +168,35 @@ def matches(runs: "Runs", measure: Measure) -> list[Match]:
 
 
 def as_good(match: Match, measure: Measure) -> bool:
-    """Whether neither error is above the interval of dense's. Better than dense is as good."""
-    return bool(
-        match.trial[measure.service] <= match.baseline.service.high
-        and match.trial[measure.final] <= match.baseline.final.high
-    )
+    """Whether it looks as good as dense: neither error was found to be worse by the margin."""
+    return _candidate(match, measure).looks_as_good(measure.margin)
 
 
 def smallest_as_good(found: list[Match], measure: Measure) -> Match | None:
-    """The match with the fewest weights that is as good as dense; of equals the better server."""
-    good = [match for match in found if as_good(match, measure)]
-    return min(
-        good,
-        key=lambda match: (match.trial["final_density"], match.trial[measure.service]),
-        default=None,
+    """The match with the fewest weights that looks as good as dense.
+
+    Of the front at the T at which dense serves best and any looks as good: the rule by which
+    candidates for a confirmation are chosen. None where none does.
+    """
+    groups: dict[tuple[object, ...], list[Candidate]] = {}
+    for match in found:
+        trial = match.trial
+        place = trial["architecture"], trial["dataset"], num_megabatches(trial)
+        groups.setdefault(place, []).append(_candidate(match, measure))
+    points = nominated(groups.values(), measure.margin)
+    by_number = {int(match.trial["number"]): match for match in found}
+    return by_number[points[-1].number] if points else None
+
+
+def _candidate(match: Match, measure: Measure) -> Candidate:
+    trial, dense = match.trial, match.baseline.trial
+    return Candidate(
+        number=int(trial["number"]),
+        density=float(trial["final_density"]),
+        service=float(trial[measure.service]),
+        final=float(trial[measure.final]),
+        dense_service=float(dense[measure.service]),
+        dense_final=float(dense[measure.final]),
     )
 
 

@@ -26,7 +26,7 @@ from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.method_differences import comparison_sentence
 from analysis.reports.confirmed.sentences import (
     confirmed_sentences,
-    confirmed_verdicts,
+    judged_trials,
     optimism_sentences,
 )
 from analysis.statistics import summary
@@ -57,13 +57,13 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     That nothing was learned, where no network beats a guess. Else what was confirmed with fresh
     seeds, where that was done: the smallest configuration that is as good as dense at the margin,
     and what is open. The rest is of the search, and concludes nothing about it: the smallest
-    network that may be as good as dense at equal T (both its service error and its final error
-    not above the binomial interval of dense's), the best at a third and a tenth of the size, the
-    winner of a search for one objective or the means of a small study without search, which
-    schedule is better where that is significant, and how many trials that rests on. The interval
-    takes the n holdout examples as all there is behind a service error; being a mean of error
-    rates of those same examples it is known a little better than that, so the interval is
-    conservative.
+    network that may be as good as dense at the T at which dense serves best (neither its service
+    error nor its final error was found to be worse by the margin), the best at a third and a tenth
+    of the size, as far as they are not among what was confirmed, the winner of a search for one
+    objective or the means of a small study without search, which schedule is better where that is
+    significant, and how many trials that rests on. Intervals take the n holdout examples as all
+    there is behind a service error; being a mean of error rates of those examples it is known a
+    little better than that.
     """
     if runs.complete.empty:
         return (_unfinished(runs), *_failures(runs))
@@ -73,19 +73,30 @@ def answer(runs: "Runs") -> tuple[str, ...]:
         sentences = nothing_learned_sentences(runs, nothing)
         return (*sentences, _counts(runs), *_failures(runs), *_caution(runs, measure))
     found = matches(runs, measure)
-    confirmed = [*confirmed_verdicts(runs), *confirmed_sentences(runs)]
+    confirmed = confirmed_sentences(runs)
     if runs.study.confirms:  # whose best seed nobody asks for
         return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, measure))
     sentences = [*_winner(runs, measure), *mean_sentences(runs, measure)]
-    for model, group in matches_by_model(found).items():
-        sentences += [model + sentence for sentence in dense_sentences(group, measure)]
-    if not sentences:
+    judged = judged_trials(runs)
+    may_win = _may_win(runs, found)
+    for model, group in matches_by_model(may_win).items():
+        lines = dense_sentences(group, measure, told=judged)
+        sentences += [model + sentence for sentence in lines]
+    if not sentences and not judged:
         sentences += _best_served(runs, measure)
-    sentences += optimism_sentences(runs)
+    optimism = optimism_sentences(runs)
+    # Before the figures that it speaks of, or behind them as what is to be done about it.
+    sentences = [*optimism, *sentences] if confirmed else [*sentences, *optimism]
     sentences += _methods(runs, measure)
     sentences += _without_baseline(runs, found, measure)
     last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, measure))
     return (*confirmed, *sentences, *last)
+
+
+def _may_win(runs: "Runs", found: list[Match]) -> list[Match]:
+    """Those that break no constraint."""
+    keys = set(runs.candidates["trial_key"])
+    return [match for match in found if match.trial["trial_key"] in keys]
 
 
 def _unfinished(runs: "Runs") -> str:

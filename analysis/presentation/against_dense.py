@@ -1,6 +1,7 @@
 """Pruned networks against dense, in sentences."""
 
 from collections import Counter
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import (
@@ -11,7 +12,7 @@ from analysis.comparison.dense_baseline import (
     num_megabatches,
     smallest_as_good,
 )
-from analysis.wording import bounds, listing, percent, size
+from analysis.wording import bounds, listing, margin_words, percent, size
 from study.constraints import TOLERANCE
 from study.results import Outcome
 from study.text import count
@@ -44,38 +45,51 @@ def matches_by_model(found: list[Match]) -> dict[str, list[Match]]:
     return {f"{model} on {data}: ": group for (model, data), group in sorted(groups.items())}
 
 
-def dense_sentences(group: list[Match], measure: Measure) -> list[str]:
+def dense_sentences(
+    group: list[Match], measure: Measure, *, told: Container[int] = ()
+) -> list[str]:
     """The smallest that may be as good as dense, and the best at each of :data:`SIZES`.
 
     These errors selected the networks that they are of: nothing is concluded from them.
+
+    Args:
+        group: Of one model.
+        measure: By what they are compared.
+        told: Numbers of the trials of which more is known: they are left out.
     """
     smallest = smallest_as_good(group, measure)
     if smallest is None:
         sentences = [
-            "No pruned network looks as good as dense: none has both its service error and its "
-            "final error within the interval of dense at the same number of megabatches."
+            f"No pruned network looks as good as dense: none has both its service error and its "
+            f"final error within {margin_words(measure.margin)} of dense at the same number of "
+            f"megabatches."
         ]
+    elif smallest.trial["number"] in told:
+        sentences = []
     else:
-        sentences = [
-            f"The smallest network that may be as good as dense: "
-            f"{_against_dense(smallest, measure)}."
-        ]
-        served = min(group, key=lambda match: match.baseline.trial[measure.service]).baseline.trial
-        best_t = num_megabatches(served)
-        if best_t != num_megabatches(smallest.trial):
-            there = [m for m in group if num_megabatches(m.trial) == best_t]
-            at_best = smallest_as_good(there, measure)
-            sentences.append(
-                f"At T = {best_t}, where dense serves best, it is "
-                f"{_against_dense(at_best, measure)}."
-                if at_best
-                else f"At T = {best_t}, where dense serves best, no pruned network looks as good."
-            )
+        sentences = _smallest_sentences(smallest, group, measure)
     for limit, words in SIZES:
-        at_size = _at_size(group, measure, limit, words)
-        sentences.append(at_size or f"No finished trial keeps {words} of the weights or fewer.")
-        if at_size is None:  # then none keeps fewer either
+        within = [m for m in group if m.trial["final_density"] <= limit * (1 + TOLERANCE)]
+        if not within:  # then none keeps fewer either
+            sentences.append(f"No finished trial keeps {words} of the weights or fewer.")
             break
+        best = min(within, key=lambda match: (match.trial[measure.service], match.trial["number"]))
+        if best.trial["number"] not in told:
+            sentences.append(_at_size(best, measure, words))
+    return sentences
+
+
+def _smallest_sentences(smallest: Match, group: list[Match], measure: Measure) -> list[str]:
+    """The smallest that looks as good, and that none does at the T at which dense serves best."""
+    sentences = [
+        f"The smallest network that may be as good as dense: {_against_dense(smallest, measure)}."
+    ]
+    served = min(group, key=lambda match: match.baseline.trial[measure.service]).baseline.trial
+    best_t = num_megabatches(served)
+    if best_t != num_megabatches(smallest.trial):
+        sentences.append(
+            f"At T = {best_t}, where dense serves best, no pruned network looks as good."
+        )
     return sentences
 
 
@@ -90,18 +104,14 @@ def _against_dense(match: Match, measure: Measure) -> str:
     )
 
 
-def _at_size(group: list[Match], measure: Measure, limit: float, words: str) -> str | None:
-    within = [m for m in group if m.trial["final_density"] <= limit * (1 + TOLERANCE)]
-    if not within:
-        return None
-    best = min(within, key=lambda match: (match.trial[measure.service], match.trial["number"]))
-    verdict = "within" if as_good(best, measure) else "not within"
+def _at_size(best: Match, measure: Measure, words: str) -> str:
+    looks = "it may be as good" if as_good(best, measure) else "it looks worse"
     return (
         f"The best with at most {words} of the weights: {trial_name(best.trial)}, "
         f"{share_kept(best.trial)}, service error {percent(best.trial[measure.service])} "
         f"(dense {percent(best.baseline.trial[measure.service])}), final error "
         f"{percent(best.trial[measure.final])} "
-        f"(dense {percent(best.baseline.trial[measure.final])}): {verdict} the interval of dense."
+        f"(dense {percent(best.baseline.trial[measure.final])}): {looks}."
     )
 
 

@@ -1,18 +1,20 @@
 """Verdicts about confirmed configurations, in sentences."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from analysis.comparison.confirmed_verdicts import FixedSequence, Judged
+from analysis.comparison.dense_baseline import num_megabatches
+from analysis.comparison.fresh_seeds import Arm
 from analysis.presentation.against_dense import share_kept
-from analysis.statistics.verdicts import Judgement, MeanDifference
-from analysis.wording import listing, points
+from analysis.statistics.mean_difference import MeanDifference
+from analysis.statistics.verdicts import Judgement
+from analysis.wording import listing, margin_words, percent
 from study.text import count
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+_ERRORS = (("service error", "service_error"), ("final error", "final_error"))
 
 
-def verdict_sentences(found: "Sequence[FixedSequence]", study: str) -> list[str]:
+def verdict_sentences(found: Sequence[FixedSequence], study: str) -> list[str]:
     """Which confirmed configuration is the smallest that is as good as dense, and what is open.
 
     Args:
@@ -26,78 +28,115 @@ def _of_length(tested: FixedSequence, study: str) -> list[str]:
     known = [one for one in tested.judged if one.judgement is not None]
     if not known:
         return []
-    opening = _opening(tested, known)
-    rest = [one for one in known if one is not tested.smallest]
-    return [opening, *(_one(one, study) for one in rest if not _is_as_good(one))]
+    failed = [one for one in known if not _is_as_good(one)]
+    lines = [_opening(tested, known)]
+    if len(known) > 1:
+        lines += [_one(one) for one in failed]
+    remedy = _remedy([j for one in failed if (j := one.judgement) and j.obstacle], known[0], study)
+    return [*lines, *remedy]
 
 
-def _opening(tested: FixedSequence, known: "Sequence[Judged]") -> str:
-    first = known[0].judgement
+def _opening(tested: FixedSequence, known: Sequence[Judged]) -> str:
+    """The smallest that is as good, or the only one that was asked; else that none is."""
+    named = tested.smallest or (known[0] if len(known) == 1 else None)
+    first = (named or known[0]).judgement
     assert first is not None
-    margin = _points(first.margin)
+    margin = margin_words(first.margin)
     evidence = (
-        f"{count(first.num_seeds, 'fresh seed')} and {first.num_examples:,} holdout examples"
+        f"over {count(max(_num_seeds(one) for one in known), 'fresh seed')} on "
+        f"{first.num_examples:,} holdout examples"
     )
-    if tested.smallest is None:
+    if named is not None:
+        how, word = {
+            "better": ("Confirmed: ", "are better than"),
+            "as_good": ("Confirmed: ", "are as good as"),
+            "worse": ("Not confirmed: ", "are worse than"),
+            "undecided": ("Undecided: whether ", "are as good as"),
+        }[first.verdict]
         return (
-            f"At T = {tested.num_megabatches} no confirmed configuration is shown to be as good "
-            f"as dense at a margin of {margin}, over {evidence}."
+            f"{how}{share_kept(named.arm.first)} {word} dense ({named.arm.name}): "
+            f"{_errors(named)}. The margin is {margin}; {evidence}."
         )
-    smallest, judgement = tested.smallest, tested.smallest.judgement
-    assert judgement is not None
-    word = "better than" if judgement.verdict == "better" else "as good as"
+    if all(one.judgement and one.judgement.verdict == "worse" for one in known):
+        return (
+            f"Not confirmed: none of {len(known)} pruned networks is as good as dense at "
+            f"T = {tested.num_megabatches}, at a margin of {margin}, {evidence}."
+        )
     return (
-        f"The smallest confirmed configuration that is {word} dense at a margin of {margin}: "
-        f"{smallest.arm.name}, {share_kept(smallest.arm.first)}, {_errors(judgement)}, over "
-        f"{evidence}."
+        f"Undecided: whether a pruned network is as good as dense at T = "
+        f"{tested.num_megabatches}. None is shown to be, at a margin of {margin}, {evidence}."
     )
 
 
-def _one(one: Judged, study: str) -> str:
+def _one(one: Judged) -> str:
     judgement = one.judgement
     assert judgement is not None
-    name = f"{one.arm.name}, {share_kept(one.arm.first)}"
-    if judgement.verdict == "worse":
-        return f"Worse than dense: {name}, {_errors(judgement)}."
-    return f"Undecided: {name}, {_errors(judgement)}. {_remedy(judgement, study)}"
-
-
-def _remedy(judgement: Judgement, study: str) -> str:
-    if judgement.obstacle == "examples":
-        return (
-            f"More seeds cannot settle it: it takes about {judgement.examples_needed():,} holdout "
-            f"examples (data.holdout_fraction), or a larger objective.margin."
-        )
+    how = "worse than dense" if judgement.verdict == "worse" else "undecided"
+    if one.course is not None and one.course.ending == "behind":
+        how = "not followed further, since a larger one is not as good"
+    made = f"{one.arm.first['method']}, T = {num_megabatches(one.arm.first)}"
     return (
-        f"More seeds may settle it, in a confirmation with 5 % of its own: app-study confirm "
-        f"{study} --name {study}-confirm-2 --seeds {2 * judgement.num_seeds}"
+        f"With {share_kept(one.arm.first)} ({made}, trial {one.arm.number}) it is {how}: "
+        f"{_errors(one)}."
     )
 
 
-def _errors(judgement: Judgement) -> str:
-    """``service error +0.3 points (at most +0.8), final error …``."""
+def _remedy(judgements: Sequence[Judgement], first: Judged, study: str) -> list[str]:
+    """What would settle those that are undecided, said once."""
+    if not judgements:
+        return []
+    if all(judgement.obstacle == "examples" for judgement in judgements):
+        needed = max(judgement.examples_needed() for judgement in judgements)
+        return [
+            f"More seeds cannot settle that: it takes about {needed:,} holdout examples "
+            f"(data.holdout_fraction), or a larger objective.margin."
+        ]
+    if first.course is not None:
+        return [
+            "All looks are taken: more holdout examples (data.holdout_fraction) or a larger "
+            "objective.margin would settle it."
+        ]
+    return [
+        f"More seeds may settle that, in a confirmation with 5 % of its own: app-study confirm "
+        f"{study} --name {study}-confirm-2 --until decided"
+    ]
+
+
+def _errors(one: Judged) -> str:
+    """``service error 8.3 % against 7.9 % (+0.4 points, at most +0.9), final error …``."""
+    judgement = one.judgement
+    assert judgement is not None
+    differences = judgement.service, judgement.final
     return listing(
         [
-            f"{name} {_signed(difference)} (at most {_sign(difference.upper(judgement.level))})"
-            for name, difference in (
-                ("service error", judgement.service),
-                ("final error", judgement.final),
-            )
+            f"{name} {_mean(one.arm, metric, judgement)} against "
+            f"{_mean(one.dense, metric, judgement)} ({_bounded(difference, judgement)})"
+            for (name, metric), difference in zip(_ERRORS, differences, strict=True)
         ]
     )
 
 
-def _signed(difference: MeanDifference) -> str:
-    return _sign(difference.estimate)
+def _mean(arm: Arm, metric: str, judgement: Judgement) -> str:
+    """Over the seeds that were judged."""
+    trials = arm.trials.sort_values("number", kind="stable").head(judgement.num_seeds)
+    return percent(float(trials[metric].mean()))
+
+
+def _bounded(difference: MeanDifference, judgement: Judgement) -> str:
+    """``+0.4 points, at most +0.9``; of one that is worse the other bound."""
+    if judgement.verdict == "worse":
+        bound = f"at least {_sign(difference.lower(judgement.level / 2))}"
+    else:
+        bound = f"at most {_sign(difference.upper(judgement.level))}"
+    return f"{_sign(difference.estimate)} points, {bound}"
 
 
 def _sign(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{points(value)}"
+    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.1f}"
 
 
-def _points(margin: float) -> str:
-    value = 100 * margin
-    return "1 point" if value == 1 else f"{value:g} points"
+def _num_seeds(one: Judged) -> int:
+    return one.judgement.num_seeds if one.judgement else 0
 
 
 def _is_as_good(one: Judged) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.runs import frames, histories
 from analysis.statistics import summary
-from analysis.statistics.verdicts import MARGIN
+from analysis.statistics.decidable import MARGIN
 from study.constraints import Constraint, parse_constraints
 from study.results import Outcome
 from study.tracking import names
@@ -52,6 +52,12 @@ class StudyFacts:
     def service_after(self) -> float:
         """The h of the service error."""
         return float(self.params.get(names.PARAM_SERVICE_AFTER, 1.0))
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of fresh seeds at which it is judged; empty where it is after all of them."""
+        text = self.params.get(names.PARAM_LOOKS, "")
+        return tuple(int(look) for look in text.split(",") if look)
 
     @property
     def running(self) -> bool:

@@ -1,10 +1,13 @@
 """Verdicts after each of a few looks at a growing number of seeds, at one level for them all."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from analysis.statistics.verdicts import LEVEL, MARGIN, Judgement, Losses, judge
+from analysis.statistics.decidable import LEVEL, MARGIN
+from analysis.statistics.losses import Losses
+from analysis.statistics.verdicts import Judgement, judge
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 LOOKS = (6, 8, 12, 16, 24, 32)
-Ending = Literal["verdict", "examples", "last_look"]
+Ending = Literal["verdict", "examples", "last_look", "behind"]
 
 _CLEARLY = 1.5
 _GRID_STEPS = 300
@@ -96,7 +99,8 @@ class Course:
     Attributes:
         judgement: The first decided one, else that of the last look; None before the first look.
         next_seeds: Pairs of seeds, in all, at the next look; None where it has ended.
-        ending: Why it has: a verdict; too few examples, whatever the seeds; no look is left.
+        ending: Why it has: a verdict; too few examples, whatever the seeds; no look is left; one
+            before it in a fixed order has ended without being as good.
     """
 
     judgement: Judgement | None
@@ -137,3 +141,37 @@ def follow(
         if judgement.examples_needed(max(levels)) > _CLEARLY * judgement.num_examples:
             return Course(judgement, None, "examples")
     return Course(judgement, None, "last_look")
+
+
+def follow_in_order(
+    pairs: Sequence[tuple[Losses, Losses]],
+    *,
+    margin: float = MARGIN,
+    level: float = LEVEL,
+    looks: tuple[int, ...] = LOOKS,
+) -> tuple[Course, ...]:
+    """Candidates that are tested in a fixed order, all of them followed from look to look.
+
+    Once one has ended without being as good none behind it goes on, since none of these can be
+    called as good any more: seeds that they have beyond that look count for nothing.
+
+    Args:
+        pairs: Losses of each candidate and of its reference, in the order of the tests.
+        margin: As in :func:`follow`.
+        level: For each of them over all looks.
+        looks: Pairs of seeds at each, rising.
+
+    Returns:
+        A course for each.
+    """
+    last = max(looks)
+    made = []
+    for a, b in pairs:
+        sides = a.first_seeds(last), b.first_seeds(last)
+        course = follow(*sides, margin=margin, level=level, looks=looks)
+        if course.ending is None and last < max(looks):
+            course = Course(course.judgement, None, "behind")
+        if course.judgement and course.ending and not course.judgement.is_as_good:
+            last = min(last, course.judgement.num_seeds)
+        made.append(course)
+    return tuple(made)

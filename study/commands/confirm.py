@@ -1,12 +1,12 @@
 """``app-study confirm``: the best of a search again, with fresh seeds."""
 
+import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from study.commands.launch import run_whole
+from study.commands.confirmation import confirm_study, options_of
 from study.commands.options import (
     Address,
     DataRoot,
@@ -16,14 +16,17 @@ from study.commands.options import (
     store_root,
     with_override,
 )
-from study.config.problems import in_file
-from study.session.console import say
-from study.text import count
+from study.commands.training import Workplace
 
 if TYPE_CHECKING:
-    from study.config.study_config import StudyConfig
-    from study.operations.opened_study import OpenedStudy
-    from study.store.folder import StudyFolder
+    from study.config.confirm_sections import ConfirmSection
+
+
+class BaselineName(enum.StrEnum):
+    """What a configuration can be run beside."""
+
+    DENSE = "dense"
+    ONE_SHOT = "one_shot"
 
 
 def confirm(
@@ -32,11 +35,27 @@ def confirm(
     ],
     top: Annotated[
         int | None,
+        typer.Option(min=1, help="At most so many configurations; else confirm.top, else 3."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
         typer.Option(
-            min=1, help="Number of best configurations; else three, or as many as there are."
+            min=2, help="Fresh seeds for each configuration; else confirm.seeds, else 8."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Fresh seeds for each configuration.")] = 8,
+    until: Annotated[
+        Literal["decided"] | None,
+        typer.Option(
+            help="Look after 6, 8, 12, 16, 24 and 32 seeds, until all verdicts are settled.",
+        ),
+    ] = None,
+    baselines: Annotated[
+        list[BaselineName] | None,
+        typer.Option(
+            "--baseline",
+            help="Run beside each; repeatable; else confirm.baselines, else both.",
+        ),
+    ] = None,
     trials: Annotated[
         list[str] | None,
         typer.Option("--trial", metavar="NUMBER", help="Confirm this trial instead; repeatable."),
@@ -54,85 +73,57 @@ def confirm(
     reports: Reports = Path("reports"),
 ) -> None:
     """Run the best of a study and their baselines again with fresh seeds, as a new study."""
-    from study.operations.confirm import confirming_study, is_begun
-    from study.operations.confirm_choice import ConfirmOptions, seeds_of_confirmations
+    from dataclasses import replace
+
+    from study.config.confirm_sections import ConfirmSection
+    from study.config.study_config import confirmation_of
+    from study.errors import StudyError
     from study.operations.opened_study import OpenedStudy
-    from study.operations.status import read_status
     from study.store.folder import StudyStore
 
     root = store_root(None, store)
     searched = OpenedStudy.open(name, root, data_root)
-    options = ConfirmOptions(top, tuple(trials or ()), seeds, vary_data)
+    _check(top=top, seeds=seeds, until=until, trials=trials)
+    section = _changed(
+        searched.study.confirm or ConfirmSection(),
+        top=top,
+        seeds=until or seeds,
+        baselines=tuple(map(str, baselines)) if baselines else None,
+    )
+    if vary_data and section.seeds == "decided":
+        raise StudyError(
+            "--vary-data leaves no verdict by example that could be waited for until it is "
+            "decided; give --seeds"
+        )
+    options = replace(options_of(section), trials=tuple(trials or ()), vary_data=vary_data)
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
-    target, store_of_both = new_name or f"{name}-confirm", StudyStore(root)
-    used = seeds_of_confirmations(store_of_both, name, excluding=target)
-    with in_file(searched.folder.config_path):
-        study = confirming_study(searched, options, target, overrides=given, used=used)
-    folder = store_of_both.folder(study.name)
-    is_fresh = not is_begun(study, folder)
-    _print_plan(study, searched, folder, is_fresh=is_fresh)
-    # Where the searched study is tracked, so that a report finds both.
-    known = read_status(searched.folder.path.parent, name).tracking_uri
-    beside = None if study.tracking.uri else known
-    run_whole(study, StudyStore(root), tracking_uri or beside, reports, fresh=is_fresh)
+    confirm_study(
+        searched,
+        options,
+        new_name or confirmation_of(name),
+        Workplace(StudyStore(root), tracking_uri, reports),
+        overrides=given,
+    )
 
 
-def _print_plan(
-    study: "StudyConfig", searched: "OpenedStudy", folder: "StudyFolder", *, is_fresh: bool
+def _check(
+    *,
+    top: int | None,
+    seeds: int | None,
+    until: str | None,
+    trials: list[str] | None,
 ) -> None:
-    from analysis.statistics.paired import pairs_needed
+    """Refuse options that contradict each other."""
+    from study.errors import StudyError
 
-    assert study.confirms is not None
-    numbers = list(dict.fromkeys(a.trial for a in study.confirms.arms if a.trial is not None))
-    num_seeds = len({study.compose(point).seed for point in study.points})
-    lines = [
-        f"{count(len(numbers), 'trial')} of {searched.study.name} "
-        f"({', '.join(map(str, numbers))}) and their baselines, each with "
-        f"{count(num_seeds, 'fresh seed')}: {count(len(study.points), 'trial')} of the study "
-        f"{study.name}."
-    ]
-    lines += _settings_lines(study)
-    num_comparisons = sum(len(arm.baseline_of) for arm in study.confirms.arms)
-    if num_comparisons and num_seeds < (needed := pairs_needed(num_comparisons)):
-        lines.append(
-            f"{num_seeds} seeds give estimates with intervals, but no test of "
-            f"{count(num_comparisons, 'difference')} from baselines can be significant with fewer "
-            f"than {needed}."
-        )
-    if not searched.record.is_finished:
-        lines.append(f"{searched.study.name} is not finished: its best trials may still change.")
-    if not is_fresh:
-        how = "finished already" if folder.is_finished() else "resumed"
-        lines.append(f"{study.name} was launched with the same settings before; it is {how}.")
-    for line in lines:
-        say(Console(), line)
+    if trials and top is not None:
+        raise StudyError("--top and --trial both choose what to confirm; keep one of them")
+    if until and seeds is not None:
+        raise StudyError("--until decided and --seeds both say how many; keep one of them")
 
 
-def _settings_lines(study: "StudyConfig") -> list[str]:
-    """Whose settings the baselines have, where the search tuned any."""
-    confirms = study.confirms
-    if confirms is None or not confirms.tuned:
-        return []
-    own: dict[str, None] = {}
-    others: dict[str, None] = {}
-    for group, arm in zip(study.axes, confirms.arms, strict=True):
-        flat = {**study.fixed, **{path: values[0] for path, values in group.items()}}
-        name = f"{flat['pruning.schedule']} at T = {flat['stream.num_megabatches']}"
-        if arm.trial is None and arm.settings_of is None:
-            others[f"{name} ({', '.join(map(str, arm.baseline_of))})"] = None
-        elif arm.trial is None:
-            own[f"{name} ({arm.settings_of})"] = None
-    what = ", ".join(confirms.tuned)
-    lines = []
-    if own:
-        lines.append(
-            f"Baselines with the {what} in which the search found them best, and of which trial: "
-            f"{', '.join(own)}."
-        )
-    if others:
-        lines.append(
-            f"Baselines that the search did not tune, with the {what} of the trials that they are "
-            f"compared with: {', '.join(others)}."
-        )
-    return lines
+def _changed(section: "ConfirmSection", **given: object) -> "ConfirmSection":
+    """The study's own settings, and those that options give instead."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    return type(section).model_validate({**section.model_dump(), **changes})

@@ -1,13 +1,12 @@
 """Commands that train: a whole study, the rest of one, or a single trial."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from study.commands.ending import print_answer, print_end, study_to_report
+from study.commands.confirmation import confirm_study, options_of, run_confirming
 from study.commands.options import (
     Address,
     Config,
@@ -17,20 +16,15 @@ from study.commands.options import (
     Store,
     TrackingUri,
     store_root,
-    tracking_address,
     with_data_root,
     with_override,
 )
+from study.commands.training import Workplace
 from study.config.problems import in_file
 from study.session.console import say
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
-    from study.store.folder import StudyStore
-    from study.tracking.tracker import Tracker
-
-INTERRUPTED = 130
-ENDED = 1  # by its own budget.max_failures
 
 
 def launch(
@@ -42,7 +36,7 @@ def launch(
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Run a study on Ray and write its report."""
+    """Run a study on Ray, confirm its best if its file says so, and write the report."""
     from study.config.loading import load_study
     from study.store.folder import StudyStore
 
@@ -51,8 +45,8 @@ def launch(
         given = with_override(with_data_root(overrides, data_root), "tracking.uri", tracking_uri)
         given = with_override(given, "resources.address", address)
         study = load_study(config, overrides=given)
-        study_store = StudyStore(store_root(study, store))
-        run_whole(study, study_store, tracking_uri, reports, fresh=True)
+        workplace = Workplace(StudyStore(store_root(study, store)), tracking_uri, reports)
+        run_whole(study, workplace, fresh=True, overrides=[])
 
 
 def resume(
@@ -72,45 +66,37 @@ def resume(
     with in_file(folder.config_path):
         given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
-        run_whole(study, study_store, tracking_uri, reports, fresh=False)
-
-
-def print_plugins(study: "StudyConfig", console: Console) -> None:
-    """Which modules of the user's run too, and where they lie."""
-    for name in study.plugins:
-        place = getattr(sys.modules[name], "__file__", None) or "no file"
-        say(console, f"plug-in {name}: {place}")
+        workplace = Workplace(study_store, tracking_uri, reports)
+        run_whole(study, workplace, fresh=False, overrides=given)
 
 
 def run_whole(
-    study: "StudyConfig",
-    store: "StudyStore",
-    tracking_uri: str | None,
-    reports: Path,
-    *,
-    fresh: bool,
+    study: "StudyConfig", workplace: Workplace, *, fresh: bool, overrides: list[str]
 ) -> None:
-    """Start or resume a study; print how it ended and write its report.
+    """Start or resume a study, confirm its best where its file says so, and print the answer.
 
     Raises:
         typer.Exit: It was interrupted, or ended by its own budget.
     """
-    from study.operations.launch import run_study
+    from study.operations.confirm_choice import ConfirmationError
+    from study.operations.opened_study import OpenedStudy
 
-    console = Console()
-    print_plugins(study, console)
-    uri = tracking_address(study, tracking_uri)
-
-    end = run_study(study, store, lambda: open_tracker(study, uri), console, fresh=fresh)
-    print_end(end, console, store)
-    if end.num_complete and not end.undelivered:
-        print_answer(study_to_report(study, end.name, uri), uri, reports, console)
-    if not end.is_finished:
-        raise typer.Exit(ENDED if end.why else INTERRUPTED)
-
-
-def open_tracker(study: "StudyConfig", uri: str) -> "Tracker":
-    """The MLflow store at ``uri``, in the experiment of the study."""
-    from study.tracking.mlflow.tracker import MlflowTracker
-
-    return MlflowTracker(uri, experiment=study.tracking.experiment)
+    if study.confirms is not None:
+        run_confirming(study, workplace, fresh=fresh)
+        return
+    end = workplace.train(study, fresh=fresh)
+    if study.confirm is not None:
+        searched = OpenedStudy.open(end.name, str(workplace.store.place), None)
+        try:
+            confirm_study(
+                searched,
+                options_of(study.confirm),
+                searched.study.confirmation,
+                workplace,
+                overrides=overrides,
+            )
+        except ConfirmationError as error:
+            say(Console(), f"Not confirmed: {error}")
+        else:
+            return
+    workplace.answer(study, end)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
+from study.commands.confirmation import decidable, options_of
 from study.commands.options import Config, DataRoot, Set, with_data_root
 from study.config.problems import in_file
 from study.session.console import say
@@ -23,20 +24,27 @@ def plan(
     with in_file(config):
         study = load_study(config, overrides=with_data_root(overrides, data_root))
         capacity = max(1, cpus // study.resources.cpus_per_trial)
+        options = options_of(study.confirm) if study.confirm else None
         cost = plan_study(
-            study, max_concurrent=min(study.resources.max_concurrent or capacity, capacity)
+            study,
+            max_concurrent=min(study.resources.max_concurrent or capacity, capacity),
+            num_confirming=options.most_trials if options else 0,
         )
     console = Console()
     console.print(plan_table(cost))
+    confirming = f", up to {cost.num_confirming} confirm the best" if cost.num_confirming else ""
     say(
         console,
         f"\n{cost.num_known} trials are given, {cost.num_proposals} are proposed by the sampler"
+        f"{confirming}"
         f"{_arms_line(cost.arms)}"
         f"\nexamples through SGD  {cost.total('samples'):,.0f}"
         f"\ntraining FLOPs        {cost.total('flops'):.3g} (counted dense)"
         f"\nestimated time        {cost.hours:.2g} hours, {cost.max_concurrent} trials at once on "
         f"this machine",
     )
+    for line in decidable(study, cost.num_holdout):
+        say(console, line)
 
 
 def _arms_line(arms: Mapping[str, int]) -> str:

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from study.commands.launch import print_plugins
 from study.commands.options import (
     Config,
     DataRoot,
     Set,
     with_data_root,
 )
+from study.commands.training import print_plugins
 from study.config.problems import in_file
 
 

@@ -43,7 +43,7 @@ def list_studies(store: Store = None) -> None:
         ended = len(study.trials) - study.count(None)
         table.add_row(
             escape(name),
-            study.state,
+            study.stage,
             f"{ended}/{study.num_trials or '?'}",
             str(study.count(Outcome.ERROR)),
             _when(study.last_at),
@@ -62,17 +62,14 @@ def status(
 
     study = read_study_status(StorePlace.from_address(store_root(None, store)), name)
     console = _console()
-    ended = len(study.trials) - study.count(None)
     counts = ", ".join(
         f"{study.count(outcome)} {outcome.replace('_', ' ')}"
         for outcome in Outcome
         if study.count(outcome)
     )
-    left = study.seconds_left
-    about = f"; about {_duration(left)} left" if left is not None else ""
     lines = [
-        f"{name} is {study.state}: {ended} of {study.num_trials or '?'} trials ended"
-        f"{f' ({counts})' if counts else ''}{about}",
+        f"{name} is {study.stage}: {_progress(study, counts)}",
+        *_confirmation(study),
         f"last recorded {_when(study.last_at)}, active for {_duration(study.active_s)}",
     ]
     if study.tracking:
@@ -86,11 +83,34 @@ def status(
 
 
 def read_study_status(place: "StorePlace", name: str) -> "StudyStatus":
-    """The status of a study, wherever it runs."""
+    """The status of a study and of the one that confirms it, wherever they run."""
     from study.operations.status import read_status
 
-    is_held = place.look(name)
-    return read_status(place.root, name, is_held=is_held)
+    study = read_status(place.root, name, is_held=place.look(name))
+    confirming = study.confirmed_by
+    if confirming in place.names():
+        is_held = place.look(confirming)
+        study.confirmation = read_status(place.root, confirming, is_held=is_held)
+    return study
+
+
+def _progress(study: "StudyStatus", counts: str = "") -> str:
+    """``12 of 29 trials ended (12 complete); about 3 min left``."""
+    ended = len(study.trials) - study.count(None)
+    left = study.seconds_left
+    about = f"; about {_duration(left)} left" if left is not None else ""
+    in_brackets = f" ({counts})" if counts else ""
+    return f"{ended} of {study.num_trials or '?'} trials ended{in_brackets}{about}"
+
+
+def _confirmation(study: "StudyStatus") -> list[str]:
+    """How far the study that confirms it is, or what would start it."""
+    if not study.confirmed_by:
+        return []
+    if study.confirmation is None:
+        how = "follows" if study.state == "running" else f"app-study resume {study.name} runs it"
+        return [f"its best are confirmed by {study.confirmed_by}: {how}"]
+    return [f"its best are confirmed by {study.confirmed_by}: {_progress(study.confirmation)}"]
 
 
 def _trials(study: "StudyStatus") -> list[str]:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from study.commands.launch import open_tracker
 from study.commands.options import (
     DataRoot,
     Store,
@@ -14,6 +13,7 @@ from study.commands.options import (
     tracking_address,
     with_data_root,
 )
+from study.commands.training import open_tracker
 from study.config.problems import in_file
 from study.session.console import say
 from study.text import count

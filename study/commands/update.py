@@ -17,8 +17,8 @@ from study.commands.export import (
     print_exported,
     register_model,
 )
-from study.commands.launch import INTERRUPTED, open_tracker
 from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
+from study.commands.training import INTERRUPTED, open_tracker
 from study.config.problems import in_file
 from study.session.console import say
 

@@ -1,16 +1,20 @@
 """``app-study validate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from study.commands.confirmation import decidable, options_of
 from study.commands.options import DataRoot, Set, with_data_root
 from study.config.problems import in_file
 from study.errors import SeveralError
 from study.session.console import say
 from study.text import count
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
 
 
 def validate(
@@ -28,14 +32,28 @@ def validate(
         try:
             with in_file(path):
                 study = load_study(path, overrides=with_data_root(overrides, data_root))
-                if data:
-                    from study.trial.checks import load_and_check
-
-                    load_and_check({trial.key(): trial for trial in study.corners()})
+                num_holdout = _read_data(study) if data else None
         except ConfigError as error:
             refused.append(error)
             continue
-        num_trials = len(study.points) + study.num_proposals
-        say(Console(), f"{path}: study {study.name!r} is valid, {count(num_trials, 'trial')}")
+        more = f" and up to {_num_confirming(study)} that confirm" if study.confirm else ""
+        what = f"{count(study.num_trials, 'trial')}{more}"
+        say(Console(), f"{path}: study {study.name!r} is valid, {what}")
+        for line in decidable(study, num_holdout) if num_holdout is not None else ():
+            say(Console(), line)
     if refused:
         raise SeveralError([str(error) for error in refused])
+
+
+def _read_data(study: "StudyConfig") -> int:
+    """Read the data of a study and check its trials; examples of the smallest holdout."""
+    from study.operations.plan import smallest_holdout
+    from study.trial.checks import load_and_check
+
+    trials = list(study.corners())
+    return smallest_holdout(trials, load_and_check({trial.key(): trial for trial in trials}))
+
+
+def _num_confirming(study: "StudyConfig") -> int:
+    assert study.confirm is not None
+    return options_of(study.confirm).most_trials

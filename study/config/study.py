@@ -60,6 +60,7 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
         resources=sections["resources"] or ResourcesSection(),
         tracking=sections["tracking"] or TrackingSection(),
         plugins=plugins,
+        confirm=sections["confirm"],
         confirms=sections["confirms"],
     )
     is_whole = not problems

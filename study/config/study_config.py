@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.config.arms import SearchArm, arms_of, belongs
+from study.config.confirm_sections import ConfirmedArm, ConfirmSection, ConfirmsSection
 from study.config.points import MAX_CELLS, Axes, cells_of_axes
 from study.config.space import Space, compose
 from study.config.study_sections import (
     BudgetSection,
-    ConfirmedArm,
-    ConfirmsSection,
     ObjectiveSection,
     ResourcesSection,
     SearchSection,
@@ -23,7 +22,7 @@ from study.config.trial import TrialConfig
 
 TOP_LEVEL = (
     "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
-    "tracking", "confirms", "plugins",
+    "tracking", "confirm", "confirms", "plugins",
 )  # fmt: skip
 
 
@@ -36,6 +35,7 @@ class StudyConfig:
         space: The searched paths; empty where nothing is searched.
         points: Chosen values of the trials that come first: points of a search, cells of axes.
         axes: Groups of path → values; the trials are every combination within each group.
+        confirm: How its own best are run again once it has ended, if they are.
         confirms: The study whose best trials this one runs again, if it does.
     """
 
@@ -51,6 +51,7 @@ class StudyConfig:
     resources: ResourcesSection
     tracking: TrackingSection
     plugins: tuple[str, ...]
+    confirm: ConfirmSection | None = None
     confirms: ConfirmsSection | None = None
 
     @property
@@ -81,6 +82,11 @@ class StudyConfig:
     def num_trials(self) -> int:
         """How many trials the study has in all."""
         return len(self.points) + self.num_proposals
+
+    @property
+    def confirmation(self) -> str:
+        """The name of the study that runs its best again after it; empty where none does."""
+        return confirmation_of(self.name) if self.confirm else ""
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:
@@ -134,6 +140,8 @@ class StudyConfig:
             made["axes"] = [dict(group) for group in self.axes]
         for name in ("objective", "budget", "resources", "tracking"):
             made[name] = getattr(self, name).model_dump()
+        if self.confirm:
+            made["confirm"] = self.confirm.model_dump()
         if self.confirms:
             made["confirms"] = self.confirms.model_dump(exclude_defaults=True)
         made["plugins"] = self.plugins
@@ -143,3 +151,8 @@ class StudyConfig:
         """Hash over the whole configuration."""
         text = json.dumps(self.to_dict(), sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def confirmation_of(study: str) -> str:
+    """The name of the study that confirms ``study``, unless another is given."""
+    return f"{study}-confirm"

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from study.config.addresses import ray_address, store_address
+from study.config.confirm_sections import ConfirmSection, ConfirmsSection
 from study.config.problems import Problem, pydantic_message, shown, unknown_key
 from study.config.sections import Seed, Strict
 from study.constraints import Constraint, parse_constraint
@@ -149,49 +150,13 @@ class TrackingSection(Strict):
         return value
 
 
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-class ConfirmedArm(Strict):
-    """What the trials of one group of axes are to the study that is confirmed.
-
-    Attributes:
-        trial: Number of the trial whose configuration they run again; None for a mere baseline.
-        baseline_of: Numbers of the trials that they are a baseline of.
-        settings_of: Number of the trial in which a baseline was best, whose settings they have;
-            None where they have those of the trials that they are a baseline of.
-        searched: Metric → the value that the search had found for that trial.
-    """
-
-    trial: Annotated[int, Field(ge=0)] | None = None
-    baseline_of: Annotated[tuple[int, ...], BeforeValidator(_tuple)] = ()
-    settings_of: Annotated[int, Field(ge=0)] | None = None
-    searched: dict[str, float] = Field(default_factory=dict)
-
-
-class ConfirmsSection(Strict):
-    """Which study this one runs the best of again with fresh seeds; `app-study confirm` writes it.
-
-    Attributes:
-        study: Its name.
-        metric: By which its trials are compared.
-        tuned: The paths that it tuned: what it searched but for the task and how much is pruned.
-        arms: One for each group of ``axes``, in their order.
-    """
-
-    study: str
-    metric: str
-    tuned: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
-    arms: Annotated[tuple[ConfirmedArm, ...], Field(min_length=1)]
-
-
 STUDY_SECTIONS: dict[str, type[Strict]] = {
     "search": SearchSection,
     "objective": ObjectiveSection,
     "budget": BudgetSection,
     "resources": ResourcesSection,
     "tracking": TrackingSection,
+    "confirm": ConfirmSection,
     "confirms": ConfirmsSection,
 }
 

@@ -5,11 +5,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from study.config.loading import study_from_raw
+from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.errors import StudyError
 from study.metrics import METRICS
 from study.operations.confirm_arms import Arm, confirmed_arms, fixed_and_axes, seed_axes
-from study.operations.confirm_choice import ConfirmOptions, choose_trials, fresh_seeds
+from study.operations.confirm_choice import (
+    ConfirmationError,
+    ConfirmOptions,
+    choose_trials,
+    fresh_seeds,
+)
 from study.operations.confirm_settings import tuned_baselines
 from study.operations.opened_study import OpenedStudy
 from study.store.folder import StudyFolder
@@ -57,8 +63,11 @@ def confirming_study(
     chosen = choose_trials(searched.record, study, options)
     metric = judged_metric(study.objective.metrics)
     tuned = tuned_baselines(study, searched.record, metric)
-    arms = confirmed_arms([(trial, searched.trial(trial)) for trial in chosen], tuned)
-    seeds = fresh_seeds(searched.record, options, used)
+    confirmed = [(trial, searched.trial(trial)) for trial in chosen]
+    arms = confirmed_arms(confirmed, options.baselines, tuned)
+    seeds = fresh_seeds(searched.record, options.num_seeds, used, vary_data=options.vary_data)
+    how_many = "fresh seeds until it is decided" if options.looks else ""
+    how_many = how_many or count(options.num_seeds, "fresh seed")
     raw = study.to_dict()
     objective = {**raw["objective"], "constraints": ()}  # the trials are chosen
     budget = {"trial_timeout": study.budget.trial_timeout}
@@ -67,7 +76,7 @@ def confirming_study(
         {
             "name": name,
             "description": f"The best of the study {study.name} (trials {numbers}) and their "
-            f"baselines, each run again with {count(options.num_seeds, 'fresh seed')}.",
+            f"baselines, each run again with {how_many}.",
             **fixed_and_axes(arms, seeds),
             "objective": objective,
             "budget": budget,
@@ -77,6 +86,7 @@ def confirming_study(
                 "study": study.name,
                 "metric": metric,
                 "tuned": tuned.paths,
+                "looks": options.looks,
                 "arms": [
                     _as_section(arm, study.objective.metrics)
                     for arm in arms
@@ -106,14 +116,22 @@ def _as_section(arm: Arm, objectives: Sequence[str]) -> Mapping[str, Any]:
     }
 
 
-def is_begun(study: StudyConfig, folder: StudyFolder) -> bool:
-    """Whether a confirming study was launched before with the same trials.
+def begun(study: StudyConfig, folder: StudyFolder) -> StudyConfig | None:
+    """The confirming study as it is to go on, with the seeds that it has by now.
+
+    Args:
+        study: As it would be launched.
+        folder: That of its name.
+
+    Returns:
+        None where it was not launched before.
 
     Raises:
         StudyError: Another study has its name.
+        ConfirmationError: It was launched with other trials or seeds.
     """
     if not folder.exists:
-        return False
+        return None
     there = folder.read_config()
     assert study.confirms is not None
     if there.confirms is None or there.confirms.study != study.confirms.study:
@@ -121,13 +139,18 @@ def is_begun(study: StudyConfig, folder: StudyFolder) -> bool:
             f"there is a study {study.name!r} already, which confirms no "
             f"{study.confirms.study!r}; give the new one another --name"
         )
-    if {trial.key() for trial in there.corners()} != {trial.key() for trial in study.corners()}:
+    same = study
+    looks, num_arms = study.confirms.looks, len(study.axes)
+    if looks and (there.confirms.looks, len(there.axes)) == (looks, num_arms):
+        same = parse_study({**study.to_dict(), "axes": [dict(group) for group in there.axes]})
+    known, wanted = ({t.key() for t in one.corners()} for one in (there, study))
+    if known != {t.key() for t in same.corners()} or not wanted <= known:
         numbers = dict.fromkeys(a.trial for a in there.confirms.arms if a.trial is not None)
         seeds = sorted({trial.seed for trial in there.corners()})
-        raise StudyError(
+        raise ConfirmationError(
             f"the study {study.confirms.study!r} was confirmed by {study.name!r} with other "
             f"settings (trials {', '.join(map(str, numbers))}; seeds "
             f"{', '.join(map(str, seeds))}); see app-report confirmed {study.confirms.study}, or "
             f"give the new one another --name"
         )
-    return True
+    return same

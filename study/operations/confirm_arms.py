@@ -1,6 +1,6 @@
 """Configurations that are confirmed, and the baselines that each is compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,17 +31,26 @@ class Arm:
 
 
 def confirmed_arms(
-    chosen: Sequence[tuple[RecordedTrial, TrialConfig]], tuned: TunedBaselines
+    chosen: Sequence[tuple[RecordedTrial, TrialConfig]],
+    names: Collection[str],
+    tuned: TunedBaselines,
 ) -> list[Arm]:
-    """The chosen configurations, then the baselines that are none of them, each once.
+    """The chosen configurations, then those baselines that are none of them, each once.
 
     A baseline has its own best settings where the study has tuned it, else those of the trial.
+
+    Args:
+        chosen: Trials, with their configurations.
+        names: Of the baselines that are run.
+        tuned: What the study has tuned.
     """
     arms: dict[str, Arm] = {}
     for trial, config in chosen:
         arms[identity(config)] = Arm(config, chosen=trial)
     for trial, config in chosen:
         for baseline in baselines(trial, config):
+            if baseline.pruning.schedule not in names:
+                continue
             own, settings_of = tuned.with_own_settings(baseline) or (baseline, None)
             arm = arms.setdefault(identity(own), Arm(own, settings_of=settings_of))
             if arm.chosen is not trial:

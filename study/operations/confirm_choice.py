@@ -4,18 +4,22 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from study.candidates import nominated, spread
 from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
 from study.config.yaml_io import read_yaml_file
 from study.errors import StudyError
+from study.metrics import METRICS
 from study.operations.confirm_arms import DENSE, SEEDS, identity
+from study.operations.confirm_candidates import compared_with_dense, nearest
 from study.search.ranking import best_first
 from study.search.selection import eligible, front, named
 from study.store.folder import StudyStore
 from study.store.record import Record, RecordedTrial
-from study.text import count
 
-DEFAULT_TOP = 3
+
+class ConfirmationError(StudyError):
+    """A study cannot be confirmed."""
 
 
 @dataclass(frozen=True)
@@ -23,34 +27,62 @@ class ConfirmOptions:
     """What is to be confirmed.
 
     Attributes:
-        top: How many of the best configurations; None for DEFAULT_TOP, or as many as there are.
+        top: At most so many of the best configurations.
         trials: Numbers or keys of trials to confirm instead.
-        num_seeds: Fresh seeds of each arm, at least two.
+        num_seeds: Fresh seeds of each arm, at least two; with looks, those of the first.
         vary_data: Whether the data is split afresh with each seed, too.
+        baselines: What each is run beside.
+        looks: Numbers of seeds after which it is looked whether all is decided, rising; empty
+            where the number is fixed.
     """
 
-    top: int | None = None
+    top: int = 3
     trials: tuple[str, ...] = ()
     num_seeds: int = 8
     vary_data: bool = False
+    baselines: tuple[str, ...] = ("dense", "one_shot")
+    looks: tuple[int, ...] = ()
+
+    @property
+    def most_trials(self) -> int:
+        """How many trials it takes at most, if every configuration has baselines of its own."""
+        num_arms = self.top * (1 + sum(name != DENSE for name in self.baselines)) + 1
+        return num_arms * (self.looks[-1] if self.looks else self.num_seeds)
 
 
 def choose_trials(
     record: Record, study: StudyConfig, options: ConfirmOptions
 ) -> list[RecordedTrial]:
-    """The trials to be run again, each of another configuration; pruned ones, if there are any.
+    """The trials to be run again, each of another configuration, at most ``options.top``.
 
-    The best by the study's objective; of several objectives, trials of the front, spread evenly
-    along it from the best by the first of them.
+    First of all what the report's answer names. Where a density is an objective and dense was
+    among the trials: of the front at the T at which dense serves best what looks as good as dense,
+    the smallest, the largest and what lies between; where nothing does, the network that is
+    nearest to it. Else the best by the objective or, of several, trials spread along the front;
+    pruned ones, if there are any.
 
     Raises:
-        StudyError: There are none, or not so many.
+        ConfirmationError: There are none.
+        StudyError: No such trial is there.
     """
     objective = study.objective
     if options.trials:
-        if options.top is not None:
-            raise StudyError("--top and --trial both choose what to confirm; keep one of them")
         return distinct(_of_search(record, which) for which in options.trials)
+    groups = compared_with_dense(record, study)
+    good = nominated(groups.values(), objective.margin)
+    by_number = {trial.number: trial for trial in record.trials.values()}
+    if groups and any(METRICS[name].quantity == "density" for name in objective.metrics):
+        candidates = spread(good, options.top) if good else [nearest(groups)]
+        return distinct(by_number[one.number] for one in candidates[::-1])
+    smallest = [by_number[one.number] for one in good[-1:]]
+    return distinct(_best(record, study, options.top, smallest))[: options.top]
+
+
+def _best(
+    record: Record, study: StudyConfig, top: int, named: list[RecordedTrial]
+) -> list[RecordedTrial]:
+    """The best by the objective, or spread along the front, and what is ``named`` beside them."""
+    objective = study.objective
     candidates = eligible(record, objective)
     has_front = len(objective.metrics) > 1
     ranked = best_first(
@@ -63,20 +95,13 @@ def choose_trials(
     configurations = distinct(pruned or ranked)
     if not configurations:
         limits = " that keeps its constraints" if objective.limits else ""
-        raise StudyError(
+        raise ConfirmationError(
             f"the study {study.name!r} has no complete trial{limits} with a value of "
             f"{' and '.join(objective.metrics)}: there is nothing to confirm yet"
         )
-    top = min(DEFAULT_TOP, len(configurations)) if options.top is None else options.top
-    if top > len(configurations):
-        kind = "pruned " if pruned else ""
-        what = "on its front" if has_front else "that may win"
-        raise StudyError(
-            f"--top {top}: the study {study.name!r} has "
-            f"{count(len(configurations), f'distinct {kind}configuration')} {what}; give --top "
-            f"{len(configurations)} or less, or name others by --trial"
-        )
-    return spread(configurations, top) if has_front else configurations[:top]
+    if has_front:
+        return [*named, *evenly(configurations, min(top, len(configurations)))]
+    return [configurations[0], *named, *configurations[1:]]
 
 
 def _of_search(record: Record, which: str) -> RecordedTrial:
@@ -97,7 +122,7 @@ def distinct(trials: Iterable[RecordedTrial]) -> list[RecordedTrial]:
     return list(found.values())
 
 
-def spread(ordered: list[RecordedTrial], num: int) -> list[RecordedTrial]:
+def evenly(ordered: list[RecordedTrial], num: int) -> list[RecordedTrial]:
     """``num`` of them, evenly spread from the first to the last; the first alone for one."""
     last = len(ordered) - 1
     return [ordered[round(i * last / max(num - 1, 1))] for i in range(num)]
@@ -126,7 +151,11 @@ def seeds_of_confirmations(
 
 
 def fresh_seeds(
-    record: Record, options: ConfirmOptions, used: Collection[Mapping[str, int]] = ()
+    record: Record,
+    num_seeds: int,
+    used: Collection[Mapping[str, int]] = (),
+    *,
+    vary_data: bool = False,
 ) -> list[dict[str, int]]:
     """The smallest seeds that no trial of the search had, none transferred to it, none ``used``.
 
@@ -136,11 +165,11 @@ def fresh_seeds(
     configs = [trial.config for trial in (*record.trials.values(), *record.priors)]
     known = {path: {seeds[path] for seeds in used if path in seeds} for path in SEEDS}
     known["seed"] |= {config["seed"] for config in configs}
-    own = _smallest_unused(known["seed"], options.num_seeds)
-    if not options.vary_data:
+    own = _smallest_unused(known["seed"], num_seeds)
+    if not vary_data:
         return [{"seed": seed} for seed in own]
     known["data.seed"] |= {config["data"]["seed"] for config in configs}
-    data = _smallest_unused(known["data.seed"], options.num_seeds)
+    data = _smallest_unused(known["data.seed"], num_seeds)
     return [{"seed": s, "data.seed": d} for s, d in zip(own, data, strict=True)]
 
 

@@ -86,6 +86,7 @@ def run_study(
             constraints=constraints_text(study.objective.limits),
             tracking=tracker.address,
             experiment=study.tracking.experiment,
+            confirmation=study.confirmation,
         )
         if fresh:
             for sentence in warm_start(study, earlier, record):

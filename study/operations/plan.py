@@ -1,7 +1,7 @@
 """The cost of a study before it is launched: trials, examples, FLOPs, and hours."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -67,20 +67,29 @@ class StudyPlan:
         num_proposals: How many a sampler will propose.
         arms: Name of each arm of the search → how many are proposed for it; empty without arms.
         max_concurrent: Trials at once.
+        num_confirming: How many trials confirm its best after it, at most.
+        num_holdout: Examples of the smallest holdout, on which verdicts are reached.
     """
 
     costs: tuple[TrialCost, ...]
     num_known: int
     num_proposals: int
     max_concurrent: int
+    num_confirming: int
+    num_holdout: int
     arms: Mapping[str, int] = field(default_factory=dict)
 
     def total(self, name: str) -> float:
-        """Sum of a field of the costs over all trials; proposals count as the mean extreme."""
+        """Sum of a field of the costs over all trials.
+
+        Proposals count as the mean extreme, and what confirms as the mean trial.
+        """
         values = [float(getattr(cost, name)) for cost in self.costs]
         known, extremes = values[: self.num_known], values[self.num_known :]
         mean = sum(extremes) / len(extremes) if extremes else 0.0
-        return sum(known) + mean * self.num_proposals
+        searched = sum(known) + mean * self.num_proposals
+        num_searched = self.num_known + self.num_proposals
+        return searched * (1 + self.num_confirming / max(num_searched, 1))
 
     @property
     def hours(self) -> float:
@@ -88,8 +97,13 @@ class StudyPlan:
         return self.total("seconds") / self.max_concurrent / 3600.0
 
 
-def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
+def plan_study(study: StudyConfig, *, max_concurrent: int, num_confirming: int = 0) -> StudyPlan:
     """Estimate the cost of a study; a few steps of each of its networks are timed here.
+
+    Args:
+        study: What is planned.
+        max_concurrent: Trials at once.
+        num_confirming: Trials that confirm its best after it.
 
     Raises:
         ConfigError: A trial does not fit its data.
@@ -105,7 +119,17 @@ def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
         num_proposals=study.num_proposals,
         max_concurrent=max_concurrent,
         arms={arm_name(arm): study.proposals_per_arm for arm in study.search_arms},
+        num_confirming=num_confirming,
+        num_holdout=smallest_holdout(trials, datasets),
     )
+
+
+def smallest_holdout(
+    trials: Sequence[TrialConfig], datasets: Mapping[DatasetKey, ImageDataset]
+) -> int:
+    """Examples of the smallest holdout of these trials; 0 where one has none."""
+    found = {trial.data: trial for trial in trials}
+    return min(len(split(t, datasets[dataset_key(t.data)]).holdout) for t in found.values())
 
 
 def training_sizes(trial: TrialConfig, dataset: ImageDataset) -> tuple[list[int], list[int]]:

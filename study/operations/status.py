@@ -55,6 +55,8 @@ class StudyStatus:
         tracking: Where MLflow is, without credentials.
         last_at: When something was last recorded, in seconds since 1970.
         active_s: How long processes have worked on it.
+        confirmed_by: The study that runs its best again after it; empty where none does.
+        confirmation: The status of that one; None where it has not begun.
     """
 
     name: str
@@ -69,6 +71,8 @@ class StudyStatus:
     updates: dict[str, TrialStatus] = field(default_factory=dict)
     last_at: float = 0.0
     active_s: float = 0.0
+    confirmed_by: str = ""
+    confirmation: "StudyStatus | None" = None
 
     def find(self, key: str) -> TrialStatus:
         """A trial or an update."""
@@ -84,6 +88,21 @@ class StudyStatus:
             return []
         complete = [t for t in self.trials.values() if t.outcome is Outcome.COMPLETE]
         return best_first(complete, lambda t: t.metrics, self.shown[0], self.constraints)
+
+    @property
+    def stage(self) -> str:
+        """Where it stands, for people: its state, and of what is confirmed how far that is."""
+        if not self.confirmed_by:
+            return self.state
+        if self.state != "finished":
+            return "searching" if self.state == "running" else self.state
+        if self.confirmation is None:
+            return "to be confirmed"
+        return {
+            "running": "confirming",
+            "finished": "confirmed",
+            "interrupted": "confirmation interrupted",
+        }[self.confirmation.state]
 
     @property
     def tracking_uri(self) -> str | None:
@@ -156,6 +175,7 @@ def _apply_event(
         study.shown = tuple(event.get("shown", ()))
         study.varied = tuple(event.get("varied", ()))
         study.constraints = parse_constraints(event.get("constraints", ""))
+        study.confirmed_by = event.get("confirmation", "")
         study.tracking, study.experiment = event.get("tracking", ""), event.get("experiment", "")
         study.last_at = event["time"]  # nobody was at work before
     elif kind == "trial":

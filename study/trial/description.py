@@ -9,10 +9,10 @@ from typing import Any
 
 from study import __version__
 from study.config.arms import arm_name
+from study.config.confirm_sections import ConfirmedArm
 from study.config.domains import Choices, Range
 from study.config.rules.search import stopping_name
 from study.config.study_config import StudyConfig
-from study.config.study_sections import ConfirmedArm
 from study.config.trial import TrialConfig, flatten
 from study.config.yaml_io import write_yaml
 from study.constraints import constraints_text
@@ -227,21 +227,7 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
     params["num_trials"] = num_trials
     params[names.PARAM_MARGIN] = study.objective.margin
     params[names.PARAM_SERVICE_AFTER] = study.objective.service_after
-    if study.search:
-        params |= {
-            names.PARAM_SAMPLER: study.search.sampler,
-            names.PARAM_STOPPING: stopping_name(study.search, study.objective),
-            names.PARAM_NUM_POINTS: len(study.points),
-        }
-        if study.search_arms:
-            params[names.PARAM_ARMS] = ",".join(map(arm_name, study.search_arms))
-    if study.confirms:
-        params[names.PARAM_CONFIRMED_METRIC] = study.confirms.metric
-        if study.confirms.tuned:
-            params[names.PARAM_TUNED] = ",".join(study.confirms.tuned)
-        for arm in study.confirms.arms:
-            prefix = f"{names.PARAM_SEARCHED}{arm.trial}."
-            params |= {prefix + metric: value for metric, value in arm.searched.items()}
+    params |= _search_params(study) | _confirmation_params(study)
     if study.objective.limits:
         params[names.PARAM_CONSTRAINTS] = constraints_text(study.objective.limits)
     return StudyInfo(
@@ -255,3 +241,32 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
         varied=study.varied,
         confirms=study.confirms.study if study.confirms else "",
     )
+
+
+def _search_params(study: StudyConfig) -> dict[str, Any]:
+    if not study.search:
+        return {}
+    arms = {names.PARAM_ARMS: ",".join(map(arm_name, study.search_arms))}
+    return {
+        names.PARAM_SAMPLER: study.search.sampler,
+        names.PARAM_STOPPING: stopping_name(study.search, study.objective),
+        names.PARAM_NUM_POINTS: len(study.points),
+    } | (arms if study.search_arms else {})
+
+
+def _confirmation_params(study: StudyConfig) -> dict[str, Any]:
+    """How its best are to be confirmed; of a study that confirms, what of another one."""
+    asked = study.confirm.model_dump() if study.confirm else {}
+    params = {f"{names.PARAM_CONFIRM}{name}": as_param(value) for name, value in asked.items()}
+    confirms = study.confirms
+    if confirms is None:
+        return params
+    params[names.PARAM_CONFIRMED_METRIC] = confirms.metric
+    if confirms.looks:
+        params[names.PARAM_LOOKS] = as_param(confirms.looks)
+    if confirms.tuned:
+        params[names.PARAM_TUNED] = ",".join(confirms.tuned)
+    for arm in confirms.arms:
+        prefix = f"{names.PARAM_SEARCHED}{arm.trial}."
+        params |= {prefix + metric: value for metric, value in arm.searched.items()}
+    return params

@@ -1,5 +1,7 @@
 """The best of a small search on digits, confirmed on a real Ray: record, MLflow, report."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from analysis.presentation.render import records
 from analysis.reports.confirmed.report import ConfirmedReport
 from analysis.runs.load import load
+from analysis.statistics.sequential import LOOKS
 from study.config.plugins import load_builtin_plugins
 from study.config.study import parse_study
 from study.results import Outcome
@@ -16,7 +19,7 @@ from study.store.record import Record, RecordedTrial
 from study.tracking import names
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
-from tests.helpers.launched import LaunchedStudy
+from tests.helpers.launched import SMALL, WAIT_S, LaunchedStudy
 
 load_builtin_plugins()
 
@@ -78,10 +81,12 @@ def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) 
     study = LaunchedStudy(tmp_path, {**SEARCH, "name": "digits-confirm"})
     code, said = study.call("confirm", "digits", "--top", "1", "--seeds", "2")
     assert code == 0, said
-    assert f"1 trial of digits ({best.number}) and their baselines, each with 2 fresh" in said
+    assert f"1 trial of digits ({best.number}) and its baselines, each with 2 fresh" in said
+    assert "6 trials in all, in the study digits-confirm" in said
     assert "no test of 2 differences from baselines can be significant with fewer than 7" in said
-    assert "Confirmed with fresh seeds: " in said
-    assert "where the search found" in said
+    # Two seeds decide nothing.
+    assert "Undecided: whether " in said
+    assert "--until decided" in said
 
     trials = list(study.record.trials.values())
     assert study.record.is_finished
@@ -105,3 +110,56 @@ def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) 
     assert row["searched"] == best.final_values["service_error"]
     assert row["service_error"] == pytest.approx(sum(errors) / 2)
     assert row["optimism"] == pytest.approx(sum(errors) / 2 - row["searched"])
+
+
+LAUNCHED: dict[str, Any] = {
+    "name": "launched",
+    "fixed": {
+        **SMALL,
+        "pruning.criterion": "magnitude",
+        "stream.num_megabatches": 2,
+        "training.total_samples": 600,
+    },
+    "search": {
+        "space": {"pruning.final_density": {"low": 0.3, "high": 0.9}, "pruning.schedule": ["app"]},
+        "points": [{"pruning.schedule": "dense"}],
+    },
+    "objective": {"metrics": ["service_error", "final_density"]},
+    "budget": {"trials": 1},
+    "resources": {"max_concurrent": 2},
+    "tracking": {"log_models": "none"},
+    "confirm": {"top": 1, "seeds": "decided", "baselines": ["dense"]},
+}
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(1200)
+def test_a_launched_study_is_confirmed_and_goes_on_to_its_end_after_a_kill(tmp_path: Path) -> None:
+    study = LaunchedStudy(tmp_path, LAUNCHED)
+    confirming = LaunchedStudy(tmp_path, {"name": "launched-confirm"}, file="none.yaml")
+    driver = study.start("launch", "study.yaml")
+    confirming.wait_until(lambda record: _num_complete(record) >= 2, driver, WAIT_S)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    killed = confirming.record
+    assert study.record.is_finished
+    assert not killed.is_finished
+    _, said = study.call_here("status", "launched")
+    assert "launched is confirmation interrupted" in said
+
+    code, said = study.call("resume", "launched")
+    assert code == 0, said
+    assert "launched-confirm was launched with the same settings before; it is resumed." in said
+    record = confirming.record
+    assert record.is_finished
+    # As many trials as the first look takes: so few examples forbid a verdict, whatever the seeds.
+    assert len(record.trials) == 2 * LOOKS[0]
+    assert list(record.trials)[: len(killed.trials)] == list(killed.trials)
+    assert {trial.outcome for trial in record.trials.values()} == {Outcome.COMPLETE}
+    assert "it takes about" in said
+    _, said = study.call_here("list")
+    assert "confirmed" in said
+
+
+def _num_complete(record: Record) -> int:
+    return sum(trial.outcome is Outcome.COMPLETE for trial in record.trials.values())

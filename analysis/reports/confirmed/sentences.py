@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.comparison.confirmed_verdicts import sequences
+from analysis.comparison.confirmed_verdicts import judged_by, sequences
+from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation, confirming
 from analysis.comparison.methods import with_holm
 from analysis.presentation.against_dense import share_kept
@@ -39,17 +40,21 @@ def baseline_sentence(arm: Arm) -> str:
 
 
 def confirmed_sentences(runs: "Runs") -> list[str]:
-    """A sentence each confirmed trial, with its differences to its baselines."""
-    return [line for study in confirming(runs) for line in _answered(confirmation(study))]
+    """What fresh seeds say of the best: verdicts against dense, else figures."""
+    return [line for study in confirming(runs) for line in _said(study)]
 
 
-def confirmed_verdicts(runs: "Runs") -> list[str]:
-    """What may be concluded of the trials that were run again, against dense."""
-    return [
-        line
-        for study in confirming(runs)
-        for line in verdict_sentences(sequences(study, confirmation(study)), study.study.confirms)
-    ]
+def judged_trials(runs: "Runs") -> frozenset[int]:
+    """Numbers of the trials of the search whose configurations were judged."""
+    found = [judged_by(study, confirmation(study)) for study in confirming(runs)]
+    return frozenset().union(*found)
+
+
+def _said(study: "Runs") -> list[str]:
+    found = confirmation(study)
+    judged = judged_by(study, found)
+    verdicts = verdict_sentences(sequences(study, found), study.study.confirms)
+    return verdicts + _figures([arm for arm in found.chosen if arm.number not in judged], found)
 
 
 def optimism_sentences(runs: "Runs") -> list[str]:
@@ -58,8 +63,8 @@ def optimism_sentences(runs: "Runs") -> list[str]:
         return []
     if confirmed_sentences(runs):
         return [
-            "All other figures are the search's own and optimistic: the best trials were chosen "
-            "by them."
+            "What follows are figures of the search, which are optimistic: the best trials were "
+            "chosen by them."
         ]
     begun = listing([study.study.name for study in confirming(runs)])
     name = "STUDY" if runs.parts else runs.study.name
@@ -74,9 +79,10 @@ def optimism_sentences(runs: "Runs") -> list[str]:
     ]
 
 
-def _answered(found: Confirmation) -> list[str]:
+def _figures(arms: list[Arm], found: Confirmation) -> list[str]:
+    """A sentence each arm, with its differences to its baselines."""
     sentences = []
-    for arm in found.chosen:
+    for arm in arms:
         against = [
             f"{with_sign(c.result.estimate, found.metric, c.result.interval)} against {c.b}"
             f"{_zero(c.result.interval)}"
@@ -89,21 +95,28 @@ def _answered(found: Confirmation) -> list[str]:
 
 
 def section_sentences(found: Confirmation) -> list[str]:
-    """Each trial, the optimism of the search, and each trial against its baselines."""
+    """Verdicts, the optimism of the search, and each trial against its baselines.
+
+    The figures of what was judged are in its verdicts, its table and its picture.
+    """
     if not found.chosen:
         return [
             f"The study {found.runs.study.name} confirms trials of {found.runs.study.confirms} "
             f"with fresh seeds; none of them has finished yet."
         ]
-    verdicts = verdict_sentences(sequences(found.runs, found), found.runs.study.confirms)
-    sentences = [*verdicts, *(arm_sentence(arm) for arm in found.chosen)]
+    judged = judged_by(found.runs, found)
+    sentences = verdict_sentences(sequences(found.runs, found), found.runs.study.confirms)
+    sentences += [arm_sentence(arm) for arm in found.chosen if arm.number not in judged]
     if found.optimism is not None and len(found.chosen) > 1:
         sentences.append(
             f"Optimism of the search over these {len(found.chosen)} trials: "
             f"{_effect(found.optimism, found.chosen[0])}."
         )
     family = len(found.comparisons)
+    told = {arm.name for arm in found.chosen if arm.number in judged}
     for comparison, p in with_holm(list(found.comparisons)):
+        if comparison.a in told and comparison.b == DENSE:  # its verdict says more
+            continue
         zero = " The interval includes 0." if _includes_zero(comparison.result.interval) else ""
         sentences.append(comparison_sentence(comparison, p, found.metric, family=family) + zero)
     if found.num_unequal:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from study.config.addresses import NAME
+from study.config.confirm_sections import ConfirmsSection
 from study.config.paths import controlling_paths
 from study.config.problems import ConfigError, Problem, did_you_mean, shown
 from study.config.study_config import StudyConfig
-from study.config.study_sections import ConfirmsSection
 from study.metrics import METRICS
 
 Places = Mapping[str, Iterable[Mapping[str, Any]]]
@@ -28,9 +29,26 @@ def study_problems(study: StudyConfig, raw: Mapping[str, Any]) -> list[Problem]:
         problems += _search_problems(study, study.search.space, has_objective="objective" in raw)
     elif "search" not in raw and study.budget.trials is not None:
         problems.append(Problem("budget.trials", "has no meaning without search; leave it out"))
+    if study.confirm is not None:
+        problems += _confirm_problems(study)
     if study.confirms is not None:
         problems += _confirms_problems(study, study.confirms)
     return problems
+
+
+def _confirm_problems(study: StudyConfig) -> list[Problem]:
+    if study.search is None:
+        return [Problem("confirm", "runs the best of a search again, and there is none")]
+    if study.fixed.get("data.holdout_fraction") == 0:
+        message = "judges on the holdout, and data.holdout_fraction is 0; set that above 0"
+        return [Problem("confirm", message)]
+    if not NAME.fullmatch(study.confirmation):
+        message = (
+            f"is too long with confirm, whose trials are of a study {shown(study.confirmation)}; "
+            f"give at most {len(study.name) - len(study.confirmation) + 80} letters"
+        )
+        return [Problem("name", message)]
+    return []
 
 
 def _confirms_problems(study: StudyConfig, confirms: ConfirmsSection) -> list[Problem]:

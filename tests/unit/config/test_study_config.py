@@ -6,8 +6,11 @@ import pytest
 
 from study.config.loading import study_from_raw
 from study.config.problems import ConfigError
-from study.config.study import renamed
+from study.config.study import parse_study, renamed
 from study.config.study_config import StudyConfig
+from study.trial.description import study_info
+from tests.helpers.small_studies import FIXED as SMALL
+from tests.helpers.small_studies import raw_search
 
 FIXED = {"pruning.final_density": 0.5, "training.total_samples": 100}
 SEARCH: dict[str, Any] = {
@@ -189,3 +192,46 @@ def test_a_renamed_study_differs_in_its_name_alone() -> None:
     assert other.name == "a-2"
     assert renamed(other, "a") == study
     assert other.fingerprint() != study.fingerprint()
+
+
+@pytest.mark.parametrize("seeds", [8, "decided"])
+def test_how_the_best_are_confirmed_is_read_kept_and_told_to_trackers(seeds: object) -> None:
+    study = parse_study(raw_search(confirm={"seeds": seeds, "baselines": ["dense"]}))
+    assert study.confirm is not None
+    assert (study.confirm.top, study.confirm.seeds) == (3, seeds)
+    assert study.confirmation == "small-confirm"
+    assert parse_study(study.to_dict()) == study
+    params = study_info(study, num_trials=1).params
+    told = {name: value for name, value in params.items() if name.startswith("confirm.")}
+    assert told == {"confirm.top": 3, "confirm.seeds": seeds, "confirm.baselines": "dense"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"confirm": {"seeds": 1}}, "confirm.seeds", "at least 2, or decided, got 1"),
+        ({"confirm": {"seeds": "settled"}}, "confirm.seeds", "at least 2, or decided"),
+        ({"confirm": {"top": 0}}, "confirm.top", "1"),
+        ({"confirm": {"baselines": ["one_shot"]}}, "confirm.baselines", "needs dense"),
+        ({"confirm": {"baselines": ["sparse"]}}, "confirm.baselines.0", "dense"),
+        ({"confirm": {"top": 3}, "name": "n" * 75}, "name", "give at most 72 letters"),
+        (
+            {"confirm": {}, "fixed": {**SMALL, "data.holdout_fraction": 0}},
+            "confirm",
+            "judges on the holdout",
+        ),
+    ],
+)
+def test_a_confirmation_that_cannot_be_is_refused_where_it_stands(
+    changes: dict[str, Any], path: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_study(raw_search(**changes))
+    told = {problem.path: problem.message for problem in refused.value.problems}
+    assert message in told[path]
+
+
+def test_only_a_search_is_confirmed() -> None:
+    raw = {"name": "grid", "axes": {"seed": [0, 1]}, "confirm": {"top": 1}}
+    with pytest.raises(ConfigError, match="confirm: runs the best of a search again"):
+        parse_study(raw)

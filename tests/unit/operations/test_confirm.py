@@ -13,7 +13,7 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import StudyError
-from study.operations.confirm import confirming_study, is_begun
+from study.operations.confirm import begun, confirming_study
 from study.operations.confirm_arms import baselines
 from study.operations.confirm_choice import ConfirmOptions, seeds_of_confirmations
 from study.operations.opened_study import OpenedStudy
@@ -115,8 +115,7 @@ def test_of_several_objectives_trials_are_spread_along_the_front_from_the_best_o
     assert numbers(confirming_study(searched, ConfirmOptions(top=1), "c")) == [4]
     assert numbers(confirming_study(searched, ConfirmOptions(top=3), "c")) == [4, 2, 0]
     assert numbers(confirming_study(searched, ConfirmOptions(top=5), "c")) == [4, 3, 2, 1, 0]
-    with pytest.raises(StudyError, match="5 distinct pruned configurations on its front; give"):
-        confirming_study(searched, ConfirmOptions(top=6), "c")
+    assert numbers(confirming_study(searched, ConfirmOptions(top=6), "c")) == [4, 3, 2, 1, 0]
 
 
 def test_each_arm_has_the_same_seeds_the_smallest_that_the_search_had_not() -> None:
@@ -250,13 +249,8 @@ def test_trials_are_compared_by_an_error_where_density_is_an_objective_too() -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            ConfirmOptions(top=2),
-            r"1 distinct pruned configuration that may win; give --top 1",
-        ),
         (ConfirmOptions(trials=("7",)), "no trial '7'; name one by its number, from 0 to 1"),
         (ConfirmOptions(trials=("1",)), "trial 1 ended as early_stopped"),
-        (ConfirmOptions(top=1, trials=("0",)), "--top and --trial both choose what to confirm"),
     ],
 )
 def test_what_cannot_be_confirmed_is_refused_with_the_reason(
@@ -290,22 +284,24 @@ def test_the_same_confirmation_is_gone_on_with_and_another_is_refused(tmp_path: 
     searched = opened([(app(0.5), 0.1, 0.5), (app(0.3), 0.2, 0.3)], **ONE)
     study = confirming_study(searched, ConfirmOptions(top=1, num_seeds=2), "c")
     folder = StudyFolder(tmp_path / "c")
-    assert not is_begun(study, folder)
+    assert begun(study, folder) is None
     folder.write_config(study)
     folder.record_path.write_bytes(b"")
-    assert is_begun(study, folder)
+    assert begun(study, folder) == study
     for options in (ConfirmOptions(top=2, num_seeds=2), ConfirmOptions(top=1, num_seeds=3)):
         with pytest.raises(StudyError, match=r"with other settings \(trials 0; seeds 1, 2\)"):
-            is_begun(confirming_study(searched, options, "c"), folder)
+            begun(confirming_study(searched, options, "c"), folder)
     folder.write_config(searched.study)
     with pytest.raises(StudyError, match="which confirms no 'small'; give the new one another"):
-        is_begun(study, folder)
+        begun(study, folder)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("small", "--top", "3"), "--top 3: the study 'small' has 2 distinct pruned"),
+        (("small", "--top", "1", "--trial", "0"), "--top and --trial both choose what"),
+        (("small", "--until", "decided", "--seeds", "8"), "--until decided and --seeds both say"),
+        (("small", "--until", "decided", "--vary-data"), "--vary-data leaves no verdict"),
         (("smal",), "no study 'smal' in "),
         (("small", "--trial", "5"), "no trial '5'"),
     ],

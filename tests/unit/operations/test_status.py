@@ -10,12 +10,13 @@ from pathlib import Path
 import filelock
 import pytest
 
+from study.commands.status import read_study_status
 from study.config.trial import parse_trial
 from study.errors import StudyError
 from study.operations.status import read_status
 from study.results import Outcome
 from study.store.record import Record
-from study.store.store import LOCK_FILE, RECORD_FILE, study_names
+from study.store.store import LOCK_FILE, RECORD_FILE, StorePlace, study_names
 from study.trial.titles import title_of
 from tests.helpers.small_studies import history, search
 
@@ -159,3 +160,27 @@ def test_a_long_record_is_read_in_a_moment(tmp_path: Path) -> None:
 def test_a_trial_that_breaks_a_constraint_is_not_told_as_best(tmp_path: Path) -> None:
     written(tmp_path, constraints="service_error >= 0.25")
     assert [trial.number for trial in read_status(tmp_path, "small").best_first()] == [0]
+
+
+def test_of_a_study_that_confirms_its_best_the_stage_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "small" / RECORD_FILE
+    with Record.open(path) as record:
+        record.begin_session(num_trials=8, confirmation="small-confirm")
+    with filelock.FileLock(tmp_path / "small" / LOCK_FILE):
+        assert read_status(tmp_path, "small").stage == "searching"
+    assert read_status(tmp_path, "small").stage == "interrupted"
+    with Record.open(path) as record:
+        record.finish()
+    assert read_status(tmp_path, "small").stage == "to be confirmed"
+
+    with Record.open(tmp_path / "small-confirm" / RECORD_FILE) as record:
+        record.begin_session(num_trials=4)
+    place = StorePlace.from_address(tmp_path)
+    assert read_study_status(place, "small").stage == "confirmation interrupted"
+    with filelock.FileLock(tmp_path / "small-confirm" / LOCK_FILE):
+        assert read_study_status(place, "small").stage == "confirming"
+    with Record.open(tmp_path / "small-confirm" / RECORD_FILE) as record:
+        record.finish()
+    assert read_study_status(place, "small").stage == "confirmed"
+    # The study that confirms it is one like any other.
+    assert read_study_status(place, "small-confirm").stage == "finished"

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.comparison.confirmed_verdicts import FixedSequence, sequences, wrong_examples
+from analysis.comparison.confirmed_verdicts import (
+    FixedSequence,
+    judged_by,
+    open_trials,
+    sequences,
+    wrong_examples,
+)
 from analysis.comparison.fresh_seeds import confirmation
 from analysis.page.answer import answer
 from analysis.presentation.verdict_sentences import verdict_sentences
@@ -25,6 +31,7 @@ def with_examples(
     num_examples: int = 2000,
     seeds: tuple[int, ...] = SEEDS,
     margin: float = 0.01,
+    looks: str = "",
 ) -> Runs:
     """The confirming study with outcomes by example.
 
@@ -34,6 +41,7 @@ def with_examples(
         num_examples: Of the holdout.
         seeds: Fresh ones.
         margin: The study's.
+        looks: Numbers of seeds; empty where it is judged after all.
     """
     runs = confirming_runs(seeds)
     hard = np.random.default_rng(0).random(num_examples)
@@ -51,6 +59,7 @@ def with_examples(
             }
         )
     params = {**runs.study.params, names.PARAM_MARGIN: str(margin)}
+    params |= {names.PARAM_LOOKS: looks} if looks else {}
     return replace(runs, study=replace(runs.study, params=params), load_examples=tables.get)
 
 
@@ -94,10 +103,11 @@ def test_few_examples_or_few_seeds_leave_it_undecided_with_a_remedy(
     runs = with_examples({}, num_examples=num_examples, seeds=seeds)
     assert sequence_of(runs).smallest is None
     lines = verdict_sentences([sequence_of(runs)], "fake")
-    assert "no confirmed configuration is shown to be as good" in lines[0]
+    assert lines[0].startswith("Undecided: whether a pruned network is as good as dense at T = 8.")
+    assert all("it is undecided: service error " in line for line in lines[1:-1])
     remedy = "holdout examples" if num_examples == 72 else "app-study confirm fake"
-    assert all(line.startswith("Undecided: ") and remedy in line for line in lines[1:])
-    assert len(lines) == 3
+    assert remedy in lines[-1]
+    assert len(lines) == 4
 
 
 def test_without_outcomes_by_example_nothing_is_concluded() -> None:
@@ -111,9 +121,53 @@ def test_the_answer_opens_with_the_verdict_and_of_a_search_alone_says_may_be() -
     searched = runs_of(usual())
     first, second, *_ = answer(replace(searched, load_confirmation=lambda: found))
     assert first.startswith(
-        "The smallest confirmed configuration that is as good as dense at a margin of 1 point: "
-        "app, T = 8, trial 12, 30 % of the weights, service error "
+        "Confirmed: 30 % of the weights are as good as dense (app, T = 8, trial 12): service "
     )
-    assert "over 8 fresh seeds and 2,000 holdout examples" in first
-    assert second.startswith("Worse than dense: app, T = 8, trial 13")
+    assert "The margin is 1 point; over 8 fresh seeds on 2,000 holdout examples." in first
+    assert second.startswith("With 8 % of the weights (app, T = 8, trial 13) it is worse than")
     assert not any("that is as good as dense" in line for line in answer(searched))
+
+
+def test_what_is_followed_until_it_is_decided_is_open_no_longer_than_that() -> None:
+    looks = "6,8,12"
+    # Neither that the one is as good nor that the other is worse can be seen from four seeds.
+    assert open_trials(with_examples({0.08: 0.05}, seeds=SEEDS[:4], looks=looks)) == {12, 13}
+    settled = with_examples({0.08: 0.05}, looks=looks)
+    assert open_trials(settled) == frozenset()
+    assert judged_by(settled, confirmation(settled)) == {12, 13}
+    found = sequence_of(settled)
+    assert found.smallest is found.judged[0]
+    # Whatever is run behind the look that decided changes nothing.
+    first = [one.judgement for one in found.judged]
+    early = sequence_of(with_examples({0.08: 0.05}, seeds=SEEDS[:6], looks=looks))
+    assert [one.judgement for one in early.judged] == first
+
+
+def test_where_examples_forbid_a_verdict_it_ends_with_how_many_it_takes() -> None:
+    runs = with_examples({}, num_examples=72, looks="6,8,12")
+    assert open_trials(runs) == frozenset()
+    *_, remedy = verdict_sentences([sequence_of(runs)], "fake")
+    assert remedy.startswith("More seeds cannot settle that: it takes about ")
+
+
+def test_a_trial_that_was_judged_is_spoken_of_once() -> None:
+    found = with_examples({0.08: 0.05})
+    said = answer(replace(runs_of(usual()), load_confirmation=lambda: found))
+    for trial in ("trial 12)", "trial 13)"):
+        assert sum(trial in sentence for sentence in said) == 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "opening"),
+    [
+        (0.05, "Not confirmed: 8 % of the weights are worse than dense (app, T = 8, trial 13): "),
+        (0.0099, "Undecided: whether 8 % of the weights are as good as dense (app, T = 8, trial "),
+    ],
+)
+def test_of_a_single_candidate_one_sentence_says_all(harm: float, opening: str) -> None:
+    runs = with_examples({0.08: harm})
+    alone = runs.trials[~runs.trials["confirmed_trial"].isin(["12"])]
+    (first, *rest) = verdict_sentences([sequence_of(replace(runs, trials=alone))], "fake")
+    assert first.startswith(opening)
+    assert "The margin is 1 point; over 8 fresh seeds on 2,000 holdout examples." in first
+    assert len(rest) == (harm < 0.01)  # what would settle it

@@ -157,8 +157,8 @@ def test_the_answer_quotes_what_was_confirmed_before_all_else() -> None:
     assert " against dense" in said[0]
     assert " against one_shot" in said[0]
     assert said[1].startswith("Confirmed with fresh seeds: app, T = 8, trial 13")
-    assert said[2].startswith("The smallest network that may be as good as dense")
-    assert any("All other figures are the search" in s for s in said)
+    assert said[2].startswith("What follows are figures of the search, which are optimistic")
+    assert said[3].startswith("The smallest network that may be as good as dense")
     assert not any("app-study confirm" in sentence for sentence in said)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis.statistics.sequential import LOOKS, follow, look_levels
-from analysis.statistics.verdicts import Losses
+from analysis.statistics.losses import Losses
+from analysis.statistics.sequential import LOOKS, follow, follow_in_order, look_levels
 
 
 def _alike(losses: np.ndarray) -> Losses:
@@ -93,3 +93,42 @@ def test_after_the_last_look_it_ends_undecided() -> None:
     course = follow(a, b, looks=(6,))
     assert course.next_seeds is None
     assert course.ending == "last_look"
+
+
+def test_in_a_fixed_order_none_behind_the_first_that_fails_goes_on() -> None:
+    rng = np.random.default_rng(0)
+    good = _draw(rng, shift=0.0, examples=2000)
+    bad = _draw(rng, shift=0.1, examples=2000)
+    near = _draw(rng, shift=0.01, examples=2000)
+    alone = follow(*near).judgement
+    assert alone is not None
+    assert alone.num_seeds > 6
+    first, second, third = follow_in_order([good, bad, near])
+    assert (first.ending, second.ending, third.ending) == ("verdict", "verdict", "behind")
+    assert second.judgement is not None
+    assert third.judgement is not None
+    assert second.judgement.verdict == "worse"
+    assert third.judgement.num_seeds == second.judgement.num_seeds
+    assert third.next_seeds is None
+
+
+@pytest.mark.parametrize("ran", [6, 8, 16, 24])
+def test_seeds_of_later_looks_change_no_verdict_that_was_reached(ran: int) -> None:
+    rng = np.random.default_rng(1)
+    pairs = [_draw(rng, shift=shift, examples=360) for shift in (0.0, 0.02, 0.005)]
+    early = follow_in_order([(a.first_seeds(ran), b.first_seeds(ran)) for a, b in pairs])
+    late = follow_in_order(pairs)
+    for before, after in zip(early, late, strict=True):
+        if before.ending is not None:
+            assert before == after
+
+
+def test_it_stops_at_the_first_look_where_the_examples_forbid_a_verdict() -> None:
+    rng = np.random.default_rng(2)
+    wins = rng.random(72) < 0.3  # the same under every seed
+    a, b = (np.tile(side.astype(float), (32, 1)) for side in (wins, rng.permutation(wins)))
+    course = follow(_alike(a), _alike(b))
+    assert course.ending == "examples"
+    assert course.judgement is not None
+    assert course.judgement.num_seeds == min(LOOKS)
+    assert course.judgement.examples_needed() > 72

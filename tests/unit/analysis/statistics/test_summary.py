@@ -142,8 +142,9 @@ def test_the_dense_baseline_is_of_equal_length_data_and_examples_and_of_the_same
     assert by_examples.trial["number"] == 1
 
 
-def test_as_good_as_dense_needs_both_errors_within_the_interval() -> None:
-    trials = [FakeTrial(0, "dense", 8, 1.0), FakeTrial(1, "app", 8, 0.3), FakeTrial(2, t=8)]
+def test_as_good_as_dense_needs_both_errors_within_the_margin() -> None:
+    small = FakeTrial(2, t=8, density=0.25, harm=-0.005)
+    trials = [FakeTrial(0, "dense", 8, 1.0), FakeTrial(1, "app", 8, 0.3), small]
     runs = runs_of(trials)
     by = measure_of(runs)
     smallest = smallest_as_good(matches(runs, by), by)
@@ -192,8 +193,12 @@ def test_the_answer_says_where_dense_itself_serves_best() -> None:
         FakeTrial(4, "app", 8, 0.05),
     ]
     said = answer(runs_of(trials))
-    assert "10 % of the weights (app, T = 2" in said[0]
-    assert said[1].startswith("At T = 8, where dense serves best, it is 30 % of the weights")
+    assert "30 % of the weights (app, T = 8" in said[0]
+    assert not any("T = 2" in sentence for sentence in said[:2])
+    spoilt = [*trials[:3], FakeTrial(3, "app", 8, 0.3, harm=0.1)]
+    said = answer(runs_of([*spoilt, FakeTrial(4, "app", 2, 0.5)]))
+    assert "(app, T = 2, trial 4)" in said[0]
+    assert said[1] == "At T = 8, where dense serves best, no pruned network looks as good."
 
 
 def test_a_search_for_one_objective_is_answered_by_its_winner() -> None:
