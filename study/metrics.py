@@ -206,7 +206,8 @@ def _of_density() -> Iterator[Metric]:
     )
     yield share(
         "effective_density", "minimize", "density",
-        "weights on some path from input to output / prunable weights",
+        "weights on some path from input to output, kernel positions not told apart (at most so "
+        "many) / prunable weights",
     )  # fmt: skip
     yield share(
         "mask_overlap", "maximize", "overlap",

@@ -30,6 +30,7 @@ FACTS = (
     "dataset",
     "confirmed_trial",
     "baseline_of",
+    "proposed_by",
 )
 TRIAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope != "epoch")
 MEGABATCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope == "megabatch")
@@ -88,6 +89,7 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
         "dataset": [run.tags.get(names.TAG_DATASET, "unknown") for run in runs],
         "confirmed_trial": [run.tags.get(names.TAG_CONFIRMED_TRIAL, "") for run in runs],
         "baseline_of": [run.tags.get(names.TAG_BASELINE_OF, "") for run in runs],
+        "proposed_by": [run.tags.get(names.TAG_PROPOSED_BY, "") for run in runs],
     }
     columns |= {name: typed([run.params.get(name) for run in runs]) for name in params}
     columns |= {name: pd.Series([None] * len(runs)) for name in _PARAMS if name not in columns}

@@ -107,10 +107,7 @@ def plan_study(study: StudyConfig, *, max_concurrent: int) -> StudyPlan:
 def training_sizes(trial: TrialConfig, dataset: ImageDataset) -> tuple[list[int], list[int]]:
     """How many examples each megabatch trains on and validates with, replay included."""
     megabatches = stream(trial, split(trial, dataset))
-    replay = trial.stream.plugin("replay")
-    parts = [m.train for m in megabatches], [m.validation for m in megabatches]
-    train, validation = (num_examples(replay, each, seed=trial.seed) for each in parts)
-    return train, validation
+    return num_examples(trial.stream.plugin("replay"), megabatches, seed=trial.seed)
 
 
 def _cost(

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
 from study.data.stream import Megabatch
@@ -40,7 +42,7 @@ class TrainingPlan:
         self._seed = seed
         self._samples: list[int] | None = None
         if training.total_samples is not None:
-            sizes = num_examples(replay, [m.train for m in megabatches], seed=seed)
+            sizes, _ = num_examples(replay, megabatches, seed=seed)
             num_scheduled = len(sizes) - num_arrivals
             self._samples = megabatch_samples(
                 sizes, training.total_samples, num_scheduled=num_scheduled
@@ -49,10 +51,10 @@ class TrainingPlan:
     def examples(self, megabatch_index: int) -> tuple[IndexArray, IndexArray]:
         """Training and validation examples, replayed ones among them; validation may be empty."""
         arrived = self._megabatches[: megabatch_index + 1]
-        train = self._select([m.train for m in arrived])
+        train, validation = replayed(self._replay, arrived, seed=self._seed)
         if len(train) == 0:
             raise TrialError(f"megabatch {megabatch_index} has no training examples")
-        return train, self._select([m.validation for m in arrived])
+        return train, validation
 
     def epoch_sizes(self, megabatch_index: int, num_train: int) -> list[int]:
         """Examples through SGD in each epoch, of ``num_train`` to train on."""
@@ -61,20 +63,29 @@ class TrainingPlan:
         assert self._epochs is not None
         return [num_train] * self._epochs
 
-    def _select(self, arrived: Sequence[IndexArray]) -> IndexArray:
-        return _selected(self._replay, arrived, self._seed)
 
+def replayed(
+    replay: ReplayPolicy, arrived: Sequence[Megabatch], *, seed: int
+) -> tuple[IndexArray, IndexArray]:
+    """Training and validation examples of the newest megabatch and of what is replayed with it.
 
-def num_examples(replay: ReplayPolicy, parts: Sequence[IndexArray], *, seed: int) -> list[int]:
-    """How many examples each megabatch has with what is replayed.
+    The policy chooses among both together, so that its capacity holds for both together; what
+    arrived for training is trained on, and the rest validates.
 
     Args:
         replay: Which of what has arrived it has.
-        parts: The examples that arrive with each.
+        arrived: The megabatches so far, the newest last.
         seed: The trial's.
     """
-    return [len(_selected(replay, parts[: k + 1], seed)) for k in range(len(parts))]
+    everything = [np.concatenate([m.train, m.validation]) for m in arrived]
+    chosen = replay.select(everything, seed=derive_seed(seed, "replay"))
+    is_train = np.isin(chosen, np.concatenate([m.train for m in arrived]))
+    return chosen[is_train], chosen[~is_train]
 
 
-def _selected(replay: ReplayPolicy, arrived: Sequence[IndexArray], seed: int) -> IndexArray:
-    return replay.select(arrived, seed=derive_seed(seed, "replay"))
+def num_examples(
+    replay: ReplayPolicy, megabatches: Sequence[Megabatch], *, seed: int
+) -> tuple[list[int], list[int]]:
+    """How many training and validation examples each megabatch has with what is replayed."""
+    both = [replayed(replay, megabatches[: k + 1], seed=seed) for k in range(len(megabatches))]
+    return [len(train) for train, _ in both], [len(validation) for _, validation in both]

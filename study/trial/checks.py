@@ -96,8 +96,7 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     megabatches = _tried(problems, "stream.num_megabatches", lambda: stream(trial, splits))
     if megabatches is None:
         return problems
-    parts = [m.train for m in megabatches]
-    sizes = num_examples(trial.stream.plugin("replay"), parts, seed=trial.seed)
+    sizes, _ = num_examples(trial.stream.plugin("replay"), megabatches, seed=trial.seed)
     total_samples = trial.training.total_samples
     if total_samples is not None:
         _tried(
