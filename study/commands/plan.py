@@ -30,8 +30,9 @@ def plan(
     say(
         console,
         f"\n{cost.num_known} trials are given, {cost.num_proposals} are proposed by the sampler"
-        f"\nexamples through SGD  {cost.total('samples'):,.0f}"
-        f"\ntraining FLOPs        {cost.total('flops'):.3g} (counted dense)"
-        f"\nestimated time        {cost.hours:.2g} hours, {cost.max_concurrent} trials at once on "
-        f"this machine",
+        f"\nexamples trained on or scored  {cost.total('samples'):,.0f}"
+        f"\ntraining FLOPs                 {cost.total('flops'):.3g} (counted dense)"
+        f"\nestimated time                 {cost.hours:.2g} hours, "
+        f"{cost.max_concurrent} trials at once "
+        "on this machine",
     )

@@ -12,9 +12,12 @@ from analysis.runs.frames import KEY
 from analysis.runs.study_runs import Runs, StudyFacts
 from analysis.statistics.paired import SIGNIFICANCE
 from benchmarks.stopping import HALVING, LENIENT, MOST_STOPPED, recorded, survival
+from study.config.plugins import load_builtin_plugins
 from study.search.samplers import NUM_STARTUP
 from study.simulation.simulator import replay, searched_anew
 from study.simulation.table import Table
+
+load_builtin_plugins()
 
 NUM_TRIALS = 40
 
