@@ -10,7 +10,8 @@ from benchmarks.table import Figure, show, write
 from study.config.plugins import load_builtin_plugins
 
 SUITES = (
-    "training", "scoring", "orchestration", "memory", "tracking", "reports", "search", "evidence"
+    "training", "scoring", "orchestration", "memory", "tracking", "reports", "search", "stopping",
+    "evidence",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from analysis.statistics.hypervolume import density_cost
 from benchmarks.table import Figure
 from study.config.loading import study_from_raw
 from study.config.plugins import load_builtin_plugins
@@ -59,7 +60,7 @@ def with_objective(table: Table, *overrides: str) -> Table:
 def volumes(
     table: Table, study: StudyConfig, changes: Mapping[str, Any], *, budget: float, num_seeds: int
 ) -> np.ndarray:
-    """Hypervolume at the fractions of a budget of examples, one row a seed."""
+    """Hypervolume at the fractions of a budget of examples, one row a seed; density is log."""
     found = []
     for seed in range(num_seeds):
         searched = searched_anew(study, changes, seed=seed)
@@ -71,7 +72,8 @@ def volumes(
                 for e in ended
                 if e.samples <= fraction * budget
             ]
-            row.append(hypervolume([(v[0], v[1]) for v in values if v is not None], REFERENCE))
+            points = [(v[0], density_cost(v[1])) for v in values if v is not None]
+            row.append(hypervolume(points, REFERENCE))
         found.append(row)
     return np.array(found)
 
@@ -94,7 +96,7 @@ def volume_table(
     budget = num_trials * mean_cost(table)
     made = RichTable(
         box=None,
-        title=f"hypervolume of service error and final density, budget "
+        title=f"hypervolume of service error and final density on a log axis, budget "
         f"{budget:,.0f} examples; excess over random with 95 % interval of the mean",
     )
     for column in ("sampler", *(f"{fraction:.0%} of it" for fraction in FRACTIONS)):

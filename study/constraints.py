@@ -24,14 +24,15 @@ class Constraint:
         return f"{self.metric} {self.symbol} {self.bound:.10g}"
 
     def violation(self, value: float) -> float:
-        """How far ``value`` lies on the wrong side; at most 0 where it is allowed.
+        """How far ``value`` lies on the wrong side, at most 0 where it is allowed.
 
-        What is no number is infinitely wrong.
+        In units of the bound (of 1, where the bound is 0), so that violations of several
+        constraints can be added up. What is no number is infinitely wrong.
         """
         if math.isnan(value):
             return math.inf
         over = value - self.bound if self.symbol == "<=" else self.bound - value
-        return over - TOLERANCE * abs(self.bound)
+        return over / abs(self.bound) - TOLERANCE if self.bound else over
 
     def allows(self, value: float) -> bool:
         """Whether a trial with this value may win."""

@@ -206,7 +206,8 @@ def _of_density() -> Iterator[Metric]:
     )
     yield share(
         "effective_density", "minimize", "density",
-        "weights on some path from input to output / prunable weights",
+        "weights on some path from input to output, kernel positions not told apart (at most so "
+        "many) / prunable weights",
     )  # fmt: skip
     yield share(
         "mask_overlap", "maximize", "overlap",
@@ -220,10 +221,17 @@ def _of_cost() -> Iterator[Metric]:
             name, "minimize", 0, math.inf, "megabatch", quantity, description, grows=grows
         )
 
-    yield cost("samples_seen", "examples", "examples through SGD so far", grows=True)
     yield cost(
-        "train_flops", "flops", "forward and backward FLOPs so far, counted dense", grows=True
-    )
+        "samples_seen", "examples",
+        "examples forward and backward through the network so far, to train and to score weights",
+        grows=True,
+    )  # fmt: skip
+    yield cost("samples_scored", "examples", "of samples_seen, to score weights", grows=True)
+    yield cost(
+        "train_flops", "flops",
+        "forward and backward FLOPs so far, of training and of scoring, counted dense",
+        grows=True,
+    )  # fmt: skip
     yield cost(
         "train_flops_sparse", "flops", "train_flops with each layer's scaled by its density",
         grows=True,

@@ -91,12 +91,27 @@ def _split_size(runs: "Runs", name: str) -> int | None:
     return int(sizes.min()) if len(sizes) and sizes.min() >= 1 else None
 
 
+def budgeted_examples(trials: "pd.DataFrame") -> "pd.Series":
+    """Examples by which two budgets are equal.
+
+    Under ``training.total_samples`` all that went through the network, of which scoring weights
+    takes its part; under ``training.epochs`` those trained on, which scoring comes on top of.
+    """
+    import pandas as pd
+
+    none = pd.Series(float("nan"), index=trials.index)
+    is_by_epochs = trials.get("training.total_samples", none).isna()
+    scored = trials.get("samples_scored", none).fillna(0.0)
+    return trials["samples_seen"].astype(float) - scored.where(is_by_epochs, 0.0)
+
+
 class Baselines:
     """The dense trials of a study, each found by the trials that it is to be compared with."""
 
     def __init__(self, runs: "Runs", measure: Measure) -> None:
         self._measure = measure
         self._settings = _settings(runs.trials)
+        self._examples = dict(zip(runs.trials[KEY], budgeted_examples(runs.trials), strict=True))
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[measure.service].notna() & dense[measure.final].notna()]
         # The hardest to match come first.
@@ -109,11 +124,11 @@ class Baselines:
     def for_trial(self, trial: Row) -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
 
-        Complete, with the same T, stream, data and model, and as many examples through SGD. Of
+        Complete, with the same T, stream, data and model, and an equal budget of examples. Of
         several it is the one with the trial's own seed, and of those the one with the lowest
         service error.
         """
-        wanted = self._settings[trial[KEY]], float(trial["samples_seen"]), str(trial["seed"])
+        wanted = self._settings[trial[KEY]], self._examples[trial[KEY]], str(trial["seed"])
         if wanted not in self._found:
             self._found[wanted] = self._find(*wanted)
         return self._found[wanted]
@@ -122,7 +137,7 @@ class Baselines:
         same = [
             dense
             for dense in self._dense.get(settings, [])
-            if not abs(float(dense["samples_seen"]) - seen) > EQUAL_SAMPLES * seen
+            if not abs(self._examples[dense[KEY]] - seen) > EQUAL_SAMPLES * seen
         ]
         if not same:
             return None

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, measure_of, num_megabatches
+from analysis.comparison.dense_baseline import (
+    DENSE,
+    EQUAL_SAMPLES,
+    budgeted_examples,
+    measure_of,
+    num_megabatches,
+)
 from analysis.comparison.methods import Comparison, weights_kept
 from analysis.runs.cache import cached
 from analysis.statistics import summary
@@ -213,7 +219,8 @@ def _setting(value: object) -> str:
 
 def _by_seed(arm: Arm) -> "pd.DataFrame":
     trials = arm.trials
-    frame = trials[["number", "samples_seen"]].assign(
+    frame = trials[["number"]].assign(
+        samples_seen=budgeted_examples(trials),
         value=trials[arm.metric].astype(float),
         kept=weights_kept(trials),
         pair=summary.seed_keys(trials),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, Row
+from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, Row, budgeted_examples
 from analysis.runs.cache import cached
 from analysis.statistics import summary
 from analysis.statistics.paired import PairedDifference, paired_difference
@@ -210,7 +210,7 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
                 "kept": weights_kept(trials),
                 "pair": summary.seed_keys(trials),
                 "value": trials[metric].astype(float),
-                "samples_seen": trials["samples_seen"],
+                "samples_seen": budgeted_examples(trials),
                 "density": trials["density"],
                 "architecture": trials["architecture"],
                 "num_megabatches": trials[T],

@@ -32,6 +32,7 @@ FACTS = (
     "baseline_of",
     "settings_of",
     "arm",
+    "proposed_by",
 )
 TRIAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope != "epoch")
 MEGABATCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope == "megabatch")
@@ -92,6 +93,7 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
         "baseline_of": [run.tags.get(names.TAG_BASELINE_OF, "") for run in runs],
         "settings_of": [run.tags.get(names.TAG_SETTINGS_OF, "") for run in runs],
         "arm": [run.tags.get(names.TAG_ARM, "") for run in runs],
+        "proposed_by": [run.tags.get(names.TAG_PROPOSED_BY, "") for run in runs],
     }
     columns |= {name: typed([run.params.get(name) for run in runs]) for name in params}
     columns |= {name: pd.Series([None] * len(runs)) for name in _PARAMS if name not in columns}

@@ -1,6 +1,18 @@
 """How much of the box between the best conceivable and the worst a set of points dominates."""
 
+import math
 from collections.abc import Sequence
+
+# On a linear axis all networks below a tenth of the weights share a tenth of the box.
+SMALLEST_DENSITY = 1e-3
+
+
+def density_cost(density: float) -> float:
+    """A density's place on a logarithmic axis: 0 at a thousandth of the weights, 1 at all.
+
+    Halving the weights counts the same wherever it happens; below a thousandth nothing is gained.
+    """
+    return 1 - math.log(max(density, SMALLEST_DENSITY)) / math.log(SMALLEST_DENSITY)
 
 
 def running_hypervolume(costs: Sequence[Sequence[float]]) -> list[float]:

@@ -38,10 +38,10 @@ def plan(
         f"\n{cost.num_known} trials are given, {cost.num_proposals} are proposed by the sampler"
         f"{confirming}"
         f"{_arms_line(cost.arms)}"
-        f"\nexamples through SGD  {cost.total('samples'):,.0f}"
-        f"\ntraining FLOPs        {cost.total('flops'):.3g} (counted dense)"
-        f"\nestimated time        {cost.hours:.2g} hours, {cost.max_concurrent} trials at once on "
-        f"this machine",
+        f"\nexamples trained on or scored  {cost.total('samples'):,.0f}"
+        f"\ntraining FLOPs                 {cost.total('flops'):.3g} (counted dense)"
+        f"\nestimated time                 {cost.hours:.2g} hours, "
+        f"{cost.max_concurrent} trials at once on this machine",
     )
     for line in decidable(study, cost.num_holdout):
         say(console, line)
@@ -49,4 +49,4 @@ def plan(
 
 def _arms_line(arms: Mapping[str, int]) -> str:
     each = ", ".join(f"{name} {number}" for name, number in arms.items())
-    return f"\nof them for each arm   {each} (in turns)" if arms else ""
+    return f"\nof them for each arm           {each} (in turns)" if arms else ""

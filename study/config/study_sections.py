@@ -23,12 +23,13 @@ class StoppingSection(Strict):
     ``auto`` is ``asha`` for a single objective that can be judged while it runs, else ``none``.
     From ``first_rung`` on, at rungs ``reduction`` times the one before, ``asha`` lets the better
     ``1 / reduction`` of the trials go on; ``median`` stops what is worse than the median. Neither
-    stops before ``min_trials`` have come as far.
+    stops before ``min_trials`` have come as far. The defaults are lenient: schedules that prune
+    early look worse early on than they end (``python -m benchmarks stopping``).
     """
 
     name: StoppingName = "auto"
-    first_rung: Annotated[float, Field(gt=0, lt=1)] = 0.125
-    reduction: Annotated[float, Field(gt=1)] = 2.0
+    first_rung: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    reduction: Annotated[float, Field(gt=1)] = 1.5
     min_trials: Annotated[int, Field(ge=1)] = 4
 
 

@@ -67,6 +67,8 @@ class PreviousReplay(ReplayPolicy):
 class ReservoirReplay(ReplayPolicy):
     """The newest megabatch and a uniform sample of the past that never exceeds ``capacity``.
 
+    What is held for training and what is held for validation share the ``capacity``.
+
     Bottom-k sampling: every example has a fixed random priority, and the reservoir is the
     ``capacity`` past examples with the smallest ones. That is a uniform sample without
     replacement at any time, an example once pushed out never returns, and nothing is stored.

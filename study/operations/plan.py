@@ -22,7 +22,7 @@ from study.training.precision import (
     resolve_precision,
 )
 from study.training.training_plan import num_examples
-from study.trial.assembly import build_model, split, stream
+from study.trial.assembly import build_model, scored_examples, split, stream
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
 
@@ -42,8 +42,9 @@ class Speed:
 class TrialCost:
     """The cost of one trial.
 
-    ``seconds`` is estimated: examples through SGD and through evaluation over the speeds measured
-    here, so it does not include scoring, and supposes that the study runs on such a machine.
+    ``samples`` are trained on or scored, as far as the configuration tells. ``seconds`` is
+    estimated: examples trained on or scored, and evaluated, over the speeds measured here; it
+    supposes that the study runs on such a machine.
     """
 
     architecture: str
@@ -112,7 +113,7 @@ def plan_study(study: StudyConfig, *, max_concurrent: int, num_confirming: int =
     datasets = load_and_check({trial.key(): trial for trial in trials})
     torch.set_num_threads(study.resources.cpus_per_trial)
     speeds: dict[object, Speed] = {}
-    costs = tuple(_cost(trial, datasets, speeds) for trial in trials)
+    costs = tuple(trial_cost(trial, datasets, speeds) for trial in trials)
     return StudyPlan(
         costs=costs,
         num_known=len(study.points),
@@ -132,42 +133,38 @@ def smallest_holdout(
     return min(len(split(t, datasets[dataset_key(t.data)]).holdout) for t in found.values())
 
 
-def training_sizes(trial: TrialConfig, dataset: ImageDataset) -> tuple[list[int], list[int]]:
-    """How many examples each megabatch trains on and validates with, replay included."""
-    megabatches = stream(trial, split(trial, dataset))
-    replay = trial.stream.plugin("replay")
-    parts = [m.train for m in megabatches], [m.validation for m in megabatches]
-    train, validation = (num_examples(replay, each, seed=trial.seed) for each in parts)
-    return train, validation
-
-
-def _cost(
+def trial_cost(
     trial: TrialConfig,
     datasets: Mapping[DatasetKey, ImageDataset],
     speeds: dict[object, Speed],
 ) -> TrialCost:
+    """Estimate the cost of a trial; ``speeds`` keeps what was timed, by what it depends on."""
     dataset = datasets[dataset_key(trial.data)]
-    train, validation = training_sizes(trial, dataset)
+    splits = split(trial, dataset)
+    megabatches = stream(trial, splits)
+    replay = trial.stream.plugin("replay")
+    train, validation = num_examples(replay, megabatches, seed=trial.seed)
+    model = build_model(trial, dataset)
+    prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
+    num_prunable = sum(p.numel() for p in prunable.values())
+    scored = scored_examples(trial, megabatches, train, num_weights=num_prunable)
     if trial.training.total_samples is not None:
         each = trial.training.total_samples / sum(train[: trial.stream.num_megabatches])
-        passes = [each] * len(train)
+        passes = [max(0.0, each - s / n) for s, n in zip(scored, train, strict=True)]
         samples = round(each * sum(train))
     else:
         assert trial.training.epochs is not None
         passes = [float(trial.training.epochs)] * len(train)
-        samples = trial.training.epochs * sum(train)
-    splits = split(trial, dataset)
+        samples = trial.training.epochs * sum(train) + sum(scored)
     served = (len(splits.holdout) + len(splits.test)) * len(train)
     checked = sum(p * n for p, n in zip(passes, validation, strict=True))
     evaluated = round(checked) + sum(train) + served
-    model = build_model(trial, dataset)
     speed = _speed(trial, dataset, model, speeds)
-    prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
     return TrialCost(
         architecture=trial.model.architecture,
         num_megabatches=trial.stream.num_megabatches,
         num_parameters=sum(p.numel() for p in model.parameters()),
-        num_prunable=sum(p.numel() for p in prunable.values()),
+        num_prunable=num_prunable,
         samples=samples,
         evaluated=evaluated,
         flops=training_flops(layer_flops(model, dataset.image_shape), samples),

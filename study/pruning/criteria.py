@@ -16,6 +16,7 @@ class Magnitude(Criterion):
     """|w|: large weights stay. Iterated rounds would equal one."""
 
     needs_data: ClassVar[bool] = False
+    num_passes: ClassVar[int] = 0
 
     def scores(self, context: ScoringContext) -> dict[str, Tensor]:
         """|w|."""
@@ -29,6 +30,7 @@ class Random(Criterion):
     """Uniform in [0, 1): the control that knows nothing."""
 
     needs_data: ClassVar[bool] = False
+    num_passes: ClassVar[int] = 0
 
     def scores(self, context: ScoringContext) -> dict[str, Tensor]:
         """Uniform numbers from the context's generator, the same on every device."""

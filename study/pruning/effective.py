@@ -23,7 +23,8 @@ def effective_counts(
     A weight is effective if its input channel depends on the image and its output channel reaches
     the logits, through kept weights alone. A bias or a normalisation makes a channel without
     inputs constant; a constant does not count as coming from the input. A kernel's positions are
-    not distinguished. Layers without a mask are dense.
+    not distinguished, so that the count is an upper bound, above all on small images. Layers
+    without a mask are dense.
 
     Args:
         model: The network; left as it was.

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,8 @@ class Fisher(Criterion):
     Its batch normalisation first takes the mean statistics of the saliency mini-batches, since
     the running ones of a network that was not trained yet mean nothing.
     """
+
+    num_passes: ClassVar[int] = 2  # batch statistics, and the gradients of single examples
 
     def scores(self, context: ScoringContext) -> dict[str, Tensor]:
         """½ · w² · E[g²]."""

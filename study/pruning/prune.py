@@ -95,6 +95,38 @@ def prune(context: ScoringContext, *, method: PruningMethod, density: float) -> 
     return PruningDecision(chosen, chosen.layer_densities)
 
 
+def num_scored(
+    method: PruningMethod,
+    *,
+    num_weights: int,
+    kept_before: int,
+    density: float,
+    num_saliency: int,
+    regrow: float = 0.0,
+) -> int:
+    """Examples that an event with these counts scores, each forward and backward as in training.
+
+    Rounds that remove nothing score nothing. Regrowth takes one pass over the saliency set.
+
+    Args:
+        method: How weights are chosen.
+        num_weights: N.
+        kept_before: Weights that are there before the event.
+        density: d in (0, 1] after it.
+        num_saliency: Examples of the saliency set.
+        regrow: Fraction of the kept weights that is swapped.
+    """
+    total = num_kept(density, num_weights)
+    rounds = 0
+    if total != kept_before:
+        kept = num_weights if method.reference_compat else kept_before
+        for each in _round_densities(kept / num_weights, density, method.criterion.num_rounds):
+            rounds += num_kept(each, num_weights) != kept
+            kept = num_kept(each, num_weights)
+    swaps = math.floor(min(regrow * total, num_weights - total)) > 0
+    return rounds * method.criterion.num_scored(num_saliency) + swaps * num_saliency
+
+
 def _fresh_model(context: ScoringContext) -> nn.Module:
     if context.fresh_model is None:
         raise ValueError(

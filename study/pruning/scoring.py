@@ -45,6 +45,12 @@ class Criterion(ABC):
 
     # Whether it looks at the saliency set.
     needs_data: ClassVar[bool] = True
+    # How often a round takes what it looks at forward and backward; one image without data.
+    num_passes: ClassVar[int] = 1
+
+    def num_scored(self, num_saliency: int) -> int:
+        """Examples that one round takes forward and backward, of ``num_saliency`` to look at."""
+        return self.num_passes * (num_saliency if self.needs_data else 1)
 
     @property
     def num_rounds(self) -> int:

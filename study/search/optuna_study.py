@@ -18,14 +18,14 @@ from study.config.study_config import StudyConfig
 from study.metrics import METRICS
 from study.results import Outcome
 from study.search.feasibility import violations
-from study.search.samplers import make_sampler
+from study.search.samplers import GENERATION, draws_at_random, make_sampler
 from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
+from study.tracking.names import PROPOSED_RANDOM
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-# NSGA-II knows a trial by its generation: what is recorded is the first, from which it goes on.
-_GENERATION = "NSGAIISampler:generation"
+_PROPOSED_BY = "proposed_by"
 
 
 def distribution(domain: Range | Choices) -> optuna.distributions.BaseDistribution:
@@ -128,11 +128,20 @@ class Proposals:
             cell = self._grid.popleft()
             trial = self.enqueue(cell)
             assert trial is not None, "a cell of the grid lies in the space"
+            trial.set_user_attr(_PROPOSED_BY, self._sampler)
             return trial, cell
         if self.arm:
             self.optuna_study.sampler = _sampler(self.study, self._num_asked)
             self._num_asked += 1
-        return self._ask()
+        trial, chosen = self._ask()
+        is_random = draws_at_random(self._sampler, self.optuna_study, trial)
+        trial.set_user_attr(_PROPOSED_BY, PROPOSED_RANDOM if is_random else self._sampler)
+        return trial, chosen
+
+    @property
+    def _sampler(self) -> str:
+        assert self.study.search is not None
+        return self.study.search.sampler
 
     def _ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         trial = self.optuna_study.ask()
@@ -152,6 +161,10 @@ class Proposals:
         )
         return self._ask()[0]
 
+    def proposed_by(self, trial: optuna.Trial) -> str:
+        """The sampler that chose a trial it was asked for; ``random`` where it drew."""
+        return str(trial.user_attrs[_PROPOSED_BY])
+
     def tell(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
         """The result of a trial: a value only if it is complete and every objective a number."""
         result = self._result(recorded)
@@ -164,7 +177,7 @@ class Proposals:
     def tell_substitute(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
         """The result of a trial near the one proposed, which was trained in its place."""
         asked = self.optuna_study.get_trials(deepcopy=False)[trial.number]
-        generation = asked.system_attrs.get(_GENERATION, 0)
+        generation = asked.system_attrs.get(GENERATION, 0)
         self.fail(trial)
         self._add_recorded(recorded, recorded.chosen, generation=generation)
 
@@ -225,7 +238,8 @@ class Proposals:
                 params={d.path: _as_label(chosen[d.path]) for d in active},
                 distributions={d.path: distribution(d.domain) for d in active},
                 user_attrs={"trial_key": recorded.key},
-                system_attrs={_GENERATION: generation},
+                # What is recorded is the first generation, from which NSGA-II goes on.
+                system_attrs={GENERATION: generation},
                 intermediate_values=dict(result.intermediate),
                 constraints=dict(result.violations),
             )

@@ -5,10 +5,21 @@ from collections.abc import Callable
 
 import optuna
 
+# TPE and GP draw at random until so many trials have given them something to learn from.
+NUM_STARTUP = 10
+_LEARNED_FROM = {
+    "tpe": (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED),
+    "gp": (optuna.trial.TrialState.COMPLETE,),
+}
+# NSGA-II knows a trial by its generation, of which the first is drawn at random.
+GENERATION = "NSGAIISampler:generation"
+
 
 def _tpe(seed: int) -> optuna.samplers.BaseSampler:
     # Jointly over the paths that exist together, which differ between pruning schedules.
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+    return optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=True, n_startup_trials=NUM_STARTUP
+    )
 
 
 def _random(seed: int) -> optuna.samplers.BaseSampler:
@@ -16,7 +27,7 @@ def _random(seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _gp(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.GPSampler(seed=seed)
+    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=NUM_STARTUP)
 
 
 def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
@@ -39,3 +50,17 @@ def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return SAMPLERS[name](seed)
+
+
+def draws_at_random(name: str, study: optuna.Study, trial: optuna.Trial) -> bool:
+    """Whether the sampler ``name`` draws the values of ``trial``, just asked for, at random.
+
+    A grid's configurations are handed to Optuna: what it is asked for besides is random.
+    """
+    if name in _LEARNED_FROM:
+        states = _LEARNED_FROM[name]
+        return len(study.get_trials(deepcopy=False, states=states)) < NUM_STARTUP
+    if name == "nsga2":
+        asked = study.get_trials(deepcopy=False)[trial.number]
+        return bool(asked.system_attrs[GENERATION] == 0)
+    return True

@@ -90,11 +90,20 @@ class StudySession:
             raise
 
     def propose(
-        self, trial: TrialConfig, *, source: Source, chosen: Mapping[str, Any]
+        self,
+        trial: TrialConfig,
+        *,
+        source: Source,
+        chosen: Mapping[str, Any],
+        proposed_by: str = "",
     ) -> RecordedTrial:
         """Record a configuration that is going to be tried."""
         return self.record.add_trial(
-            trial.key(), source=source, chosen=chosen, config=trial.to_dict()
+            trial.key(),
+            source=source,
+            chosen=chosen,
+            config=trial.to_dict(),
+            proposed_by=proposed_by,
         )
 
     def info(self, key: str) -> TrialInfo:
@@ -107,6 +116,7 @@ class StudySession:
                 number=recorded.number,
                 started_at=recorded.proposed_at,
                 updated_from=recorded.updated_from,
+                proposed_by=recorded.proposed_by,
             )
         return self._infos[key]
 

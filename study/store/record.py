@@ -106,7 +106,13 @@ class Record:
         self._append({"event": "session", **facts})
 
     def add_trial(
-        self, key: str, *, source: Source, chosen: Mapping[str, Any], config: Mapping[str, Any]
+        self,
+        key: str,
+        *,
+        source: Source,
+        chosen: Mapping[str, Any],
+        config: Mapping[str, Any],
+        proposed_by: str = "",
     ) -> RecordedTrial:
         """A new configuration is going to be tried."""
         self._append(
@@ -115,6 +121,7 @@ class Record:
                 "key": key,
                 "number": self._next_number,
                 "source": source,
+                "proposed_by": proposed_by,
                 "chosen": dict(chosen),
                 "config": config,
             }

@@ -18,6 +18,8 @@ class RecordedTrial:
         chosen: Dotted path → value, for what the study varies.
         config: The resolved configuration, nested.
         outcome: None while it is running or was interrupted.
+        proposed_by: ``point``, ``random``, or the sampler that chose it by what it had learned;
+            empty where the record does not say.
         proposed_at, ended_at: In seconds since 1970; 0 where it has not ended.
         notices: What its user should know of how it went.
         updated_from: Key of the trial that an update goes on from; empty for all others.
@@ -35,6 +37,7 @@ class RecordedTrial:
     ended_at: float = 0.0
     notices: tuple[str, ...] = ()
     updated_from: str = ""
+    proposed_by: str = ""
 
     def values(self, metrics: tuple[str, ...]) -> tuple[float, ...] | None:
         """Final values of ``metrics``; None unless the trial is complete."""
@@ -68,6 +71,7 @@ def proposed_trial(event: Mapping[str, Any]) -> RecordedTrial:
         chosen=with_tuples(event["chosen"]),
         config=event["config"],
         proposed_at=event["time"],
+        proposed_by=event.get("proposed_by", ""),
     )
 
 

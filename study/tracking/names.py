@@ -33,8 +33,11 @@ TAG_BASELINE_OF: Final = "baseline_of"  # comma-separated numbers of trials ther
 TAG_SETTINGS_OF: Final = "settings_of"  # number of the trial there whose settings a baseline has
 TAG_ARM: Final = "arm"  # name of the one that it is of; missing where it is of none
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
+TAG_PROPOSED_BY: Final = "proposed_by"  # PROPOSED_POINT, …_RANDOM, or the sampler
 TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it is an update of
 OUTCOME_RUNNING: Final = "running"
+PROPOSED_POINT: Final = "point"  # values of TAG_PROPOSED_BY, beside the samplers' names
+PROPOSED_RANDOM: Final = "random"
 
 # Tags of a model, beside those of its trial.
 TAG_MEGABATCH: Final = "megabatch_index"
@@ -54,6 +57,8 @@ TAG_CONFIRMS: Final = "confirms"  # the study whose best trials it runs again; e
 # Params of the parent run.
 PARAM_SAMPLER: Final = "search.sampler"
 PARAM_STOPPING: Final = "search.stopping"
+PARAM_FIRST_RUNG: Final = "search.stopping.first_rung"  # a fraction of the stream
+PARAM_REDUCTION: Final = "search.stopping.reduction"
 PARAM_NUM_POINTS: Final = "search.num_points"  # trials that were named, before any proposal
 PARAM_ARMS: Final = "search.arms"  # names of the arms, comma-separated
 PARAM_SPACE: Final = "search.space."  # + PATH: its domain, as JSON in the form of a study file

@@ -124,9 +124,11 @@ class AnytimeLearner:
     def _learn_megabatch(self) -> Iterator[EpochRecord | MegabatchRecord]:
         started = time.perf_counter()
         train, validation = self._training_plan.examples(self._progress.megabatch_index)
-        sizes = self._training_plan.epoch_sizes(self._progress.megabatch_index, len(train))
         if self._progress.epoch_index == 0:
             self._open(train)
+        sizes = self._training_plan.epoch_sizes(
+            self._progress.megabatch_index, len(train), num_scored=self._progress.scored_now
+        )
         while self._progress.epoch_index < len(sizes):
             record = self._train_epoch(train, validation, sizes)
             seconds = self._progress.seconds + time.perf_counter() - started
@@ -144,11 +146,14 @@ class AnytimeLearner:
             k,
             num_scheduled=self.data.num_scheduled,
             target_density=target,
-            mask=self.mask,
+            previous_density=self.mask.density,
             history=self.history,
         )
         try:
-            mask, layers = pruning_event(self.spec.pruning, event, self._context(train))
+            saliency = self._saliency(train)
+            mask, layers, num_scored = pruning_event(
+                self.spec.pruning, event, self._context(saliency), num_saliency=len(saliency)
+            )
         except ValueError as error:
             raise TrialError(f"pruning at megabatch {k}: {error}") from error
         newly_collapsed = set(collapsed_layers(layers)) - set(
@@ -165,13 +170,18 @@ class AnytimeLearner:
         # A weight that comes back brings none of the momentum it gathered while it was pruned.
         zero_pruned_momentum_(self._optimiser, self.model, mask & self.mask)
         self.mask = mask
-        self._progress = replace(self._progress, layers=with_flops(layers, self._flops), best=None)
+        self._progress = self._progress.after_pruning(
+            with_flops(layers, self._flops), num_scored=num_scored
+        )
 
-    def _context(self, train: IndexArray) -> ScoringContext:
+    def _saliency(self, train: IndexArray) -> IndexArray:
+        k, seed = self._progress.megabatch_index, self.spec.seed
+        newest = self.data.megabatches[k].train
+        return saliency_order(self.spec.pruning, train, newest, seed=seed, megabatch_index=k)
+
+    def _context(self, saliency: IndexArray) -> ScoringContext:
         k = self._progress.megabatch_index
         pruning, images, seed = self.spec.pruning, self.data.train_images, self.spec.seed
-        newest = self.data.megabatches[k].train
-        saliency = saliency_order(pruning, train, newest, seed=seed, megabatch_index=k)
         return ScoringContext(
             model=self.model,
             mask=self.mask,
@@ -248,6 +258,7 @@ class AnytimeLearner:
                 done.layers,
                 earlier=earlier[-1] if earlier else {},
                 samples_seen=done.samples_seen,
+                samples_scored=done.samples_scored,
                 seconds=done.seconds + time.perf_counter() - started,
             ),
         }

@@ -1,7 +1,7 @@
 """How long a megabatch is trained, one pass over it, and evaluation."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,27 @@ def megabatch_samples(
             f"stream.num_megabatches = {len(sizes)}"
         )
     return samples
+
+
+def after_scoring(samples: Sequence[int], scored: Mapping[int, int]) -> list[int]:
+    """What is left for SGD of each megabatch's share, once its scoring is paid for.
+
+    Args:
+        samples: The share of each of :func:`megabatch_samples`.
+        scored: Megabatch index → examples that its weights are scored on.
+
+    Raises:
+        ValueError: Less than two examples are left to a megabatch.
+    """
+    left = [share - scored.get(k, 0) for k, share in enumerate(samples)]
+    if min(left) < 2:
+        k = left.index(min(left))
+        raise ValueError(
+            f"training.total_samples gives megabatch {k} {samples[k]} examples, of which scoring "
+            f"its weights takes {scored[k]}: too few are left to train on; raise it, lower "
+            f"saliency.fraction, or take fewer megabatches or a pruning.criterion without data"
+        )
+    return left
 
 
 def epoch_sizes(num_examples: int, num_samples: int) -> list[int]:

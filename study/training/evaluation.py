@@ -103,6 +103,7 @@ def cost_metrics(
     *,
     earlier: Metrics,
     samples_seen: int,
+    samples_scored: int,
     seconds: float,
 ) -> dict[str, float]:
     """What the stream has cost so far, and the speed of this megabatch.
@@ -111,16 +112,20 @@ def cost_metrics(
         flops: Of the network, dense.
         layers: The ledger, for its densities.
         earlier: Metrics of the megabatch before; empty for the first.
-        samples_seen: Examples through SGD so far.
+        samples_seen: Examples forward and backward through the network so far.
+        samples_scored: Of these, those that weights were scored on: on the dense network.
         seconds: Wall time of this megabatch.
     """
-    samples = samples_seen - int(earlier.get("samples_seen", 0))
+    scored = samples_scored - int(earlier.get("samples_scored", 0))
+    samples = samples_seen - int(earlier.get("samples_seen", 0)) - scored
     densities = {layer.layer: layer.density for layer in layers}
     return {
         "samples_seen": float(samples_seen),
+        "samples_scored": float(samples_scored),
         "train_flops": float(training_flops(flops, samples_seen)),
         "train_flops_sparse": earlier.get("train_flops_sparse", 0.0)
-        + sparse_training_flops(flops, samples, densities),
+        + sparse_training_flops(flops, samples, densities)
+        + training_flops(flops, scored),
         "seconds": seconds,
         "images_per_second": samples / seconds,
     }

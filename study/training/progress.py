@@ -10,7 +10,7 @@ from torch import nn
 from study.pruning.mask import Mask
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Progress:
         history: All that was reported.
         megabatch_index: Megabatches learned.
         epoch_index: Epochs done in the megabatch that is open; 0 means that none is open.
-        samples_seen: Examples through SGD.
+        samples_seen: Examples forward and backward through the network, scored ones included.
+        samples_scored: Of these, those that weights were scored on.
+        scored_now: Of these, those of the open megabatch.
         seconds: Wall time of the open megabatch.
         best: Its best epoch, where one is to be kept.
         layers: Ledger of the newest pruning event.
@@ -65,6 +67,8 @@ class Progress:
     megabatch_index: int = 0
     epoch_index: int = 0
     samples_seen: int = 0
+    samples_scored: int = 0
+    scored_now: int = 0
     seconds: float = 0.0
     best: BestEpoch | None = None
     layers: tuple[LayerDensity, ...] = ()
@@ -73,6 +77,17 @@ class Progress:
     def open_epochs(self) -> tuple[EpochRecord, ...]:
         """Records of the open megabatch."""
         return self.history.epochs[len(self.history.epochs) - self.epoch_index :]
+
+    def after_pruning(self, layers: tuple[LayerDensity, ...], *, num_scored: int) -> "Progress":
+        """A megabatch has opened with a pruning event that scored so many examples."""
+        return replace(
+            self,
+            layers=layers,
+            best=None,
+            samples_seen=self.samples_seen + num_scored,
+            samples_scored=self.samples_scored + num_scored,
+            scored_now=num_scored,
+        )
 
     def after_epoch(
         self, record: EpochRecord, *, num_samples: int, best: BestEpoch | None
@@ -92,6 +107,7 @@ class Progress:
             history=TrialHistory(self.history.epochs, (*self.history.megabatches, record)),
             megabatch_index=self.megabatch_index + 1,
             samples_seen=self.samples_seen,
+            samples_scored=self.samples_scored,
             layers=self.layers,
         )
 
@@ -111,6 +127,8 @@ def pack_state(
         "megabatch_index": progress.megabatch_index,
         "epoch_index": progress.epoch_index,
         "samples_seen": progress.samples_seen,
+        "samples_scored": progress.samples_scored,
+        "scored_now": progress.scored_now,
         "seconds": progress.seconds,
         "model": model.state_dict(),
         "mask": dict(mask.tensors),
@@ -146,6 +164,8 @@ def unpack_state(
         megabatch_index=state["megabatch_index"],
         epoch_index=state["epoch_index"],
         samples_seen=state["samples_seen"],
+        samples_scored=state["samples_scored"],
+        scored_now=state["scored_now"],
         seconds=state["seconds"],
         best=None if best is None else BestEpoch(**copy.deepcopy(best)),
         layers=tuple(LayerDensity(**layer) for layer in state["layers"]),

@@ -7,7 +7,7 @@ from study.data.stream import Megabatch
 from study.pruning.effective import effective_counts
 from study.pruning.ledger import check_mask, layer_densities
 from study.pruning.mask import Mask
-from study.pruning.prune import prune
+from study.pruning.prune import num_scored, prune
 from study.pruning.regrow import regrow
 from study.pruning.schedules import PruningEvent
 from study.pruning.scoring import ScoringContext
@@ -24,9 +24,15 @@ def saliency_order(
     ``saliency_fraction`` of them, and at least one mini-batch where there are so many.
     """
     source = train if spec.saliency_source == "replayed" else newest
-    asked = max(round(spec.saliency_fraction * len(source)), spec.saliency_batch_size)
     rng = numpy_generator(seed, "saliency", megabatch_index)
-    return source[rng.permutation(len(source))[: min(asked, len(source))]]
+    return source[rng.permutation(len(source))[: saliency_size(spec, len(source))]]
+
+
+def saliency_size(spec: PruningSpec, num_source: int) -> int:
+    """Of how many examples of ``num_source`` scores are computed."""
+    return min(
+        max(round(spec.saliency_fraction * num_source), spec.saliency_batch_size), num_source
+    )
 
 
 def opening(
@@ -35,7 +41,7 @@ def opening(
     *,
     num_scheduled: int,
     target_density: float | None,
-    mask: Mask,
+    previous_density: float,
     history: TrialHistory,
 ) -> PruningEvent:
     """The opening of a megabatch of the stream, as a schedule sees it.
@@ -45,7 +51,7 @@ def opening(
         megabatch_index: 0-based; the one that opens.
         num_scheduled: T.
         target_density: Density at the end, for schedules that take one.
-        mask: The weights that are still there.
+        previous_density: Of the weights that are still there.
         history: Of the megabatches before.
     """
     arrived = megabatches[: megabatch_index + 1]
@@ -53,7 +59,7 @@ def opening(
         k=megabatch_index + 1,
         num_megabatches=num_scheduled,
         target_density=target_density,
-        previous_density=mask.density,
+        previous_density=previous_density,
         samples_arrived=sum(len(m.train) + len(m.validation) for m in arrived),
         validation_errors=tuple(
             m.metrics["validation_error_rate"]
@@ -64,9 +70,9 @@ def opening(
 
 
 def pruning_event(
-    spec: PruningSpec, event: PruningEvent, context: ScoringContext
-) -> tuple[Mask, tuple[LayerDensity, ...]]:
-    """The mask after the event and its ledger; the network is not touched.
+    spec: PruningSpec, event: PruningEvent, context: ScoringContext, *, num_saliency: int
+) -> tuple[Mask, tuple[LayerDensity, ...], int]:
+    """The mask after the event, its ledger, and the examples scored; the network stays as it is.
 
     Raises:
         TrialError: A count or the nesting is broken.
@@ -84,4 +90,12 @@ def pruning_event(
     layers = layer_densities(
         mask, previous=previous, intended=decision.intended_density, effective=effective
     )
-    return mask, layers
+    scored = num_scored(
+        spec.method,
+        num_weights=previous.num_weights,
+        kept_before=previous.num_kept,
+        density=density,
+        num_saliency=num_saliency,
+        regrow=spec.regrow,
+    )
+    return mask, layers, scored

@@ -1,6 +1,6 @@
 """From a trial's configuration to a learner: the one place where names become objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from study.training.anytime import AnytimeLearner
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
 from study.training.specs import LearnerSpec, PruningSpec, TaskData, TrainingSpec
+from study.training.training_plan import planned_scoring
 
 
 def split(trial: TrialConfig, dataset: ImageDataset) -> Splits:
@@ -44,6 +45,22 @@ def stream(trial: TrialConfig, splits: Splits) -> tuple[Megabatch, ...]:
         validation_fraction=validation_fraction,
     )
     return with_arrivals(planned, splits.arrivals, validation_fraction=validation_fraction)
+
+
+def scored_examples(
+    trial: TrialConfig, megabatches: Sequence[Megabatch], sizes: Sequence[int], *, num_weights: int
+) -> list[int]:
+    """Examples that each megabatch scores ``num_weights`` on: see :func:`planned_scoring`.
+
+    ``sizes`` are how many examples each trains on, replay included.
+    """
+    return planned_scoring(
+        pruning_spec(trial),
+        megabatches,
+        sizes,
+        num_weights=num_weights,
+        num_arrivals=len(megabatches) - trial.stream.num_megabatches,
+    )
 
 
 def build_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
@@ -99,7 +116,7 @@ def assemble(
         lambda: build_model(trial, dataset),
         LearnerSpec(
             replay=trial.stream.plugin("replay"),
-            pruning=_pruning_spec(trial),
+            pruning=pruning_spec(trial),
             training=_training_spec(trial, dataset, device),
             seed=trial.seed,
             service_after=service_after,
@@ -137,7 +154,8 @@ def task_data(trial: TrialConfig, dataset: ImageDataset, device: torch.device) -
     )
 
 
-def _pruning_spec(trial: TrialConfig) -> PruningSpec:
+def pruning_spec(trial: TrialConfig) -> PruningSpec:
+    """What a trial prunes, and by what."""
     pruning = trial.pruning
     return PruningSpec(
         schedule=pruning.plugin("schedule"),

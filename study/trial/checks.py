@@ -18,9 +18,15 @@ from study.pruning.prune import num_kept
 from study.pruning.schedule_shapes import AnytimeProgressive
 from study.pruning.schedules import SPARSITY_BASE
 from study.text import count
-from study.training.epochs import megabatch_samples
+from study.training.epochs import after_scoring, megabatch_samples
 from study.training.training_plan import num_examples
-from study.trial.assembly import lowest_density, meta_model, split, stream
+from study.trial.assembly import (
+    lowest_density,
+    meta_model,
+    scored_examples,
+    split,
+    stream,
+)
 from study.trial.datasets import DatasetKey, dataset_key, load_dataset
 
 logger = logging.getLogger(__name__)
@@ -96,8 +102,7 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     megabatches = _tried(problems, "stream.num_megabatches", lambda: stream(trial, splits))
     if megabatches is None:
         return problems
-    parts = [m.train for m in megabatches]
-    sizes = num_examples(trial.stream.plugin("replay"), parts, seed=trial.seed)
+    sizes, _ = num_examples(trial.stream.plugin("replay"), megabatches, seed=trial.seed)
     total_samples = trial.training.total_samples
     if total_samples is not None:
         _tried(
@@ -119,7 +124,19 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     )
     if prunable is None:
         return problems
-    return problems + _density_problems(trial, [p.numel() for p in prunable.values()])
+    weights = [p.numel() for p in prunable.values()]
+    problems += _density_problems(trial, weights)
+    if total_samples is not None and not problems:
+        shares = megabatch_samples(
+            sizes, total_samples, num_scheduled=trial.stream.num_megabatches
+        )
+        scored = scored_examples(trial, megabatches, sizes, num_weights=sum(weights))
+        _tried(
+            problems,
+            "training.total_samples",
+            lambda: after_scoring(shares, dict(enumerate(scored))),
+        )
+    return problems
 
 
 def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:

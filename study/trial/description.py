@@ -84,6 +84,7 @@ class TrialDescriber:
         number: int,
         started_at: float = 0.0,
         updated_from: str = "",
+        proposed_by: str = "",
     ) -> TrialInfo:
         """Everything that is tracked of a trial proposed at ``started_at``, as in TrialInfo."""
         flat = trial.flat() | {"data.arrivals": trial.data.arrival_names}
@@ -105,6 +106,7 @@ class TrialDescriber:
                 **({names.TAG_COMMIT: commit} if (commit := git_commit()) else {}),
                 **({names.TAG_UPDATED_FROM: updated_from} if updated_from else {}),
                 **({names.TAG_ARM: arm_name(arm)} if (arm := self._study.arm_of(flat)) else {}),
+                **({names.TAG_PROPOSED_BY: proposed_by} if proposed_by else {}),
                 **_role(self._arms.get(trial.key())),
             },
             config_yaml=trial_yaml(self._study, trial),
@@ -250,6 +252,8 @@ def _search_params(study: StudyConfig) -> dict[str, Any]:
     return {
         names.PARAM_SAMPLER: study.search.sampler,
         names.PARAM_STOPPING: stopping_name(study.search, study.objective),
+        names.PARAM_FIRST_RUNG: study.search.stopping.first_rung,
+        names.PARAM_REDUCTION: study.search.stopping.reduction,
         names.PARAM_NUM_POINTS: len(study.points),
     } | (arms if study.search_arms else {})
 

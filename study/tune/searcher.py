@@ -13,6 +13,7 @@ from study.search.arms import SearchedArms
 from study.search.optuna_study import Proposals
 from study.session.session import StudySession
 from study.store.record import RecordedTrial
+from study.tracking.names import PROPOSED_POINT
 from study.tune.cluster.nodes import Nodes
 from study.tune.worker_deaths import NODE_DIED, Deaths
 
@@ -109,7 +110,9 @@ class StudySearch(Searcher):
             self._enqueue(recorded)
             return recorded
         for trial, chosen in self._remaining_points():
-            recorded = self._session.propose(trial, source="point", chosen=chosen)
+            recorded = self._session.propose(
+                trial, source="point", chosen=chosen, proposed_by=PROPOSED_POINT
+            )
             self._enqueue(recorded)
             return recorded
         return self._search() if self._proposals else None
@@ -151,7 +154,10 @@ class StudySearch(Searcher):
             known = record.trials.get(trial.key())
             if known is None:
                 self._optuna_trials[trial.key()] = optuna_trial
-                return self._session.propose(trial, source="search", chosen=chosen)
+                proposed_by = proposals.proposed_by(optuna_trial)
+                return self._session.propose(
+                    trial, source="search", chosen=chosen, proposed_by=proposed_by
+                )
             record.add_repeat(known.key, chosen)
             if known.outcome is None:
                 self._waiting.setdefault(known.key, []).append(optuna_trial)

@@ -172,6 +172,7 @@ def test_the_hypervolume_counts_finished_trials_alone_and_never_falls() -> None:
     (line,) = section.figures[-1].panels[0].series
     assert len(line.x) == 15
     assert list(line.y) == sorted(line.y)
+    assert any("densities on a logarithmic axis from 0.1 %" in s for s in section.sentences)
 
 
 def test_curves_show_the_baselines_of_equal_length_and_hold_what_was_recorded() -> None:

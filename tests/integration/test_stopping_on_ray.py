@@ -35,7 +35,7 @@ RAW: dict[str, Any] = {
         # From learning well to not at all, so that some are behind.
         "space": {"training.lr": {"low": 0.002, "high": 0.2, "log": True}},
         "sampler": "random",
-        "stopping": {"name": "asha", "first_rung": 0.25, "min_trials": 2},
+        "stopping": {"name": "asha", "first_rung": 0.25, "reduction": 2, "min_trials": 2},
         "points": [{"training.lr": 0.002}],
     },
     "objective": {"metrics": ["service_error"]},

@@ -11,6 +11,8 @@ from study.data.replay import (
     ReservoirReplay,
     uniform_priorities,
 )
+from study.data.stream import Megabatch
+from study.training.training_plan import replayed
 
 
 @st.composite
@@ -93,3 +95,30 @@ def test_another_seed_gives_another_reservoir():
 def test_a_reservoir_without_room_is_refused_by_the_name_of_its_field():
     with pytest.raises(ValueError, match=r"^capacity must be at least 1"):
         ReservoirReplay(capacity=0)
+
+
+@given(arrivals(), st.integers(1, 60), st.integers(0, 5), st.integers(0, 5))
+def test_training_and_validation_share_the_reservoirs_capacity(arrived, capacity, seed, tenths):
+    stream = [
+        Megabatch(k, part[len(part) * tenths // 10 :], part[: len(part) * tenths // 10])
+        for k, part in enumerate(arrived)
+    ]
+    train, validation = replayed(ReservoirReplay(capacity), stream, seed=seed)
+    num_past = sum(map(len, arrived[:-1]))
+    assert len(train) + len(validation) == min(capacity, num_past) + len(arrived[-1])
+    assert set(train) <= {i for m in stream for i in m.train}
+    assert set(validation) <= {i for m in stream for i in m.validation}
+    assert set(stream[-1].train) <= set(train)
+
+
+@given(arrivals(), st.integers(0, 5))
+def test_other_policies_choose_training_and_validation_as_if_each_were_alone(arrived, tenths):
+    stream = [
+        Megabatch(k, part[len(part) * tenths // 10 :], part[: len(part) * tenths // 10])
+        for k, part in enumerate(arrived)
+    ]
+    for policy in (FullReplay(), NoReplay(), PreviousReplay()):
+        train, validation = replayed(policy, stream, seed=0)
+        assert train.tolist() == policy.select([m.train for m in stream], seed=0).tolist()
+        alone = policy.select([m.validation for m in stream], seed=0)
+        assert validation.tolist() == alone.tolist()

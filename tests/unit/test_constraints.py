@@ -43,6 +43,19 @@ def test_a_bound_is_met_by_the_rounding_of_a_count_but_by_nothing_more() -> None
     assert not allows_all((limit,), {})
 
 
+def test_violations_of_a_density_and_of_compute_weigh_alike() -> None:
+    """A sampler adds them up: FLOPs in FLOPs would drown the density."""
+    density, flops = (
+        parse_constraint("final_density <= 0.2"),
+        parse_constraint("train_flops <= 1e11"),
+    )
+    assert density.violation(0.8) == pytest.approx(2.99)
+    assert flops.violation(4e11) == pytest.approx(density.violation(0.8))
+    least = parse_constraint("final_density >= 0.2")
+    assert least.violation(0.1) == pytest.approx(0.49)
+    assert parse_constraint("generalization_gap <= 0").violation(0.25) == 0.25
+
+
 def test_constraints_of_a_study_name_metrics_of_a_whole_trial_and_not_the_test_split() -> None:
     objective = {"metrics": ["service_error"], "constraints": ["final_densty <= 0.2", "x"]}
     said = problems_of(objective=objective)

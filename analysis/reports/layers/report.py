@@ -118,6 +118,12 @@ def _exactness_sentence(ends: "pd.DataFrame") -> str:
     )
 
 
+_BOUND = (
+    " (an upper bound: positions within a kernel are not told apart, which on images of 8×8 "
+    "pixels counts about twice too many)."
+)
+
+
 def _effective_sentences(ends: "pd.DataFrame") -> list[str]:
     known = ends[ends["effective_density"].notna()]
     blind = sorted(set(ends["architecture"]) - set(known["architecture"]))
@@ -128,9 +134,9 @@ def _effective_sentences(ends: "pd.DataFrame") -> list[str]:
         sentences.append(
             f"The most weights without effect are in {worst['layer']} of trial {worst['number']} "
             f"({worst['arm']}, {worst['architecture']}): {percent(worst['density'])} are kept, "
-            f"{percent(worst['effective_density'])} lie on a path from input to output."
+            f"{percent(worst['effective_density'])} lie on a path from input to output{_BOUND}"
             if float(loss.max()) > 0
-            else "Every kept weight lies on a path from input to output."
+            else f"Every kept weight lies on a path from input to output{_BOUND}"
         )
     if blind:
         sentences.append(f"Effective density is unknown for {listing(blind)}.")

@@ -14,7 +14,7 @@ from analysis.reports.pareto.figures import front_figure, volume_figure
 from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
 from analysis.runs import trial_filter
 from analysis.statistics import summary
-from analysis.statistics.hypervolume import running_hypervolume
+from analysis.statistics.hypervolume import SMALLEST_DENSITY, density_cost, running_hypervolume
 from analysis.wording import label, listing, percent
 from study.metrics import METRICS
 from study.results import Outcome
@@ -113,10 +113,16 @@ class ParetoReport(Report):
 
 
 def _costs(measured: "pd.DataFrame", names: Sequence[str]) -> list[list[float]]:
-    """Each trial as a point in the unit box, 0 best: by a metric's bounds, or the largest."""
+    """Each trial as a point in the unit box, 0 best: by a metric's bounds, or the largest.
+
+    Densities are on a logarithmic axis.
+    """
     columns = []
     for name in names:
         metric, values = METRICS[name], measured[name].astype(float)
+        if metric.quantity == "density" and metric.is_minimized:
+            columns.append(values.map(density_cost))
+            continue
         bounded = metric.high < float("inf")
         low, high = (metric.low, metric.high) if bounded else (0.0, float(values.max()) or 1.0)
         scaled = ((values - low) / (high - low)).clip(0.0, 1.0)
@@ -145,9 +151,12 @@ def _volume_sentence(
     numbers = list(measured["number"])
     enough = next(i for i, volume in enumerate(volumes) if volume >= 0.99 * last)
     unbounded = [label(name) for name in names if METRICS[name].high == float("inf")]
-    largest = f" ({listing(unbounded)}: the largest of the study)" if unbounded else ""
+    notes = [f"{listing(unbounded)}: the largest of the study"] if unbounded else []
+    if any(METRICS[name].quantity == "density" for name in names):
+        notes.append(f"densities on a logarithmic axis from {percent(SMALLEST_DENSITY)}")
+    box = f" ({'; '.join(notes)})" if notes else ""
     return (
         f"The front dominates {percent(last)} of the box from the best conceivable to the worst"
-        f"{largest}; 99 % of that was there with trial {numbers[enough]}, after {enough + 1} of "
+        f"{box}; 99 % of that was there with trial {numbers[enough]}, after {enough + 1} of "
         f"{count(len(volumes), 'finished trial')}."
     )

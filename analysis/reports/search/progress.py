@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
-# Optuna's TPE draws its first trials at random.
-RANDOM_START = 10
 MOMENTS = (0.25, 0.5, 0.75, 1.0)
 
 

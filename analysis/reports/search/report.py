@@ -10,20 +10,20 @@ from analysis.reports.search.arms import arm_figures, arm_sentences
 from analysis.reports.search.figures import moment_figures, progress_figures
 from analysis.reports.search.progress import (
     MOMENTS,
-    RANDOM_START,
     GroupComparison,
     compare_groups,
     front,
     in_service,
     progress,
 )
+from analysis.reports.search.proposals import is_marked, moment_of, parted, proposals
 from analysis.reports.search.savings import stopping_sentence
+from analysis.reports.search.trust import trust
 from analysis.runs import trial_filter
 from analysis.runs.frames import KEY
 from analysis.statistics.paired import SIGNIFICANCE
 from analysis.wording import label, percent, probability, quantity
 from study.metrics import METRICS
-from study.results import Outcome
 from study.text import count
 from study.tracking import names
 
@@ -56,12 +56,14 @@ class SearchReport(Report):
             return ReportSection(TITLE, ("The study has no trial yet.",))
         moments = _moments(runs, measure)
         best = [line for part in parts for line in _best_sentences(part, metric)]
+        trusted, rungs = trust(runs, metric) if len(parts) == 1 else ([], None)
         return ReportSection(
             TITLE,
             (
                 *best,
                 *(line for part in parts for line in arm_sentences(part, metric)),
                 stopping_sentence(runs),
+                *trusted,
                 *(line for part in parts for line in _sampler_sentences(part, metric)),
                 *_against_random(parts, metric),
             ),
@@ -70,7 +72,11 @@ class SearchReport(Report):
                 *(f for i, part in enumerate(parts) for f in arm_figures(part, metric, index=i)),
                 *moment_figures(runs, measure),
             ),
-            tables=(_endings(runs), *((moments,) if moments.rows else ())),
+            tables=(
+                _endings(runs),
+                *((rungs,) if rungs is not None and rungs.rows else ()),
+                *((moments,) if moments.rows else ()),
+            ),
         )
 
 
@@ -117,34 +123,33 @@ def _best_sentences(runs: "Runs", metric: str) -> list[str]:
 
 
 def _sampler_sentences(runs: "Runs", metric: str) -> list[str]:
-    """Where TPE chose, against where it still drew at random."""
-    if runs.study.params.get(names.PARAM_SAMPLER) != "tpe":
+    """What the sampler chose by what it had learned, against what it drew at random before."""
+    sampler = runs.study.params.get(names.PARAM_SAMPLER, "none")
+    if sampler in ("none", "random", "grid"):
         return []
-    proposed = _proposed(runs)
-    finished = proposed[proposed["outcome"] == Outcome.COMPLETE]
-    start = proposed.head(RANDOM_START)
-    is_random = finished[KEY].isin(list(start[KEY]))
-    found = compare_groups(finished[~is_random][metric], finished[is_random][metric], metric)
-    what = "later proposals of TPE against its first ten, which are random"
+    moment = moment_of((runs,))
+    proposed = proposals(runs, metric, moment)
+    if not is_marked(proposed):
+        return [_of_study(runs, f"which proposals of {sampler} were random is not recorded.")]
+    found = compare_groups(*parted(proposed), metric)
+    what = f"what {sampler} proposed by what it had learned against what it drew at random"
     if found is None:
-        return [_of_study(runs, f"too few trials finished to compare {what}.")]
-    return [_of_study(runs, f"{what}: {_group_sentence(found, metric)}{_one_of_several(runs)}")]
+        return [_of_study(runs, f"too few trials to compare {what}.")]
+    where = f"{_where(moment)}{_one_of_several(runs)}"
+    return [_of_study(runs, f"{what}: {_group_sentence(found, metric)}{where}")]
+
+
+def _where(moment: float | None) -> str:
+    if moment is None:
+        return ""
+    place = f"at {percent(moment)} of the stream" if moment else "after the first megabatch"
+    return f" All proposals are compared {place}, before any could be stopped for being behind."
 
 
 def _one_of_several(runs: "Runs") -> str:
     if len(runs.study.objectives) < 2:
         return ""
     return " The search had other objectives too, which this does not count."
-
-
-def _proposed(runs: "Runs") -> "pd.DataFrame":
-    """The trials that the sampler proposed, in order: those that the study names come before."""
-    return runs.trials.sort_values("number", kind="stable").iloc[_num_points(runs) :]
-
-
-def _num_points(runs: "Runs") -> int:
-    number = runs.study.params.get(names.PARAM_NUM_POINTS, "0")
-    return int(number) if number.isdigit() else 0
 
 
 def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
@@ -156,14 +161,17 @@ def _against_random(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
         for other in blind:
             if sampler in ("random", "unknown"):
                 continue
-            a, b = (_proposed(runs) for runs in (part, other))
-            a, b = (trials[trials["outcome"] == Outcome.COMPLETE] for trials in (a, b))
-            found = compare_groups(a[metric], b[metric], metric)
+            moment = moment_of((part, other))
+            a, b = (proposals(runs, metric, moment) for runs in (part, other))
             what = f"{sampler} ({part.study.name}) against random ({other.study.name})"
+            if not (is_marked(a) and is_marked(b)):
+                sentences.append(f"{what}: which trials were proposed is not recorded.")
+                continue
+            found = compare_groups(a["value"], b["value"], metric)
             sentences.append(
-                f"{what}: {_group_sentence(found, metric)}"
+                f"{what}: {_group_sentence(found, metric)}{_where(moment)}"
                 if found
-                else f"{what}: too few trials finished to compare."
+                else f"{what}: too few trials to compare."
             )
     if not sentences and len(parts) == 1 and parts[0].study.objectives:
         sentences.append(

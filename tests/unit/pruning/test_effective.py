@@ -281,3 +281,12 @@ def test_finding_out_leaves_the_network_as_it_was() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(module.training for module in model.modules())
     assert all(torch.equal(copies[name], mask) for name, mask in masks.items())
+
+
+def test_effective_density_is_an_upper_bound_since_kernel_positions_are_not_told_apart() -> None:
+    """On an image of one pixel only the middle of a padded kernel meets anything."""
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Flatten(), nn.Linear(1, 2))
+    counts = effective_counts(model, dense(model), (1, 1, 1))
+    assert counts == {"0.weight": 9, "2.weight": 2}
+    met = torch.autograd.grad(model(torch.ones(1, 1, 1, 1)).sum(), model[0].weight)[0]
+    assert int(torch.count_nonzero(met)) == 1

@@ -64,9 +64,12 @@ class Trials:
                 self.report(trial, error)
 
 
+EARLY = {"first_rung": 0.125, "reduction": 2.0}
+
+
 @pytest.fixture(params=["asha", "median"])
 def trials(request: pytest.FixtureRequest) -> Trials:
-    return Trials(study_with({"name": request.param}))
+    return Trials(study_with({"name": request.param, **EARLY}))
 
 
 def test_a_trial_behind_those_of_its_length_is_stopped_at_a_rung(trials: Trials) -> None:
@@ -149,7 +152,7 @@ def test_with_several_objectives_nothing_stops_unless_asked_and_then_within_a_ba
     both = ["service_error", "final_density"]
     assert isinstance(make_stopping(study_with({}, metrics=both)), NeverStopping)
     assert isinstance(make_stopping(study_with({"name": "none"})), NeverStopping)
-    trials = Trials(study_with({"name": "asha"}, metrics=both))
+    trials = Trials(study_with({"name": "asha", **EARLY}, metrics=both))
     trials.field(density=0.9)
     assert not trials.report(trials.new(density=0.12), 0.9)
     assert trials.report(trials.new(density=0.6), 0.9)

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -84,6 +85,62 @@ def test_exactly_the_examples_that_were_asked_for_go_through_sgd() -> None:
     made = trained(trial(training__epochs=None, training__total_samples=777))
     assert made.history.megabatches[-1].metrics["samples_seen"] == 777
     assert made.history.epochs[-1].metrics["samples_seen"] == 777
+
+
+@pytest.mark.parametrize(
+    ("criterion", "changes"),
+    [
+        ("magnitude", {}),
+        ("magnitude", {"pruning__regrow": 0.1}),
+        ("snip", {}),
+        ("snip", {"pruning__rounds": 3}),
+        ("taylor", {"saliency__source": "newest"}),
+        ("snip", {"pruning__control": "shuffle_within_layers"}),
+        ("synflow", {"pruning__rounds": 5}),
+        ("snip", {"pruning__schedule": "one_shot"}),
+    ],
+)
+@pytest.mark.parametrize("budget", [{"training__total_samples": 900}, {"training__epochs": 2}])
+def test_what_is_charged_is_what_goes_forward_and_backward(
+    criterion: str, changes: dict[str, Any], budget: dict[str, Any]
+) -> None:
+    """Counted at the network itself; evaluation runs without gradients."""
+    config = trial(
+        **({"pruning__criterion": criterion, "training__epochs": None} | changes | budget)
+    )
+    made = learner(config)
+    passed: list[int] = []
+
+    def count(_: torch.nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
+        if torch.is_grad_enabled():
+            passed.append(len(inputs[0]))
+
+    made.model.register_forward_hook(count)  # copies that are scored have it too
+    for _ in made.run():
+        pass
+    last = made.history.megabatches[-1].metrics
+    assert last["samples_seen"] == sum(passed)
+    assert (last["samples_scored"] > 0) == (
+        criterion != "magnitude" or "pruning__regrow" in changes
+    )
+    if "training__total_samples" in budget:
+        assert last["samples_seen"] == 900
+    per_image = last["forward_flops"]
+    assert last["train_flops"] == 3 * per_image * sum(passed)
+
+
+def test_grasp_and_fisher_are_charged_two_passes_and_an_event_that_prunes_nothing_none() -> None:
+    snip, grasp, fisher = (
+        [
+            m.metrics["samples_scored"]
+            for m in trained(trial(pruning__criterion=name)).history.megabatches
+        ]
+        for name in ("snip", "grasp", "fisher")
+    )
+    assert grasp == fisher == [2 * scored for scored in snip]
+    once = trained(trial(pruning__criterion="snip", pruning__schedule="one_shot"))
+    scored = [m.metrics["samples_scored"] for m in once.history.megabatches]
+    assert scored[0] == scored[-1] > 0
 
 
 def test_costs_only_grow_and_a_pruned_network_costs_less() -> None:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from study.config.problems import ConfigError
+from study.errors import TrialError
 from study.trial.checks import check_trial, load_and_check, notices
 from study.trial.datasets import dataset_key, load_dataset
-from tests.helpers.small_trials import learner, trial
+from tests.helpers.small_trials import learner, trained, trial
 
 CONVNET = {"model__architecture": "convnet", "model__hidden_sizes": None, "model__width": 4}
 OPEN_ENDED = {"pruning__schedule": "open_ended", "pruning__final_density": None}
@@ -117,3 +118,17 @@ def test_checking_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     load_and_check({"a": trial(**CONVNET)})
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_budget_that_scoring_uses_up_is_refused_with_the_remedy_before_the_start() -> None:
+    config = trial(
+        pruning__criterion="snip",
+        saliency__fraction=1.0,
+        training__epochs=None,
+        training__total_samples=180,
+    )
+    (problem,) = check_trial(config, load_dataset(dataset_key(config.data)))
+    assert problem.path == "training.total_samples"
+    assert "lower saliency.fraction" in problem.message
+    with pytest.raises(TrialError, match="scoring its weights takes"):
+        trained(config)

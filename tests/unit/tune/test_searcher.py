@@ -13,6 +13,7 @@ from study.config.study_config import StudyConfig
 from study.errors import StudyError
 from study.results import Outcome
 from study.session.session import StudySession
+from study.tracking import names
 from study.tune.searcher import StudySearch
 from study.tune.worker_deaths import Deaths
 from tests.helpers.small_studies import (
@@ -99,6 +100,16 @@ def test_points_come_first_then_as_many_proposals_as_the_budget_says(start: Star
     assert driver.sources() == ["point"] * 3 + ["search"] * 5
     assert driver.search.is_over
     assert driver.states() == [State.COMPLETE] * 6  # dense lies outside the space
+
+
+def test_each_trial_says_who_proposed_it_to_the_record_and_to_the_tracker(start: Start) -> None:
+    driver = start(search(trials=12, points=[POINTS[1]]))
+    driver.run_to_the_end()
+    trials = driver.session.record.trials.values()
+    marks = [trial.proposed_by for trial in trials]
+    assert marks == ["point"] + ["random"] * 9 + ["tpe"] * 3  # TPE learns from the point too
+    tags = [driver.session.info(trial.key).tags[names.TAG_PROPOSED_BY] for trial in trials]
+    assert tags == marks
 
 
 def test_cut_trials_are_continued_before_anything_new_starts(start: Start) -> None:

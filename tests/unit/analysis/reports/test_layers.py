@@ -79,6 +79,12 @@ def test_where_effective_density_is_unknown_nothing_is_called_collapsed_by_it() 
     assert len(section.figures[0].panels) == 1
 
 
+def test_the_section_says_that_effective_density_is_an_upper_bound() -> None:
+    layers = [_layer(0, 0, name, 50) for name in "ab"]
+    section = REPORTS.get("layers")().build(_runs(layers, [FakeTrial(0, "app", 1, 0.5)]))
+    assert "an upper bound" in " ".join(section.sentences)
+
+
 def test_a_mask_that_brings_weights_back_and_a_missed_target_are_reported() -> None:
     layers = [
         _layer(0, 0, "a", 50, mask_overlap=0.75),

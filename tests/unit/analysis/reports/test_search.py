@@ -11,7 +11,9 @@ from analysis.presentation.report import REPORTS
 from analysis.reports.discovery import load_reports
 from analysis.reports.importance.domains import configurations_of, domains
 from analysis.reports.search.progress import compare_groups, front, in_service, progress
+from analysis.reports.search.proposals import moment_of, parted, proposals
 from analysis.reports.search.savings import examples_saved
+from analysis.reports.search.trust import rung
 from analysis.runs.several_studies import combined
 from analysis.runs.study_runs import Runs
 from study.results import Outcome
@@ -20,11 +22,16 @@ from tests.helpers.fake_study import FakeTrial, runs_of, usual
 load_reports()
 
 
-def _search(sampler: str, harms: list[float], name: str = "fake") -> Runs:
+def _search(sampler: str, harms: list[float], name: str = "fake", *, start: int = 10) -> Runs:
+    """Trials of a sampler, of which the first ``start`` were drawn at random."""
     trials = [FakeTrial(n, "app", 4, 0.2 + 0.01 * n, harm=harm) for n, harm in enumerate(harms)]
     runs = runs_of(trials, objectives=("service_error",))
-    params = {"search.sampler": sampler, "search.num_points": "0"}
-    return replace(runs, study=replace(runs.study, name=name, params=params))
+    marks = ["random" if n < start else sampler for n in range(len(harms))]
+    return replace(
+        runs,
+        study=replace(runs.study, name=name, params={"search.sampler": sampler}),
+        trials=runs.trials.assign(proposed_by=marks),
+    )
 
 
 def test_the_best_so_far_is_of_finished_trials_and_compute_of_all() -> None:
@@ -61,10 +68,102 @@ def test_two_groups_are_compared_by_how_often_one_is_better_and_by_its_p() -> No
 
 def test_what_tpe_chose_is_compared_with_its_random_start() -> None:
     harms = [0.05 + 0.002 * n for n in range(10)] + [0.002 * n for n in range(10)]
-    said = " ".join(REPORTS.get("search")().build(_search("tpe", harms)).sentences)
-    assert "which are random: better: of two trials" in said
-    said = " ".join(REPORTS.get("search")().build(_search("random", harms)).sentences)
-    assert "TPE" not in said
+    assert "drew at random: better: of two trials" in _said(_search("tpe", harms))
+    assert "drew at random" not in _said(_search("random", harms))
+
+
+def test_points_and_proposals_that_are_not_marked_are_not_called_random() -> None:
+    harms = [0.05 + 0.002 * n for n in range(10)] + [0.002 * n for n in range(10)]
+    runs = _search("tpe", harms)
+    marks = ["point"] * 6 + ["random"] * 4 + ["tpe"] * 10
+    named = replace(runs, trials=runs.trials.assign(proposed_by=marks))
+    assert "Too few trials to compare what tpe proposed" in _said(named)
+    old = replace(runs, trials=runs.trials.assign(proposed_by=""))
+    assert "Which proposals of tpe were random is not recorded" in _said(old)
+
+
+def test_proposals_are_compared_where_the_stopped_ones_came_to_and_not_by_who_survived() -> None:
+    """Every later trial is as bad as the first ones, and only its best survive."""
+    harms = [0.01 * n for n in range(10)] * 2
+    trials = [
+        FakeTrial(n, "app", 4, 0.3, harm=harm)
+        if n < 10 or harm < 0.05
+        else FakeTrial(n, "app", 4, 0.3, harm=harm, megabatches=2, outcome=Outcome.EARLY_STOPPED)
+        for n, harm in enumerate(harms)
+    ]
+    runs = runs_of(trials, objectives=("service_error",))
+    marks = ["random"] * 10 + ["tpe"] * 10
+    params = {"search.sampler": "tpe", "search.stopping.first_rung": "0.5"}
+    runs = replace(
+        runs,
+        study=replace(runs.study, params=params),
+        trials=runs.trials.assign(proposed_by=marks),
+    )
+    assert moment_of((runs,)) == 0.5
+    proposed = proposals(runs, "service_error", 0.5)
+    assert proposed["value"].notna().all()
+    found = compare_groups(*parted(proposed), "service_error")
+    assert found is not None
+    assert (found.num_a, found.num_b, found.better) == (10, 10, 0.5)
+    said = _said(runs)
+    assert "not separable: of two trials" in said
+    assert "compared at 50.0 % of the stream" in said
+
+
+def test_what_is_sure_to_break_a_limit_is_no_proposal_to_compare() -> None:
+    runs = _search("tpe", [0.0] * 12)
+    limited = replace(
+        runs,
+        study=replace(
+            runs.study,
+            params={**runs.study.params, "objective.constraints": "final_density <= 0.25"},
+        ),
+    )
+    assert proposals(runs, "service_error", None)["number"].tolist() == list(range(12))
+    # Densities are 0.2, 0.21 …; a limit is met to 1 %.
+    assert proposals(limited, "service_error", None)["number"].tolist() == list(range(6))
+
+
+def test_a_rung_is_trusted_as_far_as_its_order_is_that_of_the_end() -> None:
+    runs = runs_of([FakeTrial(n, "app", 4, 0.3, harm=0.01 * n) for n in range(20)])
+    same = rung(runs, "service_error", 0.5, 1.5)
+    assert same is not None
+    assert (same.num_trials, same.num_best, same.num_lost) == (20, 2, 0)
+    assert same.correlation == pytest.approx(1)
+    turned = runs.megabatches.assign(
+        projected_service_error=-runs.megabatches["projected_service_error"]
+    )
+    against = rung(replace(runs, megabatches=turned), "service_error", 0.5, 1.5)
+    assert against is not None
+    assert (against.num_best, against.num_lost) == (2, 2)
+    assert against.correlation == pytest.approx(-1)
+    # At T = 2 three quarters are the end, which says nothing.
+    short = runs_of([FakeTrial(n, "app", 2, 0.3, harm=0.01 * n) for n in range(20)])
+    assert rung(short, "service_error", 0.75, 1.5) is None
+
+
+def test_the_section_says_how_far_to_trust_stopping_and_what_flatters_it() -> None:
+    trials = [FakeTrial(n, "app", 4, 0.3, harm=0.01 * n) for n in range(20)]
+    section = REPORTS.get("search")().build(_with_rungs(runs_of(trials)))
+    said = " ".join(section.sentences)
+    assert "rank correlation of 1.00 with that at the end" in said
+    assert "0 of the 2 among the best tenth would have been lost" in said
+    assert "flatters" not in said
+    tables = {table.title: records(table) for table in section.tables}
+    assert [row["moment"] for row in tables["How far to trust stopping"]] == [0.5, 0.75]
+    stopped = FakeTrial(20, "app", 4, 0.3, megabatches=2, outcome=Outcome.EARLY_STOPPED)
+    assert "1 stopped trial would have ended is not known" in _said(
+        _with_rungs(runs_of([*trials, stopped]))
+    )
+
+
+def _with_rungs(runs: Runs) -> Runs:
+    params = {"search.stopping.first_rung": "0.5", "search.stopping.reduction": "1.5"}
+    return replace(runs, study=replace(runs.study, params={**runs.study.params, **params}))
+
+
+def _said(runs: Runs) -> str:
+    return " ".join(REPORTS.get("search")().build(runs).sentences)
 
 
 def test_two_studies_are_compared_if_one_of_them_drew_at_random() -> None:

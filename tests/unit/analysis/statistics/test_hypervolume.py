@@ -1,7 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
-from analysis.statistics.hypervolume import running_hypervolume
+from analysis.statistics.hypervolume import density_cost, running_hypervolume
 
 
 def test_the_area_is_that_of_the_worked_example() -> None:
@@ -21,3 +23,12 @@ def test_the_volume_is_the_share_of_random_points_that_are_dominated(dimensions:
         hit = (costs[:num, None, :] <= probes[None, :, :]).all(axis=2).any(axis=0)
         assert volumes[num - 1] == pytest.approx(hit.mean(), abs=0.01)
     assert volumes == sorted(volumes)
+
+
+def test_halving_the_weights_counts_the_same_wherever_it_happens() -> None:
+    assert [density_cost(d) for d in (1.0, 0.1, 0.01, 0.001, 0.0)] == pytest.approx(
+        [1, 2 / 3, 1 / 3, 0, 0]
+    )
+    # A network of 1 % beside one of 2 %, with the same error: on a linear axis a hundredth.
+    small, smaller = running_hypervolume([(0.1, density_cost(0.02)), (0.1, density_cost(0.01))])
+    assert smaller - small == pytest.approx(0.9 * math.log(2) / math.log(1000))

@@ -1,0 +1,34 @@
+"""Which budgets are equal."""
+
+from dataclasses import replace
+
+import pytest
+
+from analysis.comparison.dense_baseline import budgeted_examples, matches, measure_of
+from analysis.runs.study_runs import Runs
+from tests.helpers.fake_study import FakeTrial, runs_of
+
+
+def scored(*, by_epochs: bool) -> Runs:
+    """Dense, and a trial that scored a thousand examples out of its budget, or on top of it."""
+    runs = runs_of([FakeTrial(0, "dense", 4, 1.0), FakeTrial(1, "app", 4, 0.3)])
+    trials = runs.trials.assign(samples_scored=[0.0, 1000.0])
+    if by_epochs:
+        trials = trials.assign(
+            **{"samples_seen": [10_000.0, 11_000.0], "training.total_samples": None}
+        )
+    return replace(runs, trials=trials)
+
+
+@pytest.mark.parametrize("by_epochs", [True, False])
+def test_scoring_is_no_reason_to_have_no_baseline(by_epochs: bool) -> None:
+    runs = scored(by_epochs=by_epochs)
+    assert budgeted_examples(runs.trials).tolist() == [10_000, 10_000]
+    (match,) = matches(runs, measure_of(runs))
+    assert match.baseline.trial["number"] == 0
+
+
+def test_who_trained_on_more_is_no_baseline() -> None:
+    runs = scored(by_epochs=True)
+    more = runs.trials.assign(samples_seen=[10_000.0, 12_000.0])
+    assert matches(replace(runs, trials=more), measure_of(runs)) == []
