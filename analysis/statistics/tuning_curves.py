@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 # Up to here the tighter bands of Learned-Miller and DeStefano, whose levels opda simulates: beyond
 # it takes minutes, and those of Kolmogorov and Smirnov are exact at once.
@@ -43,6 +45,7 @@ def tuning_curve(
         bounds: Least and largest possible cost.
         level: Probability in (0, 1) that the true curve leaves the band for some n.
     """
+    import numpy as np
     from opda import nonparametric
 
     is_simulated = len(costs) <= _MOST_SIMULATED
@@ -66,8 +69,10 @@ def tuning_curve(
 
 
 @cache
-def _generator() -> np.random.Generator:
+def _generator() -> "np.random.Generator":
     """One for all, by which opda remembers what it has simulated."""
+    import numpy as np
+
     return np.random.default_rng(0)
 
 
@@ -82,6 +87,8 @@ def most_decidable(num_trials: int, *, level: float) -> int:
 
     As they would if every trial of one were better than every trial of the other.
     """
+    import numpy as np
+
     spread = np.linspace(0.4, 0.6, num_trials)
     curve = tuning_curve(spread.tolist(), bounds=(0.0, 1.0), level=level)
     could = zip(curve.low, curve.high, strict=True)

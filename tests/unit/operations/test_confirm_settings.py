@@ -66,7 +66,7 @@ def settings(tried: Sequence[Tried]) -> dict[str, tuple[float, int | None]]:
     opened = searched(tried)
     first = opened.record.trials["0"]
     tuned = tuned_baselines(opened.study, opened.record, "service_error")
-    arms = confirmed_arms([(first, opened.trial(first))], tuned)
+    arms = confirmed_arms([(first, opened.trial(first))], ("dense", "one_shot"), tuned)
     return {
         arm.config.pruning.schedule: (arm.config.training.lr, arm.settings_of)
         for arm in arms
