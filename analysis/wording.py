@@ -24,6 +24,12 @@ def points(difference: float) -> str:
     return f"{value:.1f} points" if value >= 1 or value == 0 else f"{value:.2g} points"
 
 
+def margin_words(margin: float) -> str:
+    """``1 point``, ``0.5 points``."""
+    value = 100 * margin
+    return "1 point" if value == 1 else f"{value:g} points"
+
+
 def probability(p: float) -> str:
     """``p = 0.012``, or ``p < 0.001``."""
     return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"

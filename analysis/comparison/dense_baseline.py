@@ -41,6 +41,11 @@ class Measure:
     split: str
     num_examples: int | None
 
+    @property
+    def may_select(self) -> bool:
+        """Whether the best may be named: nothing is chosen on the test split."""
+        return self.split != "test"
+
     def on_split(self, name: str) -> str:
         """A metric of the whole trial, on the split."""
         return f"test_{name}" if self.split == "test" else name
@@ -95,9 +100,10 @@ class Baselines:
         self._settings = _settings(runs.trials)
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[measure.service].notna() & dense[measure.final].notna()]
-        # The hardest to match come first.
+        # The hardest to match come first; on the test split the first, since nothing is chosen.
+        order = [measure.service, "number"] if measure.may_select else ["number"]
         self._dense: dict[tuple[str, ...], list[Row]] = {}
-        for trial in dense.sort_values([measure.service, "number"]).to_dict("records"):
+        for trial in dense.sort_values(order).to_dict("records"):
             self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
         # Many trials have the same: each is looked for once.
         self._found: dict[tuple[tuple[str, ...], float, str], Baseline | None] = {}
@@ -105,9 +111,10 @@ class Baselines:
     def for_trial(self, trial: Row) -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
 
-        Complete, with the same T, stream, data and model, and as many examples through SGD. Of
-        several it is the one with the trial's own seed, and of those the one with the lowest
-        service error.
+        Complete, with the same T, stream, data and model, and as many examples through SGD. It
+        may have been trained with other settings: see :func:`training_differences`. Of several it
+        is the one with the trial's own seed, and of those the one with the lowest service error,
+        or the first where errors are of the test split.
         """
         wanted = self._settings[trial[KEY]], float(trial["samples_seen"]), str(trial["seed"])
         if wanted not in self._found:
@@ -137,6 +144,15 @@ def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
     ]
     columns = [trials[name].map(str) for name in ("architecture", "dataset", *names)]
     return dict(zip(trials[KEY], zip(*columns, strict=True), strict=True))
+
+
+def training_differences(a: "Row | pd.Series", b: "Row | pd.Series") -> list[str]:
+    """The ``training.*`` settings in which two trials differ: ``training.lr 0.1 against 0.05``."""
+    return [
+        f"{name} {a[name]} against {b[name]}"
+        for name in map(str, a.keys())
+        if name.startswith("training.") and str(a[name]) != str(b.get(name))
+    ]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from analysis.comparison.confirmed_verdicts import FixedSequence, Judged
 from analysis.presentation.against_dense import share_kept
 from analysis.statistics.verdicts import Judgement, MeanDifference
-from analysis.wording import listing, points
+from analysis.wording import listing, margin_words, points
 from study.text import count
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _of_length(tested: FixedSequence, study: str) -> list[str]:
 def _opening(tested: FixedSequence, known: "Sequence[Judged]") -> str:
     first = known[0].judgement
     assert first is not None
-    margin = _points(first.margin)
+    margin = margin_words(first.margin)
     evidence = (
         f"{count(first.num_seeds, 'fresh seed')} and {first.num_examples:,} holdout examples"
     )
@@ -93,11 +93,6 @@ def _signed(difference: MeanDifference) -> str:
 
 def _sign(value: float) -> str:
     return f"{'+' if value >= 0 else '−'}{points(value)}"
-
-
-def _points(margin: float) -> str:
-    value = 100 * margin
-    return "1 point" if value == 1 else f"{value:g} points"
 
 
 def _is_as_good(one: Judged) -> bool:

@@ -116,9 +116,7 @@ def _num_turns(curve: "NDArray[np.float64]") -> int:
 
 
 def _interval(values: Sequence[float]) -> Interval:
-    interval = mean_interval(values)
-    assert interval is not None, "there are several seeds"
-    return interval
+    return mean_interval(values) or Interval(values[0], values[0])
 
 
 def _p_above_zero(values: Sequence[float]) -> float:
@@ -126,5 +124,5 @@ def _p_above_zero(values: Sequence[float]) -> float:
     from scipy.stats import ttest_1samp
 
     if max(values) == min(values):
-        return 0.0 if values[0] > 0 else 1.0
+        return 1.0  # seeds that do not vary say nothing of chance
     return float(ttest_1samp(values, 0.0, alternative="greater").pvalue)

@@ -16,6 +16,7 @@ from study.commands.options import (
     store_root,
     with_override,
 )
+from study.comparisons import pairs_needed
 from study.config.problems import in_file
 from study.session.console import say
 from study.text import count
@@ -81,8 +82,6 @@ def confirm(
 def _print_plan(
     study: "StudyConfig", searched: "OpenedStudy", folder: "StudyFolder", *, is_fresh: bool
 ) -> None:
-    from analysis.statistics.paired import pairs_needed
-
     assert study.confirms is not None
     numbers = list(dict.fromkeys(a.trial for a in study.confirms.arms if a.trial is not None))
     num_seeds = len({study.compose(point).seed for point in study.points})

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from analysis.comparison.comparisons import judged
 from analysis.comparison.confirmed_verdicts import sequences
 from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation, confirming
-from analysis.comparison.methods import with_holm
 from analysis.presentation.against_dense import share_kept
-from analysis.presentation.method_differences import comparison_sentence, with_sign
+from analysis.presentation.method_differences import Standard, comparison_sentence, with_sign
 from analysis.presentation.tables import span
 from analysis.presentation.verdict_sentences import verdict_sentences
-from analysis.statistics.paired import PairedDifference
+from analysis.statistics.differences import MethodDifference
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, listing, quantity
 from study.metrics import METRICS
@@ -77,8 +77,8 @@ def _answered(found: Confirmation) -> list[str]:
     sentences = []
     for arm in found.chosen:
         against = [
-            f"{with_sign(c.result.estimate, found.metric, c.result.interval)} against {c.b}"
-            f"{_zero(c.result.interval)}"
+            f"{with_sign(c.result.estimate, found.metric, c.result.interval())} against {c.b}"
+            f"{_zero(c.result.interval())}"
             for c in found.comparisons
             if c.a == arm.name
         ]
@@ -101,10 +101,12 @@ def section_sentences(found: Confirmation) -> list[str]:
             f"Optimism of the search over these {len(found.chosen)} trials: "
             f"{_effect(found.optimism, found.chosen[0])}."
         )
-    family = len(found.comparisons)
-    for comparison, p in with_holm(list(found.comparisons)):
-        zero = " The interval includes 0." if _includes_zero(comparison.result.interval) else ""
-        sentences.append(comparison_sentence(comparison, p, found.metric, family=family) + zero)
+    study = found.runs.study
+    standard = Standard.of(study, found.metric, len(found.comparisons))
+    sentences += [
+        comparison_sentence(comparison, finding, standard)
+        for comparison, finding in judged(found.comparisons, study, found.metric)
+    ]
     if found.num_unequal:
         sentences.append(
             f"{count(found.num_unequal, 'pair')} of trials ended at different densities or saw "
@@ -127,8 +129,8 @@ def _split_sentence(found: Confirmation) -> str:
     )
 
 
-def _effect(result: PairedDifference, arm: Arm) -> str:
-    return with_sign(result.estimate, arm.metric, result.interval) + _zero(result.interval)
+def _effect(result: MethodDifference, arm: Arm) -> str:
+    return with_sign(result.estimate, arm.metric, result.interval()) + _zero(result.interval())
 
 
 def _zero(interval: Interval | None) -> str:

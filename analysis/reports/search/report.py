@@ -19,8 +19,8 @@ from analysis.reports.search.progress import (
 from analysis.reports.search.savings import stopping_sentence
 from analysis.runs import trial_filter
 from analysis.runs.frames import KEY
-from analysis.statistics.paired import SIGNIFICANCE
 from analysis.wording import label, percent, probability, quantity
+from study.comparisons import SIGNIFICANCE
 from study.metrics import METRICS
 from study.results import Outcome
 from study.text import count

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from analysis.statistics.paired import pairs_needed
 from scipy import stats
 
 from analysis.statistics.differences import (
@@ -11,7 +12,6 @@ from analysis.statistics.differences import (
     example_variance,
     judge_differences,
 )
-from analysis.statistics.paired import pairs_needed
 
 
 def _exact_p(strata: list[list[float]]) -> float:

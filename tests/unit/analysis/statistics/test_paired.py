@@ -4,8 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import stats
-
 from analysis.statistics.paired import (
     holm,
     paired_difference,
@@ -14,6 +12,8 @@ from analysis.statistics.paired import (
     smallest_p,
     standardised,
 )
+from scipy import stats
+
 from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.statistics.summary import mean_interval
 
