@@ -44,11 +44,9 @@ def judge_differences(
 ) -> tuple[list[Finding], list[float]]:
     """Verdicts on differences in cost, with Holm over them all and over other tests.
 
-    Each comparison asks of two values whether the difference lies on one side of them: of 0
-    (*better*) and of the margin (*as good* below it, *worse* above). Of these at most one answer
-    upwards and one downwards can be false and not follow from another, so that a comparison counts
-    once among the others, by the least of its p. Nothing is shown by fewer pairs than can decide
-    so many comparisons, nor by pairs that do not vary.
+    Each comparison asks of two values on which side of them the difference lies: of 0 (*better*)
+    and of the margin (*as good* below it, *worse* above). Nothing is shown by fewer pairs than
+    can decide so many comparisons, nor by pairs that do not vary.
 
     Args:
         differences: Of a − b, such that lower is better.
@@ -59,49 +57,47 @@ def judge_differences(
     Returns:
         A finding for each difference, and the adjusted p of each other test.
     """
-    family = len(differences) + len(others)
-    fewest = pairs_needed(family) if family else 0
-    can_decide = [
-        d.num_pairs >= fewest and d.interval() is not None and not d.differs_in_sign
-        for d in differences
+    asked = [
+        [d.p_at(value) for value in dict.fromkeys((0.0, margin))]
+        for d, margin in zip(differences, margins, strict=True)
     ]
-    least = [
-        min(d.p_at(0.0), d.p_at(margin)) for d, margin in zip(differences, margins, strict=True)
-    ]
-    both = [*least, *others]
-    made: dict[int, Finding] = {}
-    adjusted = [0.0] * family
-    reached = 0.0
-    for rank, place in enumerate(sorted(range(family), key=lambda i: both[i])):
-        step = _Step(family - rank, reached, significance)
-        if place < len(differences):
-            made[place] = step.finding(
-                differences[place], margins[place], can_decide=can_decide[place]
-            )
-        reached = adjusted[place] = step.adjusted(both[place])
-    return [made[i] for i in range(len(differences))], adjusted[len(differences) :]
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One step of Holm's: each p counts ``factor`` times, and none less than the one before."""
-
-    factor: int
-    reached: float
-    significance: float
-
-    def adjusted(self, p: float) -> float:
-        return max(self.reached, min(1.0, self.factor * p))
-
-    def finding(self, d: MethodDifference, margin: float, *, can_decide: bool) -> Finding:
-        p = self.adjusted(d.p_at(0.0))
+    adjusted = _adjusted([*asked, *([p] for p in others)])
+    fewest = pairs_needed(len(adjusted)) if adjusted else 0
+    made = []
+    for d, margin, p in zip(differences, margins, adjusted, strict=False):
         if d.differs_in_sign:
-            return Finding("not_pooled", p)
-        if not can_decide:
-            return Finding("undecided", p)
-        if p < self.significance and d.estimate < 0:
-            return Finding("better", p, "lower")
-        shown: Literal["higher"] | None = "higher" if p < self.significance else None
-        if self.adjusted(d.p_at(margin)) < self.significance:
-            return Finding("as_good" if d.estimate < margin else "worse", p, shown)
-        return Finding("undecided", p, shown)
+            made.append(Finding("not_pooled", p[0]))
+        elif d.num_pairs < fewest or d.interval() is None:
+            made.append(Finding("undecided", p[0]))
+        else:
+            is_sure = [each < significance for each in p]
+            made.append(_finding(d.estimate, margin, p[0], is_sure))
+    return made, [p for (p,) in adjusted[len(differences) :]]
+
+
+def _finding(estimate: float, margin: float, p: float, is_sure: Sequence[bool]) -> Finding:
+    """What is shown, by whether the side of 0, and that of the margin, is sure."""
+    if is_sure[0] and estimate < 0:
+        return Finding("better", p, "lower")
+    shown: Literal["higher"] | None = "higher" if is_sure[0] else None
+    if is_sure[-1]:
+        return Finding("as_good" if estimate < margin else "worse", p, shown)
+    return Finding("undecided", p, shown)
+
+
+def _adjusted(asked: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Holm's adjustment of all p, where of those of one comparison at most one is truly null.
+
+    No difference is 0 and the margin at once. So each step counts the comparisons of which
+    something is left to be rejected, and not the questions: Shaffer (1986, "Modified sequentially
+    rejective multiple test procedures"), procedure S1.
+    """
+    made = [[1.0] * len(each) for each in asked]
+    left = [len(each) for each in asked]
+    order = sorted((p, i, j) for i, each in enumerate(asked) for j, p in enumerate(each))
+    reached = 0.0
+    for p, i, j in order:
+        reached = max(reached, min(1.0, sum(number > 0 for number in left) * p))
+        made[i][j] = reached
+        left[i] -= 1
+    return made
