@@ -157,10 +157,24 @@ def training_differences(a: "Row | pd.Series", b: "Row | pd.Series") -> list[str
 
 @dataclass(frozen=True)
 class Match:
-    """A pruned trial and the dense one that it was compared with."""
+    """A pruned trial and the dense one that it was compared with.
+
+    Attributes:
+        trial: Or a configuration: :func:`by_configuration`.
+        baseline: Of it.
+        configuration: Its number; trials that differ in seeds alone share it.
+        num_seeds: Trials that it stands for.
+    """
 
     trial: Row
     baseline: Baseline
+    configuration: int = 0
+    num_seeds: int = 1
+
+    @property
+    def trained_apart(self) -> list[str]:
+        """The ``training.*`` settings in which it differs from dense."""
+        return training_differences(self.trial, self.baseline.trial)
 
 
 @cached
@@ -171,12 +185,42 @@ def matches(runs: "Runs", measure: Measure) -> list[Match]:
         & runs.complete[[measure.service, measure.final, "final_density"]].notna().all(axis=1)
     ]
     baselines = Baselines(runs, measure)
+    numbers = summary.configurations(pruned)
     found = []
-    for trial in pruned.to_dict("records"):
+    for trial, number in zip(pruned.to_dict("records"), numbers, strict=True):
         baseline = baselines.for_trial(trial)
         if baseline is not None:
-            found.append(Match(trial, baseline))
+            found.append(Match(trial, baseline, int(number)))
     return found
+
+
+def by_configuration(found: list[Match], measure: Measure) -> list[Match]:
+    """One match a configuration, with the mean errors of its seeds and of their dense trials.
+
+    One seed of five that is as good by chance makes no configuration of it.
+    """
+    groups: dict[int, list[Match]] = {}
+    for match in found:
+        groups.setdefault(match.configuration, []).append(match)
+    return [own[0] if len(own) == 1 else _mean_match(own, measure) for own in groups.values()]
+
+
+def _mean_match(own: list[Match], measure: Measure) -> Match:
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    trial, dense = dict(own[0].trial), dict(own[0].baseline.trial)
+    for name in (measure.service, measure.final):
+        trial[name] = mean([float(m.trial[name]) for m in own])
+        dense[name] = mean([float(m.baseline.trial[name]) for m in own])
+    service, final = (
+        Interval(mean([i.low for i in intervals]), mean([i.high for i in intervals]))
+        for intervals in (
+            [m.baseline.service for m in own],
+            [m.baseline.final for m in own],
+        )
+    )
+    return Match(trial, Baseline(dense, service, final), own[0].configuration, len(own))
 
 
 def as_good(match: Match, measure: Measure) -> bool:

@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -191,15 +191,21 @@ class MethodDifference:
 
         values = np.concatenate([np.asarray(stratum) for stratum in self.strata])
         weights = np.concatenate([np.full(len(s), 1 / len(s)) for s in self.strata])
-        num = len(values)
-        if num <= _EXACT_PAIRS:
-            numbers = np.arange(1, 2**num)
-            chosen = (numbers[:, None] >> np.arange(num)) & 1
-        else:
-            chosen = np.random.default_rng(self.seed).integers(0, 2, size=(_DRAWS, num))
-            chosen = chosen[chosen.any(axis=1)]
+        chosen = _subsets(len(values), self.seed)
         typical: FloatArray = (chosen @ (weights * values)) / (chosen @ weights)
         return typical
+
+
+@lru_cache(maxsize=16)
+def _subsets(num: int, seed: int) -> "FloatArray":
+    """Rows of 0 and 1: every non-empty subset of ``num`` pairs, or a sample of them."""
+    import numpy as np
+
+    if num <= _EXACT_PAIRS:
+        numbers = np.arange(1, 2**num)
+        return ((numbers[:, None] >> np.arange(num)) & 1).astype(float)
+    drawn = np.random.default_rng(seed).integers(0, 2, size=(_DRAWS, num))
+    return drawn[drawn.any(axis=1)].astype(float)
 
 
 def example_variance(strata: "Sequence[FloatArray]") -> float:

@@ -17,6 +17,7 @@ def plan(
     """Estimate the cost of a study, by timing a few steps of each network on this machine."""
     from study.config.loading import load_study
     from study.operations.plan import plan_study, plan_table
+    from study.operations.planned_comparisons import undecidable
 
     cpus = os.cpu_count() or 1
     with in_file(config):
@@ -35,3 +36,5 @@ def plan(
         f"\nestimated time        {cost.hours:.2g} hours, {cost.max_concurrent} trials at once on "
         f"this machine",
     )
+    if open_whatever_comes := undecidable(study):
+        say(console, f"\n{open_whatever_comes}", wrap_words=True)

@@ -22,6 +22,7 @@ def validate(
     """Check study files without running anything."""
     from study.config.loading import load_study
     from study.config.problems import ConfigError
+    from study.operations.planned_comparisons import undecidable
 
     refused = []
     for path in configs:
@@ -37,5 +38,7 @@ def validate(
             continue
         num_trials = len(study.points) + study.num_proposals
         say(Console(), f"{path}: study {study.name!r} is valid, {count(num_trials, 'trial')}")
+        if open_whatever_comes := undecidable(study):
+            say(Console(), f"  {open_whatever_comes}")
     if refused:
         raise SeveralError([str(error) for error in refused])

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import DENSE, as_good, matches, measure_of
+from analysis.comparison.dense_baseline import (
+    DENSE,
+    as_good,
+    by_configuration,
+    matches,
+    measure_of,
+)
 from analysis.figures.figure import Figure
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.report import REPORTS, Report, ReportSection
@@ -47,7 +53,8 @@ class CurvesReport(Report):
         if measure.may_select:
             best = best.sort_values(na_position="last")
         shown = sorted(best.index[: self.limit])
-        good = [match for match in matches(runs, measure) if as_good(match, measure)]
+        found = by_configuration(matches(runs, measure), measure)
+        good = [match for match in found if as_good(match, measure)]
         drawn = [
             streams(runs, measure, group, good)
             for place, group in candidates.groupby(places)

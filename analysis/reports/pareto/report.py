@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.dense_baseline import EQUAL_SAMPLES, Measure, matches, measure_of
 from analysis.comparison.guess import nothing_learned
+from analysis.comparison.planned_verdicts import planned_sequences
 from analysis.errors import ReportError
 from analysis.presentation.against_dense import dense_sentences, matches_by_model, unfinished
 from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.no_choice import no_choice_sentence
+from analysis.presentation.planned_sentences import planned_sentences
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable
 from analysis.reports.pareto.figures import front_figure, volume_figure
 from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
@@ -74,7 +76,8 @@ class ParetoReport(Report):
         answers = (
             nothing_learned_sentences(runs, nothing)[:1]
             if nothing
-            else [
+            else planned_sentences(planned_sequences(runs, measure), measure, runs.study.margin)
+            or [
                 model + dense_sentences(group, measure)[0]
                 for model, group in matches_by_model(found).items()
             ]
