@@ -12,6 +12,8 @@ from study.trial.titles import method_of
 
 DENSE = "dense"
 _SEEDS = ("seed", "data.seed")
+# What the reference code prunes to is another density than the one it is given.
+_SIZE = (*sorted(HOW_MUCH), "pruning.reference_compat")
 _PLACES = ("data.root", "data.download")
 
 
@@ -66,7 +68,7 @@ def _arms(configs: Sequence[TrialConfig]) -> list[_Arm]:
         made.append(
             _Arm(
                 method=", ".join((method, *varied)),
-                size="" if is_dense else tuple(str(trial.get(p)) for p in sorted(HOW_MUCH)),
+                size="" if is_dense else tuple(str(trial.get(path)) for path in _SIZE),
                 setting=tuple(
                     (path, str(value))
                     for path, value in sorted(trial.items())
