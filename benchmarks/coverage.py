@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.paired import signed_rank_p
+from analysis.statistics.differences import MethodDifference
 from analysis.statistics.ranks import concordance_interval, kendalls_w
-from analysis.statistics.resampling import interquartile_mean, stratified_interval
 from analysis.statistics.summary import Interval, mean_interval, wilson_interval
 from analysis.statistics.turning import largest_turn
 
@@ -46,29 +45,24 @@ def holds(interval: Interval | None, truth: float) -> bool:
     return truth in interval
 
 
-def interquartile_means(rng: np.random.Generator) -> Iterator[Line]:
-    """The stratified bootstrap, M configurations of n seeds that differ in their level."""
-    for strata, seeds in ((1, 3), (1, 5), (1, 10), (6, 3), (6, 5), (12, 3)):
+def mean_differences(rng: np.random.Generator) -> Iterator[Line]:
+    """The mean over configurations that differ in their level, by sign flips."""
+    for strata, seeds in ((1, 6), (1, 10), (2, 3), (6, 3), (6, 5), (12, 3)):
         for name, draw in DISTRIBUTIONS.items():
             levels = np.linspace(0.0, 2.0, strata)
-
-            def sample(draw: Draw = draw, levels: Array = levels, n: int = seeds) -> list[Array]:
-                return [level + draw(rng, n) for level in levels]
-
-            # What is estimated: the estimator's own expectation.
-            many = [interquartile_mean(np.concatenate(sample()).tolist()) for _ in range(4000)]
-            truth = float(np.mean(many))
-            hits = sum(
-                holds(stratified_interval([s.tolist() for s in sample()]), truth)
+            truth = float(levels.mean()) + (2.0 if name.startswith("skewed") else 0.0)
+            found = [
+                MethodDifference(tuple(tuple(level + draw(rng, seeds)) for level in levels))
                 for _ in range(DRAWS)
-            )
+            ]
+            hits = sum(holds(difference.interval(), truth) for difference in found)
             situation = f"{strata} configurations of {seeds} seeds, {name}"
-            yield Line("interquartile mean", situation, hits / DRAWS, 0.95)
+            yield Line("mean difference", situation, hits / DRAWS, 0.95)
 
 
 def means(rng: np.random.Generator) -> Iterator[Line]:
     """Student's interval, of the curves over seeds."""
-    for seeds in (3, 5):
+    for seeds in (3, 5, 10):
         for name, draw in DISTRIBUTIONS.items():
             truth = 2.0 if name.startswith("skewed") else 0.0
             hits = sum(
@@ -106,8 +100,8 @@ def tests(rng: np.random.Generator) -> Iterator[Line]:
     for pairs in (6, 10, 20):
         for name in ("normal", "heavy tails (t3)"):
             draw = DISTRIBUTIONS[name]
-            hits = sum(signed_rank_p(draw(rng, pairs).tolist()) < 0.05 for _ in range(DRAWS))
-            yield Line("signed-rank false alarms", f"{pairs} pairs, {name}", hits / DRAWS, 0.05)
+            hits = sum(MethodDifference((tuple(draw(rng, pairs)),)).p < 0.05 for _ in range(DRAWS))
+            yield Line("sign-flip false alarms", f"{pairs} pairs, {name}", hits / DRAWS, 0.05)
     shapes = {"flat": np.zeros(8), "rising": np.arange(8.0), "rising, then level": np.minimum(
         np.arange(8.0), 4.0
     )}  # fmt: skip
@@ -123,7 +117,7 @@ def tests(rng: np.random.Generator) -> Iterator[Line]:
 def main() -> None:
     """Print a line a situation."""
     rng = np.random.default_rng(0)
-    for made in (interquartile_means, means, rates, ranks, tests):
+    for made in (mean_differences, means, rates, ranks, tests):
         for line in made(rng):
             sys.stdout.write(
                 f"{line.what:26}{line.situation:58}{line.share:7.1%}  of {line.nominal:.0%}\n"

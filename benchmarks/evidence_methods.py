@@ -1,85 +1,136 @@
-"""Differences between schedules over configurations, as reports compare methods, on the table."""
+"""How often something false is said of methods: studies that compare schedules, from the table."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.statistics.differences import (
-    MethodDifference,
-    example_variance,
-    judge_differences,
-)
-from analysis.statistics.resampling import stratified_interval
+from analysis.statistics.decidable import MARGIN
+from analysis.statistics.differences import MethodDifference, example_variance
+from analysis.statistics.multiple import Finding, judge_differences
 from benchmarks.evidence_studies import Array, EvidenceTable
 
-SEEDS, CONFIGURATIONS = 4, 6
-BASELINE = "app"
-OTHERS = ("cubic", "linear", "one_shot")
+SCHEDULES = ("app", "cubic", "linear", "one_shot")
+COUPLES = tuple(itertools.combinations(SCHEDULES, 2))
+# Configurations (criterion and density, equal for all schedules) and seeds of each.
+DESIGNS = ((1, 10), (6, 4))
 
 
-def method_rows(
-    table: EvidenceTable, sizes: Sequence[int], num_studies: int
-) -> Iterator[list[str]]:
-    """A line a holdout size and schedule: its final error less that of APP.
+@dataclass(frozen=True)
+class MethodStudy:
+    """Every two schedules compared in their final error, judged together.
 
-    Each study draws six pairs of density and criterion and four seeds of each. False alarms are
-    counted with the true difference taken away from every pair.
+    Attributes:
+        says_false: Whether anything that is said of any couple is false in the table.
+        says_false_of_none: The same where no two schedules differ: the true difference is taken
+            away from every pair.
+        says_false_at_margin: The same where every true difference is the margin.
+        decided: Share of the couples with a verdict, or a sign.
+        covered: Share of the 95 % intervals that hold the true difference.
     """
-    cells = _cells(table)
-    for size in sizes:
-        for other in OTHERS:
-            rng = np.random.default_rng([size, OTHERS.index(other)])
-            flags = [_study(table, cells[other], size, rng) for _ in range(num_studies)]
-            yield [
-                str(size),
-                f"{other} − {BASELINE}",
-                *(f"{s:.1%}" for s in np.mean(flags, axis=0)),
-            ]
+
+    says_false: bool
+    says_false_of_none: bool
+    says_false_at_margin: bool
+    decided: float
+    covered: float
 
 
-def _cells(table: EvidenceTable) -> dict[str, list[tuple[int, int]]]:
-    """Of each schedule: its configurations with those of the baseline that differ in it alone."""
+def cells(table: EvidenceTable) -> list[tuple[int, ...]]:
+    """Criteria and densities at which every schedule was run: its configurations, in order."""
     place = {
         (*settings, density): number
         for number, (settings, density) in enumerate(
             zip(table.settings, table.densities, strict=True)
         )
     }
-    return {
-        other: [
-            (number, place[BASELINE, *rest])
-            for (schedule, *rest), number in place.items()
-            if schedule == other and (BASELINE, *rest) in place
-        ]
-        for other in OTHERS
-    }
+    found = []
+    for (schedule, *rest), _ in place.items():
+        wanted = [(other, *rest) for other in SCHEDULES]
+        if schedule == SCHEDULES[0] and all(key in place for key in wanted):
+            found.append(tuple(place[key] for key in wanted))
+    return found
+
+
+def method_studies(
+    table: EvidenceTable,
+    *,
+    size: int,
+    design: tuple[int, int],
+    num_studies: int,
+    margin: float = MARGIN,
+) -> list[MethodStudy]:
+    """Studies drawn from the table anew: configurations, seeds with replacement, a holdout."""
+    rng = np.random.default_rng([size, *design])
+    among = cells(table)
+    return [_study(table, among, size, design, margin, rng) for _ in range(num_studies)]
 
 
 def _study(
-    table: EvidenceTable, cells: list[tuple[int, int]], size: int, rng: np.random.Generator
-) -> list[bool]:
-    """What held: interval, false alarm, not pooled, the old interval, the old one's alarm."""
+    table: EvidenceTable,
+    among: Sequence[tuple[int, ...]],
+    size: int,
+    design: tuple[int, int],
+    margin: float,
+    rng: np.random.Generator,
+) -> MethodStudy:
+    num_configurations, num_seeds = design
     holdout = rng.choice(table.num_examples, size, replace=False)
+    seeds = rng.choice(table.num_seeds, num_seeds)
+    chosen = [among[i] for i in rng.choice(len(among), num_configurations, replace=False)]
     means = table.truth(holdout)[1].mean(axis=1)
-    strata: list[Array] = []
-    truths = []
-    for cell in rng.choice(len(cells), min(CONFIGURATIONS, len(cells)), replace=False):
-        a, b = cells[cell]
-        seeds = rng.choice(table.num_seeds, SEEDS)
-        sides = [table.losses(c, seeds, holdout).final for c in (a, b)]
-        strata.append(sides[0] - sides[1])
-        truths.append(means[a] - means[b])
-    truth = float(np.mean(truths))
+    final = [[table.losses(c, seeds, holdout).final for c in cell] for cell in chosen]
+    differences, truths = [], []
+    for a, b in itertools.combinations(range(len(SCHEDULES)), 2):
+        strata = [losses[a] - losses[b] for losses in final]
+        differences.append(_difference(strata))
+        truths.append(float(np.mean([means[cell[a]] - means[cell[b]] for cell in chosen])))
+    findings = _judged(differences, margin)
+    zero = _judged(_moved(differences, truths, 0.0), margin)
+    at_margin = _judged(_moved(differences, truths, margin), margin)
+    intervals = [d.interval() for d in differences]
+    return MethodStudy(
+        says_false=any(_is_false(f, t, margin) for f, t in zip(findings, truths, strict=True)),
+        says_false_of_none=any(_is_false(f, 0.0, margin) for f in zero),
+        says_false_at_margin=any(_is_false(f, margin, margin) for f in at_margin),
+        decided=float(
+            np.mean([f.verdict != "undecided" or f.shown is not None for f in findings])
+        ),
+        covered=float(
+            np.mean([i is not None and t in i for i, t in zip(intervals, truths, strict=True)])
+        ),
+    )
+
+
+def _difference(strata: Sequence[Array]) -> MethodDifference:
     by_pair = tuple(tuple(stratum.mean(axis=1).tolist()) for stratum in strata)
-    examples = example_variance(strata)
-    interval = MethodDifference(by_pair, examples).interval()
-    centred = tuple(tuple(value - truth for value in stratum) for stratum in by_pair)
-    finding = judge_differences([MethodDifference(centred, examples)])[0]
-    old, old_centred = stratified_interval(by_pair), stratified_interval(centred)
+    return MethodDifference(by_pair, example_variance(strata))
+
+
+def _judged(differences: Sequence[MethodDifference], margin: float) -> list[Finding]:
+    findings, _ = judge_differences(differences, [margin] * len(differences))
+    return findings
+
+
+def _moved(
+    differences: Sequence[MethodDifference], truths: Sequence[float], to: float
+) -> list[MethodDifference]:
+    """As if every true difference were ``to``."""
     return [
-        interval is not None and truth in interval,
-        finding in ("lower", "higher"),
-        judge_differences([MethodDifference(by_pair, examples)])[0] == "not_pooled",
-        old is not None and truth in old,
-        old_centred is not None and 0 not in old_centred,
+        MethodDifference(
+            tuple(tuple(value - truth + to for value in stratum) for stratum in d.strata),
+            d.example_variance,
+        )
+        for d, truth in zip(differences, truths, strict=True)
     ]
+
+
+def _is_false(finding: Finding, truth: float, margin: float) -> bool:
+    """Whether anything that a finding says is false."""
+    return (
+        (finding.shown == "lower" and truth >= 0)
+        or (finding.shown == "higher" and truth <= 0)
+        or (finding.verdict == "as_good" and truth >= margin)
+        or (finding.verdict == "worse" and truth <= margin)
+    )

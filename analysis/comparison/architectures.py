@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from analysis.comparison.methods import method_names
 from analysis.runs.frames import T
 from analysis.statistics import summary
-from analysis.statistics.resampling import interquartile_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +25,7 @@ class Configuration:
         num_megabatches: T; None where it was not recorded.
         density: Weights kept, on the first architecture that it ran on.
         trials: Architecture → its finished trials.
-        means: Architecture → interquartile mean of the metric over seeds.
+        means: Architecture → mean of the metric over seeds.
     """
 
     arm: str
@@ -60,8 +59,5 @@ def _configuration(
         num_megabatches=int(t) if t == t and t is not None else None,
         density=float(first["density"].iloc[0]),
         trials=own,
-        means={
-            name: interquartile_mean([float(value) for value in part[metric]])
-            for name, part in own.items()
-        },
+        means={name: float(part[metric].astype(float).mean()) for name, part in own.items()},
     )

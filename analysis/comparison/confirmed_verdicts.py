@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from analysis.comparison.by_example import wrong_examples
 from analysis.comparison.dense_baseline import DENSE, num_megabatches
 from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation
 from analysis.runs.cache import cached
@@ -14,12 +14,6 @@ from analysis.statistics.decidable import LEVEL
 from analysis.statistics.losses import Losses, service_losses
 from analysis.statistics.sequential import Course, follow_in_order
 from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-_SPLIT = "holdout"
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,18 +184,3 @@ def losses(runs: Runs, run_ids: Sequence[str]) -> Losses | None:
     wrong = np.stack(known)
     service = service_losses(wrong, chance_error=0.0, service_after=runs.study.service_after)
     return Losses(service, wrong[:, -1].astype(float))
-
-
-def wrong_examples(runs: Runs, run_id: str) -> "NDArray[np.bool_] | None":
-    """Which holdout examples each model in service of a trial got wrong, ``[T, n]``."""
-    import numpy as np
-
-    table = runs.load_examples(run_id)
-    if table is None:
-        return None
-    rows = table[table["split"] == _SPLIT].sort_values("megabatch_index")
-    if rows.empty:
-        return None
-    bits = [np.frombuffer(row, dtype=np.uint8) for row in rows["wrong"]]
-    number = int(rows["num_examples"].iloc[0])
-    return np.stack([np.unpackbits(part, count=number) for part in bits]).astype(bool)

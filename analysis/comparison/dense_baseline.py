@@ -44,6 +44,11 @@ class Measure:
     num_examples: int | None
     margin: float
 
+    @property
+    def may_select(self) -> bool:
+        """Whether the best may be named: nothing is chosen on the test split."""
+        return self.split != "test"
+
     def on_split(self, name: str) -> str:
         """A metric of the whole trial, on the split."""
         return f"test_{name}" if self.split == "test" else name
@@ -114,9 +119,10 @@ class Baselines:
         self._examples = dict(zip(runs.trials[KEY], budgeted_examples(runs.trials), strict=True))
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[measure.service].notna() & dense[measure.final].notna()]
-        # The hardest to match come first.
+        # The hardest to match come first; on the test split the first, since nothing is chosen.
+        order = [measure.service, "number"] if measure.may_select else ["number"]
         self._dense: dict[tuple[str, ...], list[Row]] = {}
-        for trial in dense.sort_values([measure.service, "number"]).to_dict("records"):
+        for trial in dense.sort_values(order).to_dict("records"):
             self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
         # Many trials have the same: each is looked for once.
         self._found: dict[tuple[tuple[str, ...], float, str], Baseline | None] = {}
@@ -124,9 +130,10 @@ class Baselines:
     def for_trial(self, trial: Row) -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
 
-        Complete, with the same T, stream, data and model, and an equal budget of examples. Of
-        several it is the one with the trial's own seed, and of those the one with the lowest
-        service error.
+        Complete, with the same T, stream, data and model, and an equal budget of examples. It
+        may have been trained with other settings: see :func:`training_differences`. Of several it
+        is the one with the trial's own seed, and of those the one with the lowest service error,
+        or the first where errors are of the test split.
         """
         wanted = self._settings[trial[KEY]], self._examples[trial[KEY]], str(trial["seed"])
         if wanted not in self._found:
@@ -158,12 +165,49 @@ def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
     return dict(zip(trials[KEY], zip(*columns, strict=True), strict=True))
 
 
+def training_differences(
+    a: "Row | pd.Series", b: "Row | pd.Series", tuned: tuple[str, ...] = ("training.",)
+) -> list[str]:
+    """The settings in which two trials differ: ``training.lr 0.1 against 0.05``.
+
+    Args:
+        a: A trial.
+        b: Another one.
+        tuned: How the names of the settings that are looked at begin.
+    """
+    return [
+        f"{name} {_in_words(a[name])} against {_in_words(b[name])}"
+        for name in map(str, a.keys())
+        if name.startswith(tuned) and _in_words(a[name]) != _in_words(b.get(name))
+    ]
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if value == value else "none"
+    return "none" if value is None else str(value)
+
+
 @dataclass(frozen=True)
 class Match:
-    """A pruned trial and the dense one that it was compared with."""
+    """A pruned trial and the dense one that it was compared with.
+
+    Attributes:
+        trial: Or a configuration: :func:`by_configuration`.
+        baseline: Of it.
+        configuration: Its number; trials that differ in seeds alone share it.
+        num_seeds: Trials that it stands for.
+    """
 
     trial: Row
     baseline: Baseline
+    configuration: int = 0
+    num_seeds: int = 1
+
+    @property
+    def trained_apart(self) -> list[str]:
+        """The ``training.*`` settings in which it differs from dense."""
+        return training_differences(self.trial, self.baseline.trial)
 
 
 @cached
@@ -174,12 +218,42 @@ def matches(runs: "Runs", measure: Measure) -> list[Match]:
         & runs.complete[[measure.service, measure.final, "final_density"]].notna().all(axis=1)
     ]
     baselines = Baselines(runs, measure)
+    numbers = summary.configurations(pruned)
     found = []
-    for trial in pruned.to_dict("records"):
+    for trial, number in zip(pruned.to_dict("records"), numbers, strict=True):
         baseline = baselines.for_trial(trial)
         if baseline is not None:
-            found.append(Match(trial, baseline))
+            found.append(Match(trial, baseline, int(number)))
     return found
+
+
+def by_configuration(found: list[Match], measure: Measure) -> list[Match]:
+    """One match a configuration, with the mean errors of its seeds and of their dense trials.
+
+    One seed of five that is as good by chance makes no configuration of it.
+    """
+    groups: dict[int, list[Match]] = {}
+    for match in found:
+        groups.setdefault(match.configuration, []).append(match)
+    return [own[0] if len(own) == 1 else _mean_match(own, measure) for own in groups.values()]
+
+
+def _mean_match(own: list[Match], measure: Measure) -> Match:
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    trial, dense = dict(own[0].trial), dict(own[0].baseline.trial)
+    for name in (measure.service, measure.final):
+        trial[name] = mean([float(m.trial[name]) for m in own])
+        dense[name] = mean([float(m.baseline.trial[name]) for m in own])
+    service, final = (
+        Interval(mean([i.low for i in intervals]), mean([i.high for i in intervals]))
+        for intervals in (
+            [m.baseline.service for m in own],
+            [m.baseline.final for m in own],
+        )
+    )
+    return Match(trial, Baseline(dense, service, final), own[0].configuration, len(own))
 
 
 def as_good(match: Match, measure: Measure) -> bool:

@@ -1,23 +1,26 @@
 """The best trials of a search, confirmed with fresh seeds beside their baselines."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from analysis.comparison.by_example import RunPair, example_values
+from analysis.comparison.comparisons import Comparison
 from analysis.comparison.dense_baseline import (
     DENSE,
     EQUAL_SAMPLES,
     budgeted_examples,
     measure_of,
     num_megabatches,
+    training_differences,
 )
-from analysis.comparison.methods import Comparison, weights_kept
+from analysis.comparison.methods import data_keys, weights_kept
 from analysis.runs.cache import cached
 from analysis.statistics import summary
-from analysis.statistics.paired import PairedDifference, paired_difference
-from analysis.statistics.resampling import interquartile_mean, stratified_interval
-from analysis.statistics.summary import Interval
+from analysis.statistics.differences import MethodDifference
+from analysis.statistics.summary import Interval, mean_interval
 from analysis.wording import size
 from study.metrics import METRICS
 from study.tracking import names
@@ -71,24 +74,24 @@ class Arm:
 
     @cached_property
     def mean(self) -> float:
-        """Interquartile mean over the seeds."""
-        return interquartile_mean(self.values)
+        """Over the seeds."""
+        return math.fsum(self.values) / len(self.values)
 
     @cached_property
     def interval(self) -> Interval | None:
-        """Its bootstrap interval over the seeds; None for a single one."""
-        return stratified_interval([self.values])
+        """Student's interval of the mean; None for a single seed, or where all are alike."""
+        return mean_interval(self.values)
 
     @cached_property
-    def optimism(self) -> PairedDifference | None:
+    def optimism(self) -> MethodDifference | None:
         """How much worse it is than the search had found; None where that is unknown."""
         worse = self._worse()
-        return paired_difference([worse]) if worse else None
+        return MethodDifference((worse,)) if worse else None
 
-    def _worse(self) -> list[float]:
+    def _worse(self) -> tuple[float, ...]:
         if self.searched is None:
-            return []
-        return [METRICS[self.metric].cost(value - self.searched) for value in self.values]
+            return ()
+        return tuple(METRICS[self.metric].cost(value - self.searched) for value in self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +117,11 @@ class Confirmation:
         return [arm for arm in self.arms if arm.number is not None]
 
     @cached_property
-    def optimism(self) -> PairedDifference | None:
+    def optimism(self) -> MethodDifference | None:
         """That of all trials of the search together."""
-        strata = [arm.optimism.values for arm in self.chosen if arm.optimism is not None]
-        return paired_difference(strata) if strata else None
+        known = [arm.optimism for arm in self.chosen if arm.optimism is not None]
+        strata = tuple(stratum for optimism in known for stratum in optimism.strata)
+        return MethodDifference(strata) if strata else None
 
     @property
     def varies_data(self) -> bool:
@@ -148,7 +152,7 @@ def confirmation(runs: "Runs", metric: str = "") -> Confirmation:
     for arm in arms:
         for baseline in arms:
             if arm.number in baseline.baseline_of:
-                made, unequal = _against(arm, baseline)
+                made, unequal = _against(runs, arm, baseline)
                 comparisons += made
                 num_unequal += unequal
     return Confirmation(runs, metric, arms, tuple(comparisons), num_unequal)
@@ -174,7 +178,7 @@ def searched(runs: "Runs", number: int | None, metric: str) -> float | None:
     return None if text is None else float(text)
 
 
-def _against(arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:
+def _against(runs: "Runs", arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:
     """The differences within pairs of one seed, if there are two; and how many are left out."""
     a, b = _by_seed(arm), _by_seed(baseline)
     both = a.merge(b, on="pair", suffixes=("", "_b")).sort_values("number", kind="stable")
@@ -183,47 +187,37 @@ def _against(arm: Arm, baseline: Arm) -> tuple[list[Comparison], int]:
     )
     if baseline.first["method"] != DENSE:
         is_equal &= both["kept"] == both["kept_b"]
-    differences = (both["value"] - both["value_b"])[is_equal].tolist()
-    num_unequal = len(both) - len(differences)
-    if len(differences) < 2:
+    equal = both[is_equal]
+    num_unequal = len(both) - len(equal)
+    if len(equal) < 2:
         return [], num_unequal
+    couples = equal[["run_id", "run_id_b", "data"]].itertuples(index=False, name=None)
+    variance, basis = example_values(runs, arm.metric).variance(
+        [[RunPair(*map(str, couple)) for couple in couples]]
+    )
+    method = str(baseline.first["method"])
+    tuned = _TUNED if method != DENSE else _TUNED[:1]
     comparison = Comparison(
         a=arm.name,
-        b=_named_beside(baseline, arm),
+        b=method,
         density=size(arm.trials["density"].mean()),
         architecture=str(arm.first["architecture"]),
         num_megabatches=num_megabatches(arm.first) or None,
-        result=paired_difference([differences]),
+        result=MethodDifference((tuple(equal["value"] - equal["value_b"]),), variance),
+        examples=basis,
+        differing=tuple(training_differences(arm.first, baseline.first, tuned)),
     )
     return [comparison], num_unequal
 
 
-def _named_beside(baseline: Arm, arm: Arm) -> str:
-    """A baseline with the settings that the other side has not: ``dense (lr 0.2, not 0.05)``."""
-    method, ours, theirs = str(baseline.first["method"]), baseline.first, arm.first
-    tuned = _TUNED if method != DENSE else _TUNED[:1]
-    paths = [p for p in baseline.trials.columns if p.startswith(tuned) and p in arm.trials]
-    unlike = [
-        f"{path.partition('.')[2]} {_setting(ours[path])}, not {_setting(theirs[path])}"
-        for path in paths
-        if _setting(ours[path]) != _setting(theirs[path])
-    ]
-    return f"{method} ({'; '.join(unlike)})" if unlike else method
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if value == value else "none"
-    return "none" if value is None else str(value)
-
-
 def _by_seed(arm: Arm) -> "pd.DataFrame":
     trials = arm.trials
-    frame = trials[["number"]].assign(
+    frame = trials[["number", "run_id"]].assign(
         samples_seen=budgeted_examples(trials),
         value=trials[arm.metric].astype(float),
         kept=weights_kept(trials),
         pair=summary.seed_keys(trials),
+        data=data_keys(trials).map(str),
     )
     return frame.drop_duplicates("pair")
 

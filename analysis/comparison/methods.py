@@ -1,15 +1,16 @@
 """Which trials may be compared as methods: at equal density, paired by seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.comparison.by_example import ExampleValues, example_values
+from analysis.comparison.comparisons import Comparison, compare
 from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, Row, budgeted_examples
 from analysis.runs.cache import cached
 from analysis.statistics import summary
-from analysis.statistics.paired import PairedDifference, paired_difference
-from analysis.statistics.resampling import interquartile_mean
 from analysis.wording import size
+from study.comparisons import HOW_MUCH, METHOD_SECTIONS, NAMED
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
-# What belongs to the method; the rest is the setting that it is tried in.
-_METHOD_SECTIONS = ("pruning.", "saliency.")
-# How much is pruned is no part of the method: it is measured as density.
-_HOW_MUCH = frozenset(
-    {"pruning.final_density", "pruning.tau", "pruning.rate", "pruning.densities"}
-)
-_IN_THE_METHODS_NAME = frozenset({"pruning.schedule", "pruning.reference_compat"})
 # Values that need no name in front of them.
 _PLAIN = frozenset({"pruning.criterion", "pruning.allocation"})
 
@@ -38,8 +32,8 @@ def method_names(trials: "pd.DataFrame") -> "pd.Series":
     named = [
         name
         for name in summary.params_of(trials)
-        if name.startswith(_METHOD_SECTIONS)
-        and name not in _HOW_MUCH | _IN_THE_METHODS_NAME
+        if name.startswith(METHOD_SECTIONS)
+        and name not in HOW_MUCH | NAMED
         and pruned[name].dropna().map(str).nunique() > 1
     ]
     made = trials["method"].map(str)
@@ -50,44 +44,21 @@ def method_names(trials: "pd.DataFrame") -> "pd.Series":
     return made
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Method ``a`` against ``b`` in one or several settings.
-
-    Attributes:
-        a: The one in front of the minus.
-        b: The other.
-        density: In words, where it is the same in all: of ``a`` if ``b`` is dense.
-        architecture: Where all pairs have the same, else empty.
-        num_megabatches: T, where all pairs have the same, else None.
-        result: What the differences a − b of a metric say.
-    """
-
-    a: str
-    b: str
-    density: str
-    architecture: str
-    num_megabatches: int | None
-    result: PairedDifference
-
-    @property
-    def each(self) -> tuple[float, ...]:
-        """Interquartile mean of the differences in each setting and density."""
-        return tuple(interquartile_mean(stratum) for stratum in self.result.strata)
-
-
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """Every pair of trials that differ in the method alone.
 
     Attributes:
-        frame: One row a pair: ``a``, ``b``, ``difference`` (a − b), ``setting``, ``density`` (in
-            words), ``architecture``, ``num_megabatches``.
+        frame: One row a pair, see :func:`analysis.comparison.comparisons.compare`.
+        values: What each example adds to the metric.
+        varied: Settings that the study varies apart from the method.
         num_alone: Finished pruned trials without a partner of another method at their density.
         num_unequal: Pairs left out as their trials saw different numbers of examples.
     """
 
     frame: "pd.DataFrame"
+    values: ExampleValues
+    varied: tuple[str, ...]
     num_alone: int
     num_unequal: int
 
@@ -97,51 +68,27 @@ class Pairs:
         One dense trial is compared at every density, so that pairs of several would not be
         independent; of two pruned methods every pair has trials of its own.
         """
-        measure = self.frame.assign(
-            level=self.frame["density"].where(self.frame["b"] == DENSE, "")
-        )
-        return _compared(measure, ["a", "b", "level"])
+        return self._compared(self._with_level(), ["a", "b", "level"])
 
     def by_architecture(self) -> list[Comparison]:
         """As :meth:`pooled`, within each architecture."""
-        measure = self.frame.assign(
-            level=self.frame["density"].where(self.frame["b"] == DENSE, "")
-        )
-        return _compared(measure, ["a", "b", "level", "architecture"])
+        return self._compared(self._with_level(), ["a", "b", "level", "architecture"])
 
     def in_each_setting(self) -> list[Comparison]:
         """Each pair of methods in each setting and at each density."""
-        return _compared(self.frame, ["a", "b", "setting", "kept"])
+        return self._compared(self.frame, ["a", "b", "setting", "kept"])
 
+    def _with_level(self) -> "pd.DataFrame":
+        return self.frame.assign(level=self.frame["density"].where(self.frame["b"] == DENSE, ""))
 
-def _compared(frame: "pd.DataFrame", keys: list[str]) -> list[Comparison]:
-    """Comparisons of at least two pairs: a single one says nothing of chance."""
-    groups: dict[tuple[object, ...], list[Row]] = {}
-    for row in frame.to_dict("records"):  # thousands of groups as frames would take long
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return [_comparison(group) for group in groups.values() if len(group) > 1]
-
-
-def _comparison(group: Sequence[Row]) -> Comparison:
-    first = group[0]
-
-    def common(name: str) -> object:
-        return first[name] if len({row[name] for row in group}) == 1 else None
-
-    by_place: dict[tuple[int, float], list[float]] = {}
-    for row in group:
-        by_place.setdefault((row["setting"], row["kept"]), []).append(row["difference"])
-    strata = [by_place[place] for place in sorted(by_place)]
-    t = first["num_megabatches"]
-    has_one_t = t == t and common("num_megabatches") is not None
-    return Comparison(
-        a=str(first["a"]),
-        b=str(first["b"]),
-        density=str(common("density") or ""),
-        architecture=str(common("architecture") or ""),
-        num_megabatches=int(t) if has_one_t else None,
-        result=paired_difference(strata),
-    )
+    def _compared(self, frame: "pd.DataFrame", keys: list[str]) -> list[Comparison]:
+        """Comparisons of at least two pairs: a single one says nothing of chance."""
+        groups: dict[tuple[object, ...], list[Row]] = {}
+        for row in frame.to_dict("records"):  # thousands of groups as frames would take long
+            groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+        return [
+            compare(group, self.values, self.varied) for group in groups.values() if len(group) > 1
+        ]
 
 
 @cached
@@ -177,19 +124,37 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
             "density": kept["density"].map(size),
             "architecture": kept["architecture"],
             "num_megabatches": kept["num_megabatches"],
+            "settings": kept["settings"],
+            "run_a": kept["run"],
+            "run_b": kept["run_b"],
+            "data": kept["data"],
         }
     )
-    return Pairs(_oriented(frame, metric), len(alone), int(unequal.sum()))
+    return Pairs(
+        _oriented(frame, metric),
+        example_values(runs, metric),
+        tuple(_settings_varied(runs.complete)),
+        len(alone),
+        int(unequal.sum()),
+    )
 
 
 def _oriented(frame: "pd.DataFrame", metric: str) -> "pd.DataFrame":
     """Of two pruned methods, the one that is better on the whole stands in front."""
-    totals = frame.groupby(["a", "b"])["difference"].transform("mean")
-    turn = (totals.map(METRICS[metric].cost) > 0) & (frame["b"] != DENSE)
-    turned = frame[turn].rename(columns={"a": "b", "b": "a"})
-    turned = turned.assign(difference=-turned["difference"])
+    import pandas as pd
+
+    by_place = frame.groupby(["a", "b", "setting", "kept"], as_index=False)["difference"].mean()
+    totals = by_place.groupby(["a", "b"])["difference"].mean().to_dict()
+    of_pair = pd.Series(
+        [totals[pair] for pair in zip(frame["a"], frame["b"], strict=True)],
+        index=frame.index,
+        dtype=float,
+    )
+    turn = (of_pair.map(METRICS[metric].cost) > 0) & (frame["b"] != DENSE)
+    sides = ["a", "b", "run_a", "run_b"]
     made = frame.copy()
-    made.loc[turn, ["a", "b", "difference"]] = turned[["a", "b", "difference"]]
+    made.loc[turn, sides] = frame.loc[turn, ["b", "a", "run_b", "run_a"]].to_numpy()
+    made.loc[turn, "difference"] = -frame.loc[turn, "difference"]
     return made.sort_values(["a", "b", "setting", "kept"], kind="stable")
 
 
@@ -205,8 +170,9 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
         pd.DataFrame(
             {
                 "trial": trials[KEY],
+                "run": trials["run_id"].map(str),
                 "arm": method_names(trials),
-                "setting": summary.configurations(trials, excluding=("method", *_METHOD_SECTIONS)),
+                "setting": summary.configurations(trials, excluding=("method", *METHOD_SECTIONS)),
                 "kept": weights_kept(trials),
                 "pair": summary.seed_keys(trials),
                 "value": trials[metric].astype(float),
@@ -214,11 +180,43 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
                 "density": trials["density"],
                 "architecture": trials["architecture"],
                 "num_megabatches": trials[T],
+                "settings": _texts(trials, _settings_varied(complete)),
+                "data": data_keys(trials),
             }
         )
         .groupby(["arm", "setting", "kept", "pair"], as_index=False, sort=False)
         .agg({**dict.fromkeys(["value"], "mean"), **dict.fromkeys(_FIRST, "first")})
     )
+
+
+def _settings_varied(trials: "pd.DataFrame") -> list[str]:
+    """What the study varies apart from the method and the seeds."""
+    return [
+        name
+        for name in summary.varying(trials)
+        if not name.startswith(METHOD_SECTIONS) and name not in summary.UNCOMPARED
+    ]
+
+
+def data_keys(trials: "pd.DataFrame") -> "pd.Series":
+    """What decides on which examples a trial is judged, the seed of the splits included."""
+    return _texts(
+        trials,
+        [
+            name
+            for name in summary.params_of(trials)
+            if name.startswith("data.") and name not in summary.UNCOMPARED
+        ],
+    )
+
+
+def _texts(trials: "pd.DataFrame", names: Sequence[str]) -> "pd.Series":
+    """The values of some settings of each trial, as one tuple of texts."""
+    import pandas as pd
+
+    columns = [trials[name].map(str) for name in names]
+    rows = zip(*columns, strict=True) if columns else [()] * len(trials)
+    return pd.Series(list(rows), index=trials.index, dtype=object)
 
 
 def weights_kept(trials: "pd.DataFrame") -> "pd.Series":
@@ -234,12 +232,7 @@ def weights_kept(trials: "pd.DataFrame") -> "pd.Series":
     return (trials["density"] * weights.fillna(1e6)).round()
 
 
-_FIRST = ("trial", "samples_seen", "density", "architecture", "num_megabatches")
-
-
-def with_holm(comparisons: list[Comparison]) -> Iterator[tuple[Comparison, float]]:
-    """Each comparison with its p adjusted by Holm's method over all of them."""
-    from analysis.statistics.paired import holm
-
-    adjusted = holm([comparison.result.p for comparison in comparisons])
-    return zip(comparisons, adjusted, strict=True)
+_FIRST = (
+    "trial", "run", "samples_seen", "density", "architecture", "num_megabatches", "settings",
+    "data",
+)  # fmt: skip

@@ -5,11 +5,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.methods import method_names
+from analysis.comparison.by_example import ExampleBasis, RunPair, example_values
+from analysis.comparison.comparisons import in_cost, margin_of
+from analysis.comparison.methods import data_keys, method_names
 from analysis.runs.frames import KEY, STEP, T
 from analysis.statistics import summary
-from analysis.statistics.paired import PairedDifference, holm, paired_difference
-from analysis.statistics.resampling import interquartile_mean
+from analysis.statistics.differences import MethodDifference
+from analysis.statistics.multiple import Finding, holm, judge_differences
 from analysis.statistics.turning import MIN_SEEDS, Turn, largest_turn
 
 if TYPE_CHECKING:
@@ -50,7 +52,14 @@ def families(runs: "Runs") -> list[AtLength]:
     return found
 
 
-_Measured = tuple[float, float]  # a metric, and what it cost
+@dataclass(frozen=True)
+class _Measured:
+    """A trial's metric, what it cost, and where its outcomes are."""
+
+    value: float
+    cost: float
+    run_id: str
+    data: str
 
 
 @dataclass(frozen=True)
@@ -59,48 +68,61 @@ class Step:
 
     start: int
     end: int
-    result: PairedDifference
-    p: float
+    result: MethodDifference
+    examples: ExampleBasis
+    finding: Finding
     cost: float
 
 
-def steps(found: list[AtLength], metric: str, cost: str) -> list[Step]:
-    """Differences in ``metric`` between successive T within pairs of one seed, p by Holm.
+def steps(runs: "Runs", found: list[AtLength], metric: str, cost: str) -> list[Step]:
+    """Differences in ``metric`` between successive T within pairs of one seed, judged together.
 
-    Only steps with at least two pairs; ``cost`` is the ratio of a metric's means.
+    Only steps with at least two pairs; ``cost`` is the mean ratio of a metric of both sides.
     """
     lengths = sorted({at.t for at in found})
+    values = example_values(runs, metric)
     by_place = {(at.family, at.t): _by_seed(at.trials, metric, cost) for at in found}
-    made = []
+    made: list[tuple[int, int, MethodDifference, ExampleBasis, float]] = []
     for start, end in itertools.pairwise(lengths):
-        strata, ratios = [], []
+        strata = []
         for family in sorted({at.family for at in found}):
-            a, b = by_place.get((family, end)), by_place.get((family, start))
-            if a is None or b is None:
-                continue
+            a, b = by_place.get((family, end), {}), by_place.get((family, start), {})
             both = [(a[key], b[key]) for key in a if key in b]
-            measured = [
-                (x - y, p / q if q else math.nan) for (x, p), (y, q) in both if x == x and y == y
-            ]
-            if measured:
-                strata.append([difference for difference, _ in measured])
-                ratios += [ratio for _, ratio in measured if ratio == ratio]
+            known = [(x, y) for x, y in both if x.value == x.value and y.value == y.value]
+            strata += [known] if known else []
         if sum(map(len, strata)) > 1:
-            ratio = interquartile_mean(ratios) if ratios else float("nan")
-            made.append((start, end, paired_difference(strata), ratio))
-    adjusted = holm([result.p for _, _, result, _ in made])
+            couples = [couple for own in strata for couple in own]
+            ratios = [x.cost / y.cost for x, y in couples if y.cost and x.cost == x.cost]
+            variance, basis = values.variance(
+                [[RunPair(x.run_id, y.run_id, x.data) for x, y in own] for own in strata]
+            )
+            result = MethodDifference(
+                tuple(tuple(x.value - y.value for x, y in own) for own in strata), variance
+            )
+            ratio = math.fsum(ratios) / len(ratios) if ratios else math.nan
+            made.append((start, end, result, basis, ratio))
+    findings, _ = judge_differences(
+        [in_cost(result, metric) for _, _, result, _, _ in made],
+        [margin_of(runs.study, metric)] * len(made),
+    )
     return [
-        Step(start, end, result, p, ratio)
-        for (start, end, result, ratio), p in zip(made, adjusted, strict=True)
+        Step(start, end, result, basis, finding, ratio)
+        for (start, end, result, basis, ratio), finding in zip(made, findings, strict=True)
     ]
 
 
 def _by_seed(trials: "pd.DataFrame", metric: str, cost: str) -> dict[str, _Measured]:
     """Seeds → what was measured with them; the first of trials that were run twice."""
-    measured = zip(trials[metric].astype(float), trials[cost].astype(float), strict=True)
+    measured = map(
+        _Measured,
+        trials[metric].astype(float),
+        trials[cost].astype(float),
+        trials["run_id"].map(str),
+        data_keys(trials).map(str),
+    )
     made: dict[str, _Measured] = {}
-    for key, values in zip(summary.seed_keys(trials), measured, strict=True):
-        made.setdefault(key, values)
+    for key, one in zip(summary.seed_keys(trials), measured, strict=True):
+        made.setdefault(key, one)
     return made
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from analysis.comparison.comparisons import judged
 from analysis.comparison.dense_baseline import (
     DENSE,
     Match,
@@ -13,7 +14,7 @@ from analysis.comparison.dense_baseline import (
 )
 from analysis.comparison.fresh_seeds import confirming
 from analysis.comparison.guess import nothing_learned
-from analysis.comparison.methods import pairs, with_holm
+from analysis.comparison.methods import pairs
 from analysis.page.small_study import mean_sentences
 from analysis.presentation.against_dense import (
     SIZES,
@@ -23,7 +24,8 @@ from analysis.presentation.against_dense import (
     trial_name,
 )
 from analysis.presentation.against_guess import nothing_learned_sentences
-from analysis.presentation.method_differences import comparison_sentence
+from analysis.presentation.method_differences import Standard, comparison_sentence
+from analysis.presentation.no_choice import no_choice_sentence
 from analysis.reports.confirmed.sentences import (
     confirmed_sentences,
     judged_trials,
@@ -60,10 +62,11 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     network that may be as good as dense at the T at which dense serves best (neither its service
     error nor its final error was found to be worse by the margin), the best at a third and a tenth
     of the size, as far as they are not among what was confirmed, the winner of a search for one
-    objective or the means of a small study without search, which schedule is better where that is
-    significant, and how many trials that rests on. Intervals take the n holdout examples as all
-    there is behind a service error; being a mean of error rates of those examples it is known a
-    little better than that.
+    objective or the means of a small study without search, what differences between methods show,
+    and how many trials that rests on. Intervals take the n holdout examples as all there is behind
+    a service error; being a mean of error rates of those examples it is known a little better than
+    that. Where errors are of the test split nothing is chosen: there are the means and the planned
+    comparisons alone.
     """
     if runs.complete.empty:
         return (_unfinished(runs), *_failures(runs))
@@ -76,6 +79,10 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     confirmed = confirmed_sentences(runs)
     if runs.study.confirms:  # whose best seed nobody asks for
         return (*confirmed, _counts(runs), *_failures(runs), *_caution(runs, measure))
+    last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, measure))
+    if not measure.may_select:
+        planned = (*mean_sentences(runs, measure), *_methods(runs, measure))
+        return (*confirmed, no_choice_sentence(runs), *planned, *last)
     sentences = [*_winner(runs, measure), *mean_sentences(runs, measure)]
     judged = judged_trials(runs)
     may_win = _may_win(runs, found)
@@ -89,7 +96,6 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     sentences = [*optimism, *sentences] if confirmed else [*sentences, *optimism]
     sentences += _methods(runs, measure)
     sentences += _without_baseline(runs, found, measure)
-    last = (_counts(runs), *_outside(runs), *_failures(runs), *_caution(runs, measure))
     return (*confirmed, *sentences, *last)
 
 
@@ -146,7 +152,12 @@ def _failures(runs: "Runs") -> list[str]:
 
 def _caution(runs: "Runs", measure: Measure) -> list[str]:
     sentences = []
-    if measure.num_examples is not None:
+    if measure.num_examples is not None and not measure.may_select:
+        sentences.append(
+            f"Errors are measured on {measure.num_examples:,} test examples; intervals in "
+            f"brackets are 95 % ones over seeds."
+        )
+    elif measure.num_examples is not None:
         sentences.append(
             f"Errors are measured on {measure.num_examples:,} {measure.split} examples; intervals "
             f"in brackets are 95 % binomial ones for that many{_over_seeds(runs)}."
@@ -165,7 +176,7 @@ def _caution(runs: "Runs", measure: Measure) -> list[str]:
 
 
 def _over_seeds(runs: "Runs") -> str:
-    return "; over seeds, bootstrap ones" if confirming(runs) else ""
+    return "; over seeds, Student's" if confirming(runs) else ""
 
 
 def _winner(runs: "Runs", measure: Measure) -> list[str]:
@@ -191,9 +202,10 @@ def _winner(runs: "Runs", measure: Measure) -> list[str]:
 def _methods(runs: "Runs", measure: Measure) -> list[str]:
     """Which pruned schedule is better, where two were run at equal density with paired seeds."""
     pooled = pairs(runs, measure.service).pooled()
+    standard = Standard.of(runs.study, measure.service, len(pooled))
     return [
-        comparison_sentence(comparison, p, measure.service, family=len(pooled))
-        for comparison, p in with_holm(pooled)
+        comparison_sentence(comparison, finding, standard)
+        for comparison, finding in judged(pooled, runs.study, measure.service)
         if comparison.b != DENSE
     ][:_MAX_METHODS]
 

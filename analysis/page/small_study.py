@@ -17,22 +17,23 @@ _MAX_GROUPS = 6
 
 
 def mean_sentences(runs: "Runs", measure: Measure) -> list[str]:
-    """A sentence on each configuration, the best first; none of a search, or of more than six."""
+    """A sentence on each configuration; none of a search, or of more than six.
+
+    The best comes first; on the test split, where there is no best, the order is that of trials.
+    """
     complete = runs.complete[runs.complete[measure.service].notna()]
     if runs.study.objectives or complete.empty:
         return []
     groups = [group for _, group in complete.groupby(summary.configurations(complete))]
     if len(groups) > _MAX_GROUPS:
         return []
-    groups.sort(key=lambda group: float(group[measure.service].mean()))
+    if measure.may_select:
+        groups.sort(key=lambda group: float(group[measure.service].mean()))
     sentences = []
     for group, what in zip(groups, _distinct_names(groups), strict=True):
         interval = summary.mean_interval(group[measure.service].tolist())
-        seeds = (
-            f" (mean over {len(group)} seeds, 95 % interval {bounds(interval)})"
-            if interval
-            else " (one seed)"
-        )
+        within = f", 95 % interval {bounds(interval)}" if interval else ""
+        seeds = f" (mean over {len(group)} seeds{within})" if len(group) > 1 else " (one seed)"
         sentences.append(
             f"{what}: {label(measure.service)} {percent(group[measure.service].mean())}{seeds}."
         )

@@ -9,6 +9,7 @@ from analysis.comparison.dense_baseline import (
     Measure,
     Row,
     as_good,
+    by_configuration,
     num_megabatches,
     smallest_as_good,
 )
@@ -57,6 +58,7 @@ def dense_sentences(
         measure: By what they are compared.
         told: Numbers of the trials of which more is known: they are left out.
     """
+    group = by_configuration(group, measure)
     smallest = smallest_as_good(group, measure)
     if smallest is None:
         sentences = [
@@ -96,22 +98,33 @@ def _smallest_sentences(smallest: Match, group: list[Match], measure: Measure) -
 def _against_dense(match: Match, measure: Measure) -> str:
     trial, dense = match.trial, match.baseline
     return (
-        f"{size(trial['final_density'])} of the weights ({trial_name(trial)}), "
+        f"{size(trial['final_density'])} of the weights ({_name(match)}), "
         f"service error {percent(trial[measure.service])} against dense "
         f"{percent(dense.trial[measure.service])} {bounds(dense.service)} at the same number of "
         f"megabatches, final error {percent(trial[measure.final])} against "
-        f"{percent(dense.trial[measure.final])} {bounds(dense.final)}"
+        f"{percent(dense.trial[measure.final])} {bounds(dense.final)}{_trained_apart(match)}"
     )
+
+
+def _name(match: Match) -> str:
+    if match.num_seeds == 1:
+        return trial_name(match.trial)
+    return f"{trial_name(match.trial, seed=False)}, mean of {match.num_seeds} seeds"
+
+
+def _trained_apart(match: Match) -> str:
+    """In which settings of training the two sides differ."""
+    return f", trained apart ({listing(match.trained_apart)})" if match.trained_apart else ""
 
 
 def _at_size(best: Match, measure: Measure, words: str) -> str:
     looks = "it may be as good" if as_good(best, measure) else "it looks worse"
     return (
-        f"The best with at most {words} of the weights: {trial_name(best.trial)}, "
+        f"The best with at most {words} of the weights: {_name(best)}, "
         f"{share_kept(best.trial)}, service error {percent(best.trial[measure.service])} "
         f"(dense {percent(best.baseline.trial[measure.service])}), final error "
         f"{percent(best.trial[measure.final])} "
-        f"(dense {percent(best.baseline.trial[measure.final])}): {looks}."
+        f"(dense {percent(best.baseline.trial[measure.final])}){_trained_apart(best)}: {looks}."
     )
 
 

@@ -1,12 +1,12 @@
 """Frames as report tables: which format a column has, and plain values for its cells."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.presentation.report import Column, Format, ReportTable, Value
 from analysis.runs.frames import T
-from analysis.statistics.resampling import interquartile_mean, stratified_interval
-from analysis.statistics.summary import Interval
+from analysis.statistics.summary import Interval, mean_interval
 from analysis.wording import label
 from study.metrics import METRICS
 
@@ -59,10 +59,10 @@ def value_columns(name: str, title: str = "") -> tuple[Column, Column]:
 
 
 def over_seeds(values: Sequence[float], metric: str) -> tuple[Value, Value]:
-    """Cells of :func:`value_columns`: the interquartile mean of some values, and its interval."""
+    """Cells of :func:`value_columns`: the mean of some values, and Student's interval of it."""
     if not values:
         return None, None
-    return interquartile_mean(values), span(stratified_interval([values]), metric)
+    return math.fsum(values) / len(values), span(mean_interval(values), metric)
 
 
 def span(interval: Interval | None, metric: str = "") -> Value:

@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from analysis.comparison.comparisons import Comparison, judged
 from analysis.comparison.dense_baseline import DENSE, measure_of
-from analysis.comparison.methods import Comparison, Pairs, method_names, pairs, with_holm
+from analysis.comparison.methods import Pairs, method_names, pairs
 from analysis.presentation.against_dense import unfinished
+from analysis.presentation.forest_plot import forest_plot
 from analysis.presentation.method_differences import (
+    Standard,
     comparison_sentence,
     differences_table,
-    forest_plot,
+    examples_sentence,
 )
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable, Value
 from analysis.presentation.tables import cell, listed_by, over_seeds, value_columns
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.statistics import summary
-from analysis.statistics.paired import SIGNIFICANCE, pairs_needed, smallest_p
+from analysis.statistics.multiple import Finding
 from study.text import count
 
 if TYPE_CHECKING:
@@ -55,21 +58,26 @@ class MethodsReport(Report):
         shown = given or [measure.service, measure.final, f"test_{measure.service}"]
         metric = shown[0]
         found = pairs(runs, metric)
-        pooled = sorted(with_holm(found.pooled()), key=_order)
-        single = sorted(with_holm(found.in_each_setting()), key=lambda pair: pair[0].result.p)
+        pooled = sorted(judged(found.pooled(), runs.study, metric), key=_order)
+        single = sorted(found.in_each_setting(), key=lambda c: (c.result.p, c.a, c.b))
         tables = []
         if pooled:
             tables.append(differences_table("Differences", pooled, metric))
             if len(single) > len(pooled):
-                each = differences_table("In each configuration", single, metric, limit=self.limit)
+                each = differences_table(
+                    "In each configuration, not judged",
+                    [(c, None) for c in single],
+                    metric,
+                    limit=self.limit,
+                )
                 tables.append(replace(each, folded=len(single) > _MAX_ROWS))
         seeds = _over_seeds(runs, shown, self.limit)
-        figure = forest_plot("methods", [c for c, _ in pooled], [c for c, _ in single], metric)
+        figure = forest_plot("methods", [c for c, _ in pooled], single, metric)
         return ReportSection(
             TITLE,
             (
-                *_verdicts(pooled, metric),
-                *(_alone(single) if len(single) > len(pooled) else []),
+                *_verdicts(pooled, Standard.of(runs.study, metric, len(pooled))),
+                *examples_sentence([c for c, _ in pooled], metric),
                 *_left_out(found),
                 *unfinished(runs),
             ),
@@ -78,35 +86,24 @@ class MethodsReport(Report):
         )
 
 
-def _order(pair: tuple[Comparison, float]) -> tuple[bool, str, str, str]:
+def _order(pair: tuple[Comparison, Finding]) -> tuple[bool, str, str, str]:
     comparison, _ = pair
     return comparison.b == DENSE, comparison.a, comparison.b, comparison.density
 
 
-def _verdicts(pooled: Sequence[tuple[Comparison, float]], metric: str) -> list[str]:
+def _verdicts(pooled: Sequence[tuple[Comparison, Finding]], standard: Standard) -> list[str]:
     if not pooled:
         return [
             "No two methods can be compared: that takes two methods at equal density with at "
             "least two seeds in common, and all else equal."
         ]
     sentences = [
-        comparison_sentence(comparison, p, metric, family=len(pooled))
-        for comparison, p in pooled[:_MAX_SENTENCES]
+        comparison_sentence(comparison, finding, standard)
+        for comparison, finding in pooled[:_MAX_SENTENCES]
     ]
     if len(pooled) > len(sentences):
         sentences.append(f"{count(len(pooled) - len(sentences), 'more comparison')} in the table.")
     return sentences
-
-
-def _alone(single: Sequence[tuple[Comparison, float]]) -> list[str]:
-    """Whether single configurations have too few seeds for any verdict."""
-    most = max(comparison.result.num_pairs for comparison, _ in single)
-    if len(single) * smallest_p(most) < SIGNIFICANCE:
-        return []
-    return [
-        f"Single configurations have {count(most, 'pair')} at most: too few for any of "
-        f"{len(single)} comparisons to be significant, which takes {pairs_needed(len(single))}."
-    ]
 
 
 def _left_out(found: Pairs) -> list[str]:
@@ -126,7 +123,7 @@ def _left_out(found: Pairs) -> list[str]:
 
 
 def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[ReportTable, ...]:
-    """Interquartile means of the configurations that finished with several seeds."""
+    """Means of the configurations that finished with several seeds."""
     trials = runs.complete
     number = summary.configurations(trials)
     several = number[number.duplicated(keep=False)]

@@ -1,7 +1,7 @@
 """Several studies as one, for questions that no single one answers."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.runs.frames import KEY
@@ -51,7 +51,14 @@ def combined(studies: Sequence[Runs]) -> Runs:
         notes=tuple(notes),
         load_layers=lambda: pd.concat([part.layers for part in parts], ignore_index=True),
         parts=tuple(parts),
+        load_examples=_examples_of(parts),
     )
+
+
+def _examples_of(parts: Sequence[Runs]) -> "Callable[[str], pd.DataFrame | None]":
+    """Run ids are unique within a store, so that each is looked for where its trial is."""
+    owner = {run_id: part for part in parts for run_id in part.trials["run_id"]}
+    return lambda run_id: owner[run_id].load_examples(run_id) if run_id in owner else None
 
 
 def _renamed(runs: Runs, offset: int) -> Runs:

@@ -6,23 +6,22 @@ readings of one test of that estimate. What the examples add, which all pairs sh
 the differences between pairs and is given beside them.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from analysis.statistics.paired import SIGNIFICANCE, holm, pairs_needed
 from analysis.statistics.summary import Interval
+from study.comparisons import SIGNIFICANCE
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
-
-Finding = Literal["lower", "higher", "undecided", "not_pooled"]
 
 _EXACT_PAIRS = 13  # 2¹³ subsets are all looked at
 _DRAWS = 2**13 - 1
@@ -66,14 +65,29 @@ class MethodDifference:
         """The mean over configurations of their means."""
         return math.fsum(self.means) / len(self.strata)
 
-    @cached_property
+    @property
+    def share_lower(self) -> float:
+        """The share of pairs in which a is lower, ties counting half."""
+        values = [value for stratum in self.strata for value in stratum]
+        return sum(1.0 if v < 0 else 0.5 if v == 0 else 0.0 for v in values) / len(values)
+
+    def negated(self) -> "MethodDifference":
+        """The differences b − a."""
+        strata = tuple(tuple(-value for value in stratum) for stratum in self.strata)
+        return dataclasses.replace(self, strata=strata)
+
+    @property
     def p(self) -> float:
-        """Two-sided, of the sign-flip test of the estimate, examples counted in.
+        """That there is no difference: :meth:`p_at` 0."""
+        return self.p_at(0.0)
+
+    def p_at(self, value: float) -> float:
+        """Two-sided p that the difference is ``value``, of a sign-flip test, examples counted in.
 
         The test is exact for up to 13 pairs; else of a sample of flips, itself among them. Its
         normal deviate shrinks as the examples add to the variance.
         """
-        typical = self._typical_values
+        typical = self._typical_values - value
         # A pair that does not differ weighs on neither side; rounding must not decide it.
         below, above = (typical <= _ROUNDING).sum(), (typical >= -_ROUNDING).sum()
         of_pairs = float(min(1.0, 2 * (1 + min(below, above)) / (len(typical) + 1)))
@@ -81,9 +95,9 @@ class MethodDifference:
             return of_pairs
         normal = NormalDist()
         deviate = normal.inv_cdf(1 - of_pairs / 2)
-        pair_variance = (self.estimate / deviate) ** 2
-        whole = pair_variance + self.example_variance
-        return 2 * normal.cdf(-abs(self.estimate) / math.sqrt(whole))
+        away = abs(self.estimate - value)
+        whole = (away / deviate) ** 2 + self.example_variance
+        return 2 * normal.cdf(-away / math.sqrt(whole))
 
     def interval(self, confidence: float = 1 - SIGNIFICANCE) -> Interval | None:
         """The values that the sign-flip test does not reject, wider by what the examples add.
@@ -177,15 +191,21 @@ class MethodDifference:
 
         values = np.concatenate([np.asarray(stratum) for stratum in self.strata])
         weights = np.concatenate([np.full(len(s), 1 / len(s)) for s in self.strata])
-        num = len(values)
-        if num <= _EXACT_PAIRS:
-            numbers = np.arange(1, 2**num)
-            chosen = (numbers[:, None] >> np.arange(num)) & 1
-        else:
-            chosen = np.random.default_rng(self.seed).integers(0, 2, size=(_DRAWS, num))
-            chosen = chosen[chosen.any(axis=1)]
+        chosen = _subsets(len(values), self.seed)
         typical: FloatArray = (chosen @ (weights * values)) / (chosen @ weights)
         return typical
+
+
+@lru_cache(maxsize=16)
+def _subsets(num: int, seed: int) -> "FloatArray":
+    """Rows of 0 and 1: every non-empty subset of ``num`` pairs, or a sample of them."""
+    import numpy as np
+
+    if num <= _EXACT_PAIRS:
+        numbers = np.arange(1, 2**num)
+        return ((numbers[:, None] >> np.arange(num)) & 1).astype(float)
+    drawn = np.random.default_rng(seed).integers(0, 2, size=(_DRAWS, num))
+    return drawn[drawn.any(axis=1)].astype(float)
 
 
 def example_variance(strata: "Sequence[FloatArray]") -> float:
@@ -208,29 +228,3 @@ def example_variance(strata: "Sequence[FloatArray]") -> float:
             noise += float(centred.var(axis=0, ddof=1).mean()) / len(stratum)
     variance = float(averaged.var(ddof=1)) - noise / len(strata) ** 2
     return max(variance, 0.0) / len(averaged)
-
-
-def judge_differences(
-    differences: Sequence[MethodDifference], *, significance: float = SIGNIFICANCE
-) -> list[Finding]:
-    """What each comparison shows, with Holm over them all.
-
-    *Lower* and *higher* say where a's error is; *undecided* also where the pairs are too few for
-    so many comparisons or do not vary; *not pooled* where configurations truly differ in sign:
-    they are to be told one by one.
-
-    Args:
-        differences: All comparisons that are made together.
-        significance: Of a false *lower* or *higher* among them all, in (0, 1).
-    """
-    adjusted = holm([difference.p for difference in differences])
-    fewest = pairs_needed(len(differences))
-    findings: list[Finding] = []
-    for difference, p in zip(differences, adjusted, strict=True):
-        if difference.differs_in_sign:
-            findings.append("not_pooled")
-        elif difference.num_pairs < fewest or difference.interval() is None or p >= significance:
-            findings.append("undecided")
-        else:
-            findings.append("lower" if difference.estimate < 0 else "higher")
-    return findings

@@ -38,11 +38,15 @@ def wilson_interval(rate: float, n: int, *, confidence: float = 0.95) -> Interva
 
 
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
-    """Student's t interval of the mean over seeds; None for fewer than two values."""
+    """Student's t interval of the mean over seeds.
+
+    Returns:
+        None for fewer than two values, and where all are alike: no interval is without width.
+    """
     from scipy.stats import t
 
     n = len(values)
-    if n < 2:
+    if n < 2 or max(values) == min(values):
         return None
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))

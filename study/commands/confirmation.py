@@ -149,7 +149,7 @@ def _next_look(
 
 
 def _print_plan(study: "StudyConfig", searched: "OpenedStudy") -> None:
-    from analysis.statistics.paired import pairs_needed
+    from study.comparisons import pairs_needed
 
     assert study.confirms is not None
     numbers = list(dict.fromkeys(a.trial for a in study.confirms.arms if a.trial is not None))

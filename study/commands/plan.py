@@ -19,6 +19,7 @@ def plan(
     """Estimate the cost of a study, by timing a few steps of each network on this machine."""
     from study.config.loading import load_study
     from study.operations.plan import plan_study, plan_table
+    from study.operations.planned_comparisons import undecidable
 
     cpus = os.cpu_count() or 1
     with in_file(config):
@@ -45,6 +46,8 @@ def plan(
     )
     for line in decidable(study, cost.num_holdout):
         say(console, line)
+    if open_whatever_comes := undecidable(study):
+        say(console, f"\n{open_whatever_comes}", wrap_words=True)
 
 
 def _arms_line(arms: Mapping[str, int]) -> str:

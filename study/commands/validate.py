@@ -26,6 +26,7 @@ def validate(
     """Check study files without running anything."""
     from study.config.loading import load_study
     from study.config.problems import ConfigError
+    from study.operations.planned_comparisons import undecidable
 
     refused = []
     for path in configs:
@@ -41,6 +42,8 @@ def validate(
         say(Console(), f"{path}: study {study.name!r} is valid, {what}")
         for line in decidable(study, num_holdout) if num_holdout is not None else ():
             say(Console(), line)
+        if open_whatever_comes := undecidable(study):
+            say(Console(), f"  {open_whatever_comes}")
     if refused:
         raise SeveralError([str(error) for error in refused])
 

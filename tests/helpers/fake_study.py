@@ -114,7 +114,7 @@ class FakeTrial:
                 "sparsity": 1 - density,
                 "samples_seen": 10_000.0 * (k + 1) / self.t,
                 "train_flops": 1e9 * (k + 1) / self.t,
-                "generalization_gap": 0.02 * k - 0.002 * k * k,
+                "generalization_gap": 0.02 * k - 0.002 * k * k + 0.0001 * k * (self.seed - 1),
                 "seconds": 1.5,
             },
             summary=summary if last else {},

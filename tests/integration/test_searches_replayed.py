@@ -10,8 +10,8 @@ from analysis.reports.search.progress import compare_groups
 from analysis.reports.search.proposals import moment_of, parted, proposals
 from analysis.runs.frames import KEY
 from analysis.runs.study_runs import Runs, StudyFacts
-from analysis.statistics.paired import SIGNIFICANCE
 from benchmarks.stopping import HALVING, LENIENT, MOST_STOPPED, recorded, survival
+from study.comparisons import SIGNIFICANCE
 from study.config.plugins import load_builtin_plugins
 from study.search.samplers import NUM_STARTUP
 from study.simulation.simulator import replay, searched_anew

@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.architectures import Configuration, configurations
+from analysis.comparison.comparisons import Comparison, judged
 from analysis.comparison.dense_baseline import DENSE, measure_of
-from analysis.comparison.methods import Comparison, pairs, with_holm
+from analysis.comparison.methods import pairs
 from analysis.presentation.against_dense import unfinished
-from analysis.presentation.method_differences import differences_table, forest_plot, with_sign
+from analysis.presentation.forest_plot import forest_plot
+from analysis.presentation.method_differences import (
+    VERDICTS,
+    differences_table,
+    examples_sentence,
+    with_sign,
+)
+from analysis.presentation.no_choice import no_choice_sentence
 from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.reports.architectures.tables import (
     best_on,
@@ -18,8 +26,10 @@ from analysis.reports.architectures.tables import (
     shared_table,
 )
 from analysis.runs import trial_filter
+from analysis.statistics.multiple import Finding
 from analysis.statistics.ranks import MIN_ITEMS, concordance_interval, kendalls_w
 from analysis.wording import label, listing, points
+from study.comparisons import pairs_needed
 from study.metrics import METRICS
 from study.text import count
 
@@ -43,7 +53,8 @@ class ArchitecturesReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """Methods on each architecture, how far their orders agree, and the best on each."""
-        metric = trial_filter.metric(runs.trials, self.metric, default=measure_of(runs).service)
+        measure = measure_of(runs)
+        metric = trial_filter.metric(runs.trials, self.metric, default=measure.service)
         measured = runs.complete[runs.complete[metric].notna()]
         names = sorted(str(name) for name in measured["architecture"].unique())
         if len(names) < 2:
@@ -51,21 +62,27 @@ class ArchitecturesReport(Report):
         every = configurations(runs, metric)
         shared = [c for c in every if len(c.means) == len(names)]
         found = pairs(runs, metric)
-        by_model = list(with_holm(found.by_architecture()))
+        by_model = judged(found.by_architecture(), runs.study, metric)
         by_model.sort(key=lambda pair: (pair[0].b == DENSE, pair[0].a, pair[0].density))
-        tables = [best_table(every, shared, names, metric)]
+        may_select = not METRICS[metric].is_test
+        tables = [best_table(every, shared, names, metric)] if may_select else []
         if by_model:
             tables.append(differences_table("Methods on each architecture", by_model, metric))
         if shared:
             tables.append(shared_table(shared, names, metric))
-        single = found.in_each_setting()
-        figure = forest_plot("architectures", [c for c, _ in by_model], single, metric)
+        compared = [c for c, _ in by_model]
+        figure = forest_plot("architectures", compared, found.in_each_setting(), metric)
         return ReportSection(
             TITLE,
             (
-                *_methods_sentences([c for c, _ in by_model], metric),
+                *_methods_sentences(by_model, metric),
+                *examples_sentence(compared, metric),
                 _agreement(shared, names, metric),
-                *_common_choice(shared, names, metric),
+                *(
+                    _common_choice(shared, names, metric)
+                    if may_select
+                    else [no_choice_sentence(runs)]
+                ),
                 *_not_shared(every, shared, names),
                 *unfinished(runs),
             ),
@@ -82,34 +99,41 @@ def _too_few(runs: "Runs", names: Sequence[str]) -> str:
     return "No finished trial has the metric to rank by."
 
 
-def _methods_sentences(by_model: Sequence[Comparison], metric: str) -> list[str]:
-    """For each two methods, on how many architectures the difference goes the same way."""
-    groups: dict[tuple[str, str, str], list[Comparison]] = {}
-    for c in by_model:
-        groups.setdefault((c.a, c.b, c.density if c.b == DENSE else ""), []).append(c)
+def _methods_sentences(by_model: Sequence[tuple[Comparison, Finding]], metric: str) -> list[str]:
+    """For each two methods, the verdict and the difference on each architecture."""
+    groups: dict[tuple[str, str, str], list[tuple[Comparison, Finding]]] = {}
+    for c, finding in by_model:
+        key = (c.a, c.b, c.density if c.b == DENSE else "")
+        groups.setdefault(key, []).append((c, finding))
     sentences = []
     for (a, b, density), group in groups.items():
         if len(group) < 2:
             continue
-        lower = [c for c in group if c.result.estimate < 0]
-        way, same = ("lower", lower) if 2 * len(lower) >= len(group) else ("higher", [
-            c for c in group if c.result.estimate > 0
-        ])  # fmt: skip
         where = f"at {density} of the weights" if density else "at equal density"
         parts = [
-            f"{c.architecture} {with_sign(c.result.estimate, metric, c.result.interval)}"
-            for c in group
+            f"{VERDICTS[finding.verdict]} on {c.architecture} "
+            f"({with_sign(c.result.estimate, metric, c.result.interval())}, "
+            f"{count(c.result.num_pairs, 'pair')})"
+            for c, finding in group
         ]
-        intervals = [c.result.interval for c in group if c.result.interval]
-        clear = sum(within.low > 0 or within.high < 0 for within in intervals)
-        sentences.append(
-            f"{a} has on average a {way} {label(metric)} than {b} {where} on {len(same)} of "
-            f"{len(group)} architectures; the interval leaves out 0 on {clear or 'none'} of them: "
-            f"{listing(parts)}."
-        )
+        sentences.append(f"{a} against {b} {where}, by {label(metric)}: {listing(parts)}.")
     left = len(sentences) - _MAX_SENTENCES
     more = [f"{count(left, 'more comparison')} in the table."] if left > 0 else []
-    return [*sentences[:_MAX_SENTENCES], *more]
+    return [*sentences[:_MAX_SENTENCES], *more, *_too_few_pairs(by_model)]
+
+
+def _too_few_pairs(by_model: Sequence[tuple[Comparison, Finding]]) -> list[str]:
+    """That so many comparisons take more pairs than any of them has."""
+    if not by_model:
+        return []
+    most = max(c.result.num_pairs for c, _ in by_model)
+    needed = pairs_needed(len(by_model))
+    if most >= needed:
+        return []
+    return [
+        f"{count(most, 'pair')} cannot decide {count(len(by_model), 'comparison')}: {needed} "
+        f"would."
+    ]
 
 
 def _agreement(shared: Sequence[Configuration], names: Sequence[str], metric: str) -> str:

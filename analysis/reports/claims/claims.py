@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.reports.claims.evidence import (
-    Finding,
+    Evidence,
+    TurnEvidence,
     accuracy,
     against_dense,
     against_one_shot,
     gap,
     gap_turns,
-    network_size,
     without_replay,
 )
+from analysis.reports.claims.judging import Finding, judge_claims
 
 if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
@@ -32,19 +33,36 @@ class Claim:
         says: What the paper says.
         stated: The figure that it states, empty where it states none.
         source: Where.
-        judge: What the trials say of it.
+        evidence: What the trials have to say of it.
     """
 
     name: str
     says: str
     stated: str
     source: str
-    judge: "Callable[[Runs], Finding]"
+    evidence: "Callable[[Runs], Evidence | TurnEvidence]"
 
 
-def judged(runs: "Runs") -> list[tuple[Claim, Finding]]:
+@dataclass(frozen=True)
+class Judged:
+    """The claims with what the trials say of each, judged together.
+
+    Attributes:
+        findings: Every claim with its finding.
+        evidence: Of each.
+        family: How many share the 5 %: those that have trials.
+    """
+
+    findings: tuple[tuple[Claim, Finding], ...]
+    evidence: tuple[Evidence | TurnEvidence, ...]
+    family: int
+
+
+def judged(runs: "Runs") -> Judged:
     """Every claim with its finding."""
-    return [(claim, claim.judge(runs)) for claim in CLAIMS]
+    evidence = tuple(claim.evidence(runs) for claim in CLAIMS)
+    findings, family = judge_claims(evidence, runs.study)
+    return Judged(tuple(zip(CLAIMS, findings, strict=True)), evidence, family)
 
 
 _ABSTRACT = "abstract"
@@ -80,13 +98,6 @@ CLAIMS: Sequence[Claim] = (
         "about −22 %",
         _ABSTRACT,
         gap,
-    ),
-    Claim(
-        "Size",
-        f"APP's network is a third of the dense one ({_FEW_SHOT}).",
-        "about 1/3",
-        _ABSTRACT,
-        network_size,
     ),
     Claim(
         "Turns of the gap",

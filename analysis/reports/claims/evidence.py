@@ -1,24 +1,22 @@
-"""What trials say of a claim: effects within pairs, with intervals and a verdict."""
+"""What the trials at hand have to say of each claim: pairs, before anything is judged."""
 
 import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from analysis.comparison.comparisons import Comparison, compare
 from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import pairs
 from analysis.comparison.stream_lengths import largest_turns
 from analysis.runs.frames import GAP, T
-from analysis.statistics.paired import SIGNIFICANCE, PairedDifference, paired_difference
-from analysis.statistics.summary import Interval
-from analysis.wording import bounds, percent, points, probability, size
+from analysis.statistics.turning import Turn
+from analysis.wording import percent, size
 from study.text import count
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.runs.study_runs import Runs
-
-Verdict = Literal["supported", "contradicted", "undecided"]
 
 APP = "app"
 ONE_SHOT = "one_shot"
@@ -33,22 +31,41 @@ HIGH_SPARSITY = 0.1
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the trials say of a claim.
+class Evidence:
+    """What there is to judge a claim by.
 
     Attributes:
-        verdict: By the 95 % interval of the effect.
-        effect: In fractions; None where nothing could be measured.
-        interval: Its 95 % interval; None for fewer than two pairs.
-        num: Pairs of trials, or configurations, that it rests on.
-        words: The effect in its own unit, and why the verdict.
+        metric: What is compared.
+        claimed: Where the claim has APP in it: *lower*, or *worse* by more than the margin.
+        comparison: APP against the other; None where no pair has finished.
+        missing: What is missing in that case.
+        note: What the comparison does not say, in sentences.
+        is_accuracy: Whether the effect is told as an accuracy: what is more is better.
     """
 
-    verdict: Verdict
-    effect: float | None
-    interval: Interval | None
+    metric: str
+    claimed: Literal["lower", "worse"]
+    comparison: Comparison | None
+    missing: str
+    note: str = ""
+    is_accuracy: bool = False
+
+
+@dataclass(frozen=True)
+class TurnEvidence:
+    """The surest turn of a curve.
+
+    Attributes:
+        num: Configurations that were looked at; 0 for none.
+        turn: The surest; None where there is none.
+        p: Its p, by Holm over the configurations.
+        missing: What is missing without any.
+    """
+
     num: int
-    words: str
+    turn: Turn | None
+    p: float
+    missing: str
 
 
 def _with(runs: "Runs", keep: "pd.Series") -> "Runs":
@@ -73,15 +90,26 @@ def _metric(runs: "Runs", name: str) -> str:
     return test if test in runs.trials and runs.trials[test].notna().any() else name
 
 
-def _app_against(runs: "Runs", other: str, metric: str) -> PairedDifference | None:
-    """Differences APP − ``other`` within pairs of equal seed, setting and density."""
-    frame = pairs(runs, metric).frame
-    strata = []
-    for (a, b), sign in (((APP, other), 1), ((other, APP), -1)):
-        mine = frame[_is(frame["a"], a) & _is(frame["b"], b)]
-        for _, group in mine.groupby(["a", "b", "setting", "kept"], sort=False):
-            strata.append([sign * float(value) for value in group["difference"]])
-    return paired_difference(strata) if strata else None
+def _app_against(runs: "Runs", other: str, metric: str) -> Comparison | None:
+    """APP − ``other`` within pairs of equal seed, setting and density, whatever the criterion."""
+    found = pairs(runs, metric)
+    frame = found.frame
+    ours = frame[_is(frame["a"], APP) & _is(frame["b"], other)].to_dict("records")
+    theirs = frame[_is(frame["a"], other) & _is(frame["b"], APP)].to_dict("records")
+    rows = [
+        *ours,
+        *(
+            {
+                **row,
+                "difference": -row["difference"],
+                "run_a": row["run_b"],
+                "run_b": row["run_a"],
+            }
+            for row in theirs
+        ),
+    ]
+    named = [{**row, "a": APP, "b": other} for row in rows]
+    return compare(named, found.values, found.varied) if named else None
 
 
 def _is(arm: "pd.Series", method: str) -> "pd.Series":
@@ -89,156 +117,77 @@ def _is(arm: "pd.Series", method: str) -> "pd.Series":
     return arm.astype(str).str.fullmatch(f"{method}(,.*)?")
 
 
-def _verdict(result: PairedDifference, *, claimed_lower: bool) -> Verdict:
-    if result.interval is None:
-        return "undecided"
-    if result.interval.high < 0:
-        return "supported" if claimed_lower else "contradicted"
-    if result.interval.low > 0:
-        return "contradicted" if claimed_lower else "supported"
-    return "undecided"
-
-
-def _nothing(words: str) -> Finding:
-    return Finding("undecided", None, None, 0, words)
-
-
-def _found(
-    result: PairedDifference | None, what: str, missing: str, *, claimed_lower: bool = True
-) -> Finding:
-    if result is None:
-        return _nothing(missing)
-    way = "lower" if result.estimate < 0 else "higher"
-    interval = f", difference {bounds(result.interval)}" if result.interval else ""
-    return Finding(
-        _verdict(result, claimed_lower=claimed_lower),
-        result.estimate,
-        result.interval,
-        result.num_pairs,
-        f"{what} is {points(result.estimate)} {way}{interval}, in "
-        f"{count(result.num_pairs, 'pair')} of one seed.",
-    )
-
-
 _AT_A_THIRD = f", APP keeping {size(THIRD[0])} to {size(THIRD[1])} of the weights"
 _NO_PAIRS = "No finished pair of {a} and {b} that differ in the method alone{extra}."
 
 
-def against_dense(runs: "Runs") -> Finding:
+def against_dense(runs: "Runs") -> Evidence:
     """Mean error of APP at a third of the weights against dense."""
-    metric = _metric(runs, "mean_error")
-    result = _app_against(_a_third(_replayed(runs, "full")), DENSE, metric)
-    return _found(result, _name(metric), _NO_PAIRS.format(a=APP, b=DENSE, extra=_AT_A_THIRD))
+    return _at_a_third(runs, _metric(runs, "mean_error"))
 
 
-def against_one_shot(runs: "Runs") -> Finding:
+def _at_a_third(runs: "Runs", metric: str) -> Evidence:
+    comparison = _app_against(_a_third(_replayed(runs, "full")), DENSE, metric)
+    missing = _NO_PAIRS.format(a=APP, b=DENSE, extra=_AT_A_THIRD)
+    return Evidence(metric, "lower", comparison, missing)
+
+
+def against_one_shot(runs: "Runs") -> Evidence:
     """Mean error of APP against pruning once, at equal density."""
     metric = _metric(runs, "mean_error")
-    result = _app_against(_replayed(runs, "full"), ONE_SHOT, metric)
+    comparison = _app_against(_replayed(runs, "full"), ONE_SHOT, metric)
     missing = _NO_PAIRS.format(a=APP, b=ONE_SHOT, extra=" at equal density")
-    return _found(result, _name(metric), missing)
+    return Evidence(metric, "lower", comparison, missing)
 
 
-def _name(metric: str) -> str:
-    return metric.replace("_", " ").capitalize()
-
-
-def accuracy(runs: "Runs") -> Finding:
+def accuracy(runs: "Runs") -> Evidence:
     """Accuracy of the last model: APP at a third of the weights against dense."""
-    metric = _metric(runs, "final_error")
-    result = _app_against(_a_third(_replayed(runs, "full")), DENSE, metric)
-    missing = _NO_PAIRS.format(a=APP, b=DENSE, extra=_AT_A_THIRD)
-    found = _found(result, _name(metric), missing)
-    if result is None:
-        return found
-    # As accuracy: what is more is better.
     return dataclasses.replace(
-        found,
-        effect=-result.estimate,
-        interval=_negated(result.interval),
-        words=f"{found.words} The source does not say whether 7 % are points of accuracy or a "
-        f"share of it; the verdict is on the sign.",
+        _at_a_third(runs, _metric(runs, "final_error")),
+        note="The source does not say whether 7 % are points of accuracy or a share of it; what "
+        "is judged is the sign.",
+        is_accuracy=True,
     )
 
 
-def _negated(interval: Interval | None) -> Interval | None:
-    return None if interval is None else Interval(-interval.high, -interval.low)
-
-
-def gap(runs: "Runs") -> Finding:
+def gap(runs: "Runs") -> Evidence:
     """Generalization gap of APP at a third of the weights against dense."""
+    found = _at_a_third(runs, GAP)
     chosen = _a_third(_replayed(runs, "full"))
-    result = _app_against(chosen, DENSE, GAP)
-    missing = _NO_PAIRS.format(a=APP, b=DENSE, extra=_AT_A_THIRD)
-    found = _found(result, "The gap", missing)
     dense = chosen.complete.loc[chosen.complete["method"] == DENSE, GAP].mean()
-    if result is None or not dense > 0:
+    if found.comparison is None or not dense > 0:
         return found
-    return dataclasses.replace(
-        found, words=f"{found.words} That is {percent(abs(result.estimate) / dense)} of dense's."
-    )
+    share = abs(found.comparison.result.estimate) / dense
+    return dataclasses.replace(found, note=f"That is {percent(share)} of dense's.")
 
 
-def network_size(runs: "Runs") -> Finding:
-    """How many of the weights APP kept where a third was asked for."""
-    app = runs.complete[runs.complete["method"] == APP]
-    tau = app["pruning.tau"].map(str) if "pruning.tau" in app else app["method"]
-    app = app[tau.isin(["4.5"]) | app["density"].between(*THIRD)]
-    if app.empty:
-        return _nothing("No finished APP trial aimed at a third of the weights (τ = 4.5).")
-    low, high = float(app["density"].min()), float(app["density"].max())
-    holds = THIRD[0] <= low and high <= THIRD[1]
-    return Finding(
-        "supported" if holds else "contradicted",
-        float(app["density"].mean()),
-        Interval(low, high),
-        len(app),
-        f"Of {count(len(app), 'APP trial')} the smallest kept {size(low)} of the prunable "
-        f"weights, the largest {size(high)}, as measured; the interval is that range.",
-    )
-
-
-def gap_turns(runs: "Runs") -> Finding:
+def gap_turns(runs: "Runs") -> TurnEvidence:
     """Whether the generalization gap turns in long streams."""
     long = _with(runs, runs.trials[T].fillna(0) >= HIGH_T)
     found = largest_turns(long, GAP)
     if not found:
-        return _nothing(f"No configuration has finished with three seeds at T ≥ {HIGH_T}.")
+        missing = f"No configuration has finished with three seeds at T ≥ {HIGH_T}."
+        return TurnEvidence(0, None, 1.0, missing)
     _, turn, p = min(found, key=lambda item: item[2])
-    smaller = min((turn.before, turn.before_interval), (turn.after, turn.after_interval), key=_far)
-    return Finding(
-        "supported" if p < SIGNIFICANCE else "undecided",
-        smaller[0],
-        smaller[1],
-        len(found),
-        f"Of {count(len(found), 'configuration')} at T ≥ {HIGH_T} the surest turn has "
-        f"{probability(p)} by Holm; the effect is the smaller of its two sides. No trial can "
-        f"show that there is no turn, so this is never contradicted.",
-    )
+    return TurnEvidence(len(found), turn, p, "")
 
 
-def _far(side: tuple[float, Interval]) -> float:
-    return abs(side[0])
-
-
-def without_replay(runs: "Runs") -> Finding:
+def without_replay(runs: "Runs") -> Evidence:
     """Error of APP with few weights against dense, without replay."""
     metric = _metric(runs, "final_error")
 
-    def sparse(policy: str) -> PairedDifference | None:
+    def sparse(policy: str) -> Comparison | None:
         chosen = _replayed(runs, policy)
         few = (chosen.trials["method"] == DENSE) | (chosen.trials["density"] <= HIGH_SPARSITY)
         return _app_against(_with(chosen, few), DENSE, metric)
 
     extra = f", without replay, APP keeping {size(HIGH_SPARSITY)} or fewer of the weights"
     missing = _NO_PAIRS.format(a=APP, b=DENSE, extra=extra)
-    found = _found(sparse("none"), _name(metric), missing, claimed_lower=False)
     full = sparse("full")
-    if found.effect is None or full is None:
-        return found
-    interval = f" {bounds(full.interval)}" if full.interval else ""
-    return dataclasses.replace(
-        found,
-        words=f"{found.words} With full replay the difference is {100 * full.estimate:+.1f} points"
-        f"{interval}.",
+    note = (
+        f"With full replay the difference is {100 * full.result.estimate:+.1f} points, in "
+        f"{count(full.result.num_pairs, 'pair')}."
+        if full
+        else ""
     )
+    return Evidence(metric, "worse", sparse("none"), missing, note)

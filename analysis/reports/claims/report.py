@@ -1,14 +1,20 @@
 """The paper's claims beside what was measured here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from analysis.comparison.comparisons import Comparison
+from analysis.presentation.method_differences import examples_sentence
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.presentation.tables import span
-from analysis.reports.claims.claims import Claim, judged
-from analysis.reports.claims.evidence import Finding
+from analysis.reports.claims.claims import Claim, Judged, judged
+from analysis.reports.claims.evidence import Evidence
+from analysis.reports.claims.judging import Finding
 from analysis.runs.frames import T
 from analysis.wording import listing
+from study.comparisons import pairs_needed
+from study.metrics import METRICS
 from study.text import count
 
 if TYPE_CHECKING:
@@ -26,18 +32,49 @@ class ClaimsReport(Report):
 
     def build(self, runs: "Runs") -> ReportSection:
         """One table, a row a claim, and in sentences what was decided."""
-        found = judged(runs)
-        decided = [(c, f) for c, f in found if f.verdict != "undecided"]
+        made = judged(runs)
+        found = made.findings
+        decided = [(c, f) for c, f in found if f.outcome != "undecided"]
         return ReportSection(
             TITLE,
             (
-                f"{len(decided)} of {count(len(found), 'claim')} can be decided by these trials, "
-                f"by the 95 % interval of the effect.",
-                *(f"{c.name}: {f.verdict} here. {f.words}" for c, f in decided),
+                f"{len(decided)} of {count(len(found), 'claim')} can be decided here; "
+                f"{made.family} have trials to be judged by. These are judged together, by exact "
+                f"tests with Holm over all of them, so that anything false is said in at most 5 % "
+                f"of such studies.",
+                *(f"{c.name}: {f.outcome} here. {f.words}" for c, f in decided),
+                *_too_few(made),
+                *_of_examples(made),
                 _setting_sentence(runs),
             ),
             tables=(_table(found),),
         )
+
+
+def _compared(made: Judged) -> list[tuple[Comparison, str]]:
+    return [
+        (e.comparison, e.metric)
+        for e in made.evidence
+        if isinstance(e, Evidence) and e.comparison is not None
+    ]
+
+
+def _too_few(made: Judged) -> list[str]:
+    """That so many claims take more pairs than some of them have."""
+    needed = pairs_needed(made.family) if made.family else 0
+    short = [c.result.num_pairs for c, _ in _compared(made) if c.result.num_pairs < needed]
+    if not short:
+        return []
+    return [
+        f"{count(len(short), 'claim')} cannot be decided whatever comes out: {min(short)} pairs "
+        f"are too few for {count(made.family, 'comparison')}, {needed} would do."
+    ]
+
+
+def _of_examples(made: Judged) -> list[str]:
+    compared = _compared(made)
+    errors = [c for c, metric in compared if METRICS[metric].quantity == "error"]
+    return examples_sentence(errors, compared[0][1]) if errors else []
 
 
 def _setting_sentence(runs: "Runs") -> str:
@@ -54,13 +91,14 @@ def _setting_sentence(runs: "Runs") -> str:
     )
 
 
-def _table(found: list[tuple[Claim, Finding]]) -> ReportTable:
+def _table(found: Sequence[tuple[Claim, Finding]]) -> ReportTable:
     columns = (
         Column("claim", "claim"),
         Column("says", "the paper says"),
         Column("stated", "its figure"),
         Column("source", "source"),
-        Column("verdict", "here"),
+        Column("outcome", "here"),
+        Column("verdict", "APP is"),
         Column("effect", "effect here (points)", "points"),
         Column("interval", "95 % interval", "interval"),
         Column("num", "pairs", "integer"),
@@ -72,7 +110,8 @@ def _table(found: list[tuple[Claim, Finding]]) -> ReportTable:
             claim.says,
             claim.stated or None,
             claim.source,
-            finding.verdict,
+            finding.outcome,
+            finding.verdict or None,
             finding.effect,
             span(finding.interval),
             finding.num,

@@ -27,7 +27,7 @@ def searched_and_confirmed(name: str, found: Confirmation) -> Figure:
         name=name,
         title=f"{metric.capitalize()}: searched and confirmed",
         caption=(
-            "Interquartile mean over the fresh seeds, with its 95 % interval; a diamond is "
+            "Mean over the fresh seeds, with its 95 % interval; a diamond is "
             "what the search had found with its own seed. Rows without one are baselines."
         ),
         x=Axis(metric, percent=METRICS[found.metric].is_fraction),

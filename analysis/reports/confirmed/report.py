@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from analysis.comparison.comparisons import judged
 from analysis.comparison.fresh_seeds import (
     Arm,
     Confirmation,
@@ -10,10 +11,10 @@ from analysis.comparison.fresh_seeds import (
     confirming,
     of_other_metric,
 )
-from analysis.comparison.methods import with_holm
 from analysis.figures.figure import Figure
 from analysis.presentation.against_dense import unfinished
-from analysis.presentation.method_differences import differences_table, forest_plot
+from analysis.presentation.forest_plot import forest_plot
+from analysis.presentation.method_differences import differences_table
 from analysis.presentation.report import (
     REPORTS,
     Column,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 _DIFFERENCES = (
-    "Interquartile mean of the differences within pairs of one seed, with its 95 % interval; left "
-    "of zero the trial is lower than its baseline."
+    "Mean difference within pairs of one seed, with its 95 % interval where there are six pairs; "
+    "left of zero the trial is lower than its baseline."
 )
 TITLE = "Does the best hold with fresh seeds?"
 
@@ -110,7 +111,9 @@ def _tables(found: Confirmation, *, several: bool) -> list[ReportTable]:
     if found.comparisons:
         made.append(
             differences_table(
-                f"Differences{of}", list(with_holm(list(found.comparisons))), found.metric
+                f"Differences{of}",
+                [*judged(found.comparisons, found.runs.study, found.metric)],
+                found.metric,
             )
         )
     return made
@@ -165,7 +168,7 @@ def _row(arm: Arm, *, with_model: bool) -> tuple[Value, ...]:
         arm.mean,
         span(arm.interval, arm.metric),
         optimism.estimate if optimism else None,
-        span(optimism.interval) if optimism else None,
+        span(optimism.interval()) if optimism else None,
     )
 
 

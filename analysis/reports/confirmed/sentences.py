@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from analysis.comparison.comparisons import judged
 from analysis.comparison.confirmed_verdicts import judged_by, sequences
 from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation, confirming
-from analysis.comparison.methods import with_holm
 from analysis.presentation.against_dense import share_kept
-from analysis.presentation.method_differences import comparison_sentence, with_sign
+from analysis.presentation.method_differences import Standard, comparison_sentence, with_sign
 from analysis.presentation.tables import span
 from analysis.presentation.verdict_sentences import verdict_sentences
-from analysis.statistics.paired import PairedDifference
+from analysis.statistics.differences import MethodDifference
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, listing, quantity
 from study.metrics import METRICS
@@ -52,9 +52,11 @@ def judged_trials(runs: "Runs") -> frozenset[int]:
 
 def _said(study: "Runs") -> list[str]:
     found = confirmation(study)
-    judged = judged_by(study, found)
+    with_verdict = judged_by(study, found)
     verdicts = verdict_sentences(sequences(study, found), study.study.confirms)
-    return verdicts + _figures([arm for arm in found.chosen if arm.number not in judged], found)
+    return verdicts + _figures(
+        [arm for arm in found.chosen if arm.number not in with_verdict], found
+    )
 
 
 def optimism_sentences(runs: "Runs") -> list[str]:
@@ -84,8 +86,8 @@ def _figures(arms: list[Arm], found: Confirmation) -> list[str]:
     sentences = []
     for arm in arms:
         against = [
-            f"{with_sign(c.result.estimate, found.metric, c.result.interval)} against {c.b}"
-            f"{_zero(c.result.interval)}"
+            f"{with_sign(c.result.estimate, found.metric, c.result.interval())} against {c.b}"
+            f"{_zero(c.result.interval())}"
             for c in found.comparisons
             if c.a == arm.name
         ]
@@ -104,21 +106,22 @@ def section_sentences(found: Confirmation) -> list[str]:
             f"The study {found.runs.study.name} confirms trials of {found.runs.study.confirms} "
             f"with fresh seeds; none of them has finished yet."
         ]
-    judged = judged_by(found.runs, found)
+    with_verdict = judged_by(found.runs, found)
     sentences = verdict_sentences(sequences(found.runs, found), found.runs.study.confirms)
-    sentences += [arm_sentence(arm) for arm in found.chosen if arm.number not in judged]
+    sentences += [arm_sentence(arm) for arm in found.chosen if arm.number not in with_verdict]
     if found.optimism is not None and len(found.chosen) > 1:
         sentences.append(
             f"Optimism of the search over these {len(found.chosen)} trials: "
             f"{_effect(found.optimism, found.chosen[0])}."
         )
-    family = len(found.comparisons)
-    told = {arm.name for arm in found.chosen if arm.number in judged}
-    for comparison, p in with_holm(list(found.comparisons)):
-        if comparison.a in told and comparison.b == DENSE:  # its verdict says more
-            continue
-        zero = " The interval includes 0." if _includes_zero(comparison.result.interval) else ""
-        sentences.append(comparison_sentence(comparison, p, found.metric, family=family) + zero)
+    study = found.runs.study
+    standard = Standard.of(study, found.metric, len(found.comparisons))
+    told = {arm.name for arm in found.chosen if arm.number in with_verdict}
+    sentences += [
+        comparison_sentence(comparison, finding, standard)
+        for comparison, finding in judged(found.comparisons, study, found.metric)
+        if comparison.a not in told or comparison.b != DENSE  # its verdict says more
+    ]
     if found.num_unequal:
         sentences.append(
             f"{count(found.num_unequal, 'pair')} of trials ended at different densities or saw "
@@ -165,8 +168,8 @@ def _split_sentence(found: Confirmation) -> str:
     )
 
 
-def _effect(result: PairedDifference, arm: Arm) -> str:
-    return with_sign(result.estimate, arm.metric, result.interval) + _zero(result.interval)
+def _effect(result: MethodDifference, arm: Arm) -> str:
+    return with_sign(result.estimate, arm.metric, result.interval()) + _zero(result.interval())
 
 
 def _zero(interval: Interval | None) -> str:

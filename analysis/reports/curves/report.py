@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import DENSE, as_good, matches, measure_of
+from analysis.comparison.dense_baseline import (
+    DENSE,
+    as_good,
+    by_configuration,
+    matches,
+    measure_of,
+)
 from analysis.figures.figure import Figure
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.report import REPORTS, Report, ReportSection
@@ -42,10 +48,13 @@ class CurvesReport(Report):
             sentence = "No finished trial has a history to draw."
             return ReportSection(TITLE, (sentence, *unfinished(runs)))
         places = ["architecture", "dataset", T]
-        # Those that served best come first; those shown are then in order.
-        best = candidates.groupby(places)[measure.service].min().sort_values(na_position="last")
+        # Those that served best come first, where there is a best; those shown are then in order.
+        best = candidates.groupby(places)[measure.service].min()
+        if measure.may_select:
+            best = best.sort_values(na_position="last")
         shown = sorted(best.index[: self.limit])
-        good = [match for match in matches(runs, measure) if as_good(match, measure)]
+        found = by_configuration(matches(runs, measure), measure)
+        good = [match for match in found if as_good(match, measure)]
         drawn = [
             streams(runs, measure, group, good)
             for place, group in candidates.groupby(places)
@@ -59,13 +68,14 @@ class CurvesReport(Report):
         for lines in drawn:
             t = f"T = {lines[0].num_megabatches}"
             title = f"{lines[0].architecture}, {t}" if several else t
-            sentences += _against_dense(title, lines)
+            sentences += _against_dense(title, lines) if measure.may_select else []
             figures.append(figure(f"curves-{len(figures)}", title, lines, measure, top=top))
         sentences.append("The model of a megabatch serves until the next one has been learned.")
         if len(drawn) < len(best):
             sentences.append(
                 f"{len(drawn)} of {count(len(best), 'combination')} of architecture and T are "
-                f"drawn, those that served best; --limit draws more."
+                f"drawn, {'those that served best' if measure.may_select else 'the first'}; "
+                f"--limit draws more."
             )
         return ReportSection(
             TITLE, (*sentences, *unfinished(runs)), tuple(figures), (values_table(every, measure),)

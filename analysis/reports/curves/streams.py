@@ -70,8 +70,10 @@ def streams(
 ) -> list[Stream]:
     """One configuration of each method, dense first, then those that served best.
 
-    Of a method's configurations it is the one nearest in size to the smallest network as good as
-    dense, or where there is none to the pruned one that served best.
+    Of a method's configurations it is the one nearest in size to the smallest network that may be
+    as good as dense, or where there is none to the pruned one that served best. On the test split,
+    where nothing is chosen, it is the one nearest to the middle of all pruned sizes, and the order
+    is that of names.
 
     Args:
         runs: The study.
@@ -88,16 +90,20 @@ def streams(
             density=("density", "mean"), served=(measure.service, "mean")
         )
         away = (sizes["density"] - target).abs().round(6)
-        ranked = sizes.assign(away=away).sort_values(["away", "served"], kind="stable")
+        by = ["away", "served"] if measure.may_select else ["away"]
+        ranked = sizes.assign(away=away).sort_values(by, kind="stable")
         chosen = trials[number[trials.index] == ranked.index[0]]
         made.append(_stream(runs, measure, str(arm), chosen))
     # A mean that is missing, NaN, sorts last.
-    made.sort(key=lambda s: (s.arm != DENSE, s.served != s.served, s.served))
+    served = {s.arm: s.served if measure.may_select else 0.0 for s in made}
+    made.sort(key=lambda s: (s.arm != DENSE, s.served != s.served, served[s.arm], s.arm))
     return made[:_MAX_LINES]
 
 
 def _target(measure: Measure, group: "pd.DataFrame", good: Sequence[Match]) -> float:
     pruned = group[group["method"] != DENSE]
+    if not measure.may_select:
+        return float(pruned["density"].median()) if len(pruned) else 1.0
     here = set(pruned[KEY])
     sizes = [float(m.trial["density"]) for m in good if m.trial[KEY] in here]
     if sizes:

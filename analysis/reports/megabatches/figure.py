@@ -6,7 +6,7 @@ from analysis.comparison.dense_baseline import Measure
 from analysis.comparison.stream_lengths import AtLength
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.runs.frames import GAP
-from analysis.statistics.resampling import interquartile_mean, stratified_interval
+from analysis.statistics.summary import mean_interval
 from analysis.wording import label, percent, size
 
 _MAX_LINES = 8
@@ -34,7 +34,7 @@ def length_figure(found: Sequence[AtLength], measure: Measure) -> Figure:
         name="megabatches",
         title="What T buys",
         caption=(
-            "Interquartile means over seeds with their 95 % intervals, a line for each "
+            "Means over seeds with their 95 % intervals, a line for each "
             f"configuration that ran at several T.{left}"
         ),
         x=Axis("number of megabatches T", percent=False),
@@ -51,8 +51,8 @@ def _line(own: Sequence[AtLength], name: str, models: Sequence[str]) -> Series:
         for at in own
         if at.trials[name].notna().any()
     ]
-    means = [interquartile_mean(values) for _, values in known]
-    spreads = [stratified_interval([values]) for _, values in known]
+    means = [sum(values) / len(values) for _, values in known]
+    spreads = [mean_interval(values) for _, values in known]
     sure = [s for s in spreads if s is not None] if all(spreads) else []
     return Series(
         name=title,

@@ -7,9 +7,9 @@ from analysis.comparison.methods import method_names
 from analysis.presentation.report import Column, ReportTable, Value
 from analysis.presentation.tables import cell, listed_by, span
 from analysis.runs.frames import T
-from analysis.statistics.paired import SIGNIFICANCE
 from analysis.statistics.turning import Turn
 from analysis.wording import bounds, points, probability, size
+from study.comparisons import SIGNIFICANCE
 from study.text import count
 
 if TYPE_CHECKING:

@@ -8,14 +8,16 @@ from analysis.comparison.dense_baseline import Measure, measure_of
 from analysis.comparison.methods import method_names
 from analysis.comparison.stream_lengths import AtLength, Step, families, largest_turns, steps
 from analysis.presentation.against_dense import unfinished
+from analysis.presentation.method_differences import VERDICTS, Standard, with_sign
+from analysis.presentation.no_choice import no_choice_sentence
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
 from analysis.presentation.tables import cell, listed_by, over_seeds, span, value_columns
 from analysis.reports.megabatches.figure import length_figure
 from analysis.reports.megabatches.gap_turns import turns_sentences, turns_table
 from analysis.runs.frames import GAP, KEY, T
 from analysis.statistics import summary
-from analysis.statistics.paired import SIGNIFICANCE
-from analysis.wording import bounds, label, percent, points, probability
+from analysis.wording import label, margin_words, percent, probability
+from study.comparisons import pairs_needed
 from study.text import count
 
 if TYPE_CHECKING:
@@ -45,15 +47,22 @@ class MegabatchesReport(Report):
         turned = largest_turns(runs, GAP)
         gap = ((*turns_sentences(turned),), (turns_table(runs, turned),) if turned else ())
         if not found:
-            best, table = _best_at_each(runs, measure)
+            best, table = (
+                _best_at_each(runs, measure)
+                if measure.may_select
+                else (no_choice_sentence(runs), ())
+            )
             sentences = (best, *gap[0], *unfinished(runs))
             return ReportSection(TITLE, sentences, tables=(*table, *gap[1]))
-        made = steps(found, measure.service, _COSTS[0])
+        made = steps(runs, found, measure.service, _COSTS[0])
         return ReportSection(
             TITLE,
             (
-                _lowest(found, measure),
-                *(_step_sentence(step, measure.service, len(made)) for step in made),
+                _lowest(found, measure) if measure.may_select else no_choice_sentence(runs),
+                *(
+                    _step_sentence(step, Standard.of(runs.study, measure.service, len(made)))
+                    for step in made
+                ),
                 *gap[0],
                 *unfinished(runs),
             ),
@@ -80,27 +89,31 @@ def _lowest(found: Sequence[AtLength], measure: Measure) -> str:
     )
 
 
-def _step_sentence(step: Step, metric: str, family: int) -> str:
-    result = step.result
-    holm = f" by Holm over {family} comparisons" if family > 1 else ""
+def _step_sentence(step: Step, standard: Standard) -> str:
+    result, metric = step.result, standard.metric
+    holm = f" by Holm over {standard.family} comparisons" if standard.family > 1 else ""
     basis = (
+        f"{with_sign(result.estimate, metric, result.interval())}, "
         f"{count(result.num_pairs, 'pair')} of one seed in "
-        f"{count(result.num_strata, 'configuration')}, {probability(step.p)}{holm}"
+        f"{count(len(result.strata), 'configuration')}, {probability(step.finding.p)}{holm}"
     )
-    interval = f" {bounds(result.interval)}" if result.interval else ""
     cost = f", at {step.cost:.2f} times the examples" if step.cost == step.cost else ""
-    way = f"From T = {step.start} to T = {step.end}"
-    if step.p >= SIGNIFICANCE:
-        sign = "−" if result.estimate < 0 else "+"
-        return (
-            f"{way} no change of the {label(metric)} is separable with these seeds: "
-            f"{sign}{points(result.estimate)}{interval}, {basis}{cost}."
-        )
-    verb = "falls" if result.estimate < 0 else "rises"
-    return (
-        f"{way} the {label(metric)} {verb} by {points(result.estimate)}, difference{interval}, "
-        f"{basis}{cost}."
+    margin, name = margin_words(standard.margin), label(metric)
+    needed = pairs_needed(standard.family)
+    few = (
+        f"; {count(result.num_pairs, 'pair')} cannot decide "
+        f"{count(standard.family, 'comparison')}: {needed} would"
+        if result.num_pairs < needed
+        else ""
     )
+    change = {
+        "better": f"the {name} falls",
+        "as_good": f"the {name} is as good, at a margin of {margin}",
+        "worse": f"the {name} rises by more than {margin}",
+        "undecided": f"it is undecided whether the {name} changes",
+        "not_pooled": f"the {name} falls in some configurations and rises in others",
+    }[step.finding.verdict]
+    return f"From T = {step.start} to T = {step.end} {change}: {basis}{cost}{few}."
 
 
 def _each(found: Sequence[AtLength], measure: Measure, limit: int) -> ReportTable:
@@ -135,6 +148,7 @@ def _steps_table(made: Sequence[Step]) -> ReportTable:
         Column("interval", "95 % interval", "interval"),
         Column("lower", "lower in", "percent"),
         Column("p_holm", "Holm's p", "number"),
+        Column("verdict", "verdict"),
         Column("cost", "times the examples", "number"),
     )
     rows = tuple(
@@ -142,11 +156,12 @@ def _steps_table(made: Sequence[Step]) -> ReportTable:
             step.start,
             step.end,
             step.result.num_pairs,
-            step.result.num_strata,
+            len(step.result.strata),
             step.result.estimate,
-            span(step.result.interval),
-            step.result.lower,
-            step.p,
+            span(step.result.interval()),
+            step.result.share_lower,
+            step.finding.p,
+            VERDICTS[step.finding.verdict],
             cell(step.cost),
         )
         for step in made

@@ -24,7 +24,7 @@ def front_figure(
     runs: "Runs",
     measure: Measure,
     axes: tuple[str, str],
-    on_front: "pd.Series",
+    on_front: "pd.Series | None",
     metrics: Sequence[str],
 ) -> Figure:
     """All trials by two of the metrics: the front in colour, all others grey.
@@ -33,7 +33,8 @@ def front_figure(
         runs: The study.
         measure: What it is judged by.
         axes: Metric upright, metric across.
-        on_front: Whether each trial is on the front.
+        on_front: Whether each trial is on the front; None where nothing may be chosen, so that
+            all that finished are in colour.
         metrics: Those that the front is of.
     """
     upright, across = axes
@@ -58,11 +59,11 @@ def front_figure(
     made = []
     if not finished.all():
         made.append(series(trials[~finished], "not finished", symbol=_NOT_FINISHED))
-    dominated = trials[finished & ~on_front[trials.index]]
-    for _, part in dominated.groupby(T, dropna=False):
+    shown = finished if on_front is None else on_front[trials.index]
+    for _, part in trials[finished & ~shown].groupby(T, dropna=False):
         made.append(series(part, "dominated", symbol=shapes.get(part[T].iloc[0], 0)))
-    front = trials[on_front[trials.index]]
-    if len(metrics) == 2 and len(front) > 1:
+    front = trials[shown]
+    if on_front is not None and len(metrics) == 2 and len(front) > 1:
         edge = front.loc[x[front.index].sort_values(kind="stable").index]
         ends = tuple(x[edge.index]), tuple(y[edge.index])
         made.append(Series("front", x=ends[0], y=ends[1], mark="line", dash=1))
@@ -70,20 +71,27 @@ def front_figure(
         method, t = str(part["method"].iloc[0]), part[T].iloc[0]
         name = f"{method}, T = {t:.0f}" if t == t else method
         made.append(series(part, name, method, shapes.get(t, 0)))
-    stripe = _bands(runs, measure) if upright == measure.service else ()
+    has_stripe = on_front is not None and upright == measure.service
+    stripe = _bands(runs, measure) if has_stripe else ()
     return Figure(
         name=f"pareto-{across.replace('_', '-')}",
         title=f"{label(across)[0].upper()}{label(across)[1:]} against {label(upright)}",
         caption=(
-            f"Each point is a trial. The ringed ones are the front of "
-            f"{listing([label(name) for name in metrics])}; colour is the pruning schedule, shape "
-            f"the number of megabatches T. Grey points are dominated. Crosses did not finish: "
-            f"they show the projected value and are never on the front."
+            f"Each point is a trial; {_ringed(on_front, metrics)}colour is the pruning schedule, "
+            f"shape the number of megabatches T. Crosses did not finish: they show the projected "
+            f"value and are never on a front."
             + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
         ),
         x=Axis(label(across), percent=METRICS[across].is_fraction, log=is_size(across)),
         panels=(Panel(_axis(upright, measure), tuple(made), stripe),),
     )
+
+
+def _ringed(on_front: "pd.Series | None", metrics: Sequence[str]) -> str:
+    if on_front is None:
+        return ""
+    front = listing([label(name) for name in metrics])
+    return f"the ringed ones are the front of {front}, grey ones are dominated; "
 
 
 def _axis(name: str, measure: Measure) -> Axis:

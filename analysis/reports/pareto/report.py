@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.dense_baseline import EQUAL_SAMPLES, Measure, matches, measure_of
 from analysis.comparison.guess import nothing_learned
+from analysis.comparison.planned_verdicts import planned_sequences
 from analysis.errors import ReportError
 from analysis.presentation.against_dense import dense_sentences, matches_by_model, unfinished
 from analysis.presentation.against_guess import nothing_learned_sentences
+from analysis.presentation.no_choice import no_choice_sentence
+from analysis.presentation.planned_sentences import planned_sentences
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable
 from analysis.reports.pareto.figures import front_figure, volume_figure
 from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
@@ -55,6 +58,8 @@ class ParetoReport(Report):
             words = listing([label(name) for name in names])
             sentence = f"No finished trial has {words}, so there is no front."
             return ReportSection(TITLE, (sentence, *unfinished(runs)))
+        if not measure.may_select or any(METRICS[name].is_test for name in names):
+            return self._without_choice(runs, measure, measured, names)
         found = matches(runs, measure)
         among = summary.pareto_front(runs.candidates, names)
         on_front = among.reindex(runs.trials.index, fill_value=False)
@@ -71,7 +76,8 @@ class ParetoReport(Report):
         answers = (
             nothing_learned_sentences(runs, nothing)[:1]
             if nothing
-            else [
+            else planned_sentences(planned_sequences(runs, measure), measure, runs.study.margin)
+            or [
                 model + dense_sentences(group, measure)[0]
                 for model, group in matches_by_model(found).items()
             ]
@@ -92,6 +98,23 @@ class ParetoReport(Report):
                 volume_figure(measured, volumes),
             ),
             tables=tuple(tables),
+        )
+
+    def _without_choice(
+        self, runs: "Runs", measure: Measure, measured: "pd.DataFrame", names: Sequence[str]
+    ) -> ReportSection:
+        """All finished trials and no front: to be on it is to be chosen."""
+        listed = with_dense(runs, measured.head(self.limit), measure, names)
+        title = "Finished trials"
+        if len(measured) > self.limit:
+            title += f", the first {self.limit} of {len(measured):,}"
+        return ReportSection(
+            TITLE,
+            (no_choice_sentence(runs), *unfinished(runs)),
+            figures=tuple(
+                front_figure(runs, measure, (names[0], name), None, names) for name in names[1:]
+            ),
+            tables=(replace(listed, title=title),),
         )
 
     def _names(self, runs: "Runs", measure: Measure) -> list[str]:

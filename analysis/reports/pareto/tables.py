@@ -7,8 +7,10 @@ from analysis.comparison.dense_baseline import (
     Baselines,
     Match,
     Measure,
+    by_configuration,
     num_megabatches,
     smallest_as_good,
+    training_differences,
 )
 from analysis.presentation.against_dense import SIZES
 from analysis.presentation.report import Column, ReportTable, Value
@@ -49,6 +51,7 @@ def with_dense(
     plain = table("Trials", shown, names)
     baselines = Baselines(runs, measure)
     dense: list[tuple[Value, Value]] = []
+    apart: list[str] = []
     for trial in shown.to_dict("records"):
         baseline = baselines.for_trial(trial)
         dense.append(
@@ -56,17 +59,19 @@ def with_dense(
             if baseline
             else (None, None)
         )
+        apart.append(", ".join(training_differences(trial, baseline.trial)) if baseline else "")
     place = names.index(measure.service) + 1
     extra = (
         Column("dense_service_error", "dense", "percent"),
         Column("dense_interval", "95 % interval", "interval"),
     )
+    last = [Column("trained_apart", "trained unlike that dense")] if any(apart) else []
     return ReportTable(
         plain.title,
-        (*plain.columns[:place], *extra, *plain.columns[place:]),
+        (*plain.columns[:place], *extra, *plain.columns[place:], *last),
         tuple(
-            (*row[:place], *more, *row[place:])
-            for row, more in zip(plain.rows, dense, strict=True)
+            (*row[:place], *more, *row[place:], *([words or None] if last else []))
+            for row, more, words in zip(plain.rows, dense, apart, strict=True)
         ),
     )
 
@@ -84,7 +89,8 @@ def volumes_table(finished: "pd.DataFrame", volumes: Sequence[float]) -> ReportT
 
 
 def per_t(measure: Measure, found: list[Match]) -> ReportTable:
-    """For each model and T: dense, the smallest as good as it, the best at each size."""
+    """For each model and T: dense, the smallest that may be as good, the best at each size."""
+    found = by_configuration(found, measure)
     groups: dict[tuple[str, str, int], list[Match]] = {}
     for match in found:
         trial = match.trial
@@ -96,7 +102,7 @@ def per_t(measure: Measure, found: list[Match]) -> ReportTable:
         Column(T, "T", "integer"),
         Column("dense_service_error", "dense", "percent"),
         Column("dense_interval", "95 % interval", "interval"),
-        Column("smallest_density", "smallest as good as dense", "percent"),
+        Column("smallest_density", "smallest that may be as good", "percent"),
         Column("smallest_method", "its schedule"),
         Column("smallest_service_error", "its service error", "percent"),
         *(

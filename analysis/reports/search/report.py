@@ -21,8 +21,8 @@ from analysis.reports.search.savings import stopping_sentence
 from analysis.reports.search.trust import trust
 from analysis.runs import trial_filter
 from analysis.runs.frames import KEY
-from analysis.statistics.paired import SIGNIFICANCE
 from analysis.wording import label, percent, probability, quantity
+from study.comparisons import SIGNIFICANCE
 from study.metrics import METRICS
 from study.text import count
 from study.tracking import names

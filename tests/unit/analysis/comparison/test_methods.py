@@ -1,15 +1,17 @@
 """Which trials are pairs, and what is said of those that are not."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from analysis.comparison.methods import method_names, pairs, with_holm
-from analysis.presentation.method_differences import comparison_sentence, verdict
+from analysis.comparison.methods import method_names, pairs
 from analysis.reports.methods import MethodsReport
 from analysis.runs.study_runs import Runs
 from study.results import Outcome
+from study.tracking import names
 from tests.helpers.fake_study import FakeTrial, runs_of
 
 METHODS = (("dense", 1.0), ("one_shot", 0.1), ("app", 0.1))
@@ -37,7 +39,7 @@ def test_a_pair_differs_in_the_method_alone() -> None:
     assert couples == {("app", "one_shot"): 6, ("app", "dense"): 6, ("one_shot", "dense"): 6}
     assert found.num_alone == found.num_unequal == 0
     (first,) = [c for c in found.pooled() if (c.a, c.b) == ("app", "one_shot")]
-    assert (first.result.num_pairs, first.result.num_strata) == (6, 2)
+    assert (first.result.num_pairs, len(first.result.strata)) == (6, 2)
     assert first.density == "10 %"
     assert first.num_megabatches is None
     by_hand = [
@@ -105,23 +107,24 @@ def test_criteria_that_the_study_varies_are_part_of_the_method_but_for_dense() -
 
 def test_few_seeds_are_said_to_be_too_few() -> None:
     said = MethodsReport().build(study(3)).sentences
-    assert said[0].startswith("app and one_shot are not separable with these seeds at 10 %")
-    assert "3 pairs can give no p below 0.25, before Holm, and 7 are enough for 0.05" in said[0]
+    assert said[0].startswith("Undecided: app against one_shot at 10 % of the weights: ")
+    assert "; 3 pairs cannot decide 3 comparisons: 7 would." in said[0]
 
 
 def test_enough_seeds_tell_a_real_difference_and_which_way_it_goes() -> None:
     section = MethodsReport().build(study(8))
     assert section.sentences[0].startswith(
-        "app has a lower service error than one_shot at 10 % of the weights: difference −5.6"
+        "app is better than one_shot at 10 % of the weights: service error −5.6 points ["
     )
     assert "lower in 100 % of 8 pairs" in section.sentences[0]
-    assert section.tables[0].rows[0][-1] == "app"
+    assert section.tables[0].rows[0][-1] == "better"
     accuracy = MethodsReport(metrics="holdout_accuracy")
     runs = study(8)
     runs.trials["holdout_accuracy"] = 1 - runs.trials["final_error"]
     turned = accuracy.build(runs)
-    assert turned.sentences[0].startswith("app has a higher holdout accuracy than one_shot")
-    assert turned.tables[0].rows[0][-1] == "app"
+    assert turned.sentences[0].startswith("app is better than one_shot at 10 % of the weights: ")
+    assert "holdout accuracy +" in turned.sentences[0]
+    assert turned.tables[0].rows[0][-1] == "better"
 
 
 def test_a_comparison_within_one_t_names_it() -> None:
@@ -129,15 +132,75 @@ def test_a_comparison_within_one_t_names_it() -> None:
     assert {c.num_megabatches for c in single} == {2, 4}
 
 
-def test_no_sentence_states_a_least_p_above_the_p_beside_it() -> None:
-    found = pairs(study(3, lengths=(2, 4)), "service_error").in_each_setting()
-    for comparison, p in with_holm(found):
-        sentence = comparison_sentence(comparison, p, "service_error", family=len(found))
-        (least,) = re.findall(r"no p below ([0-9.]+)", sentence)
-        assert float(least) <= p + 1e-9
+def _with_margin(runs: Runs, margin: float) -> Runs:
+    params = {**runs.study.params, names.PARAM_MARGIN: str(margin)}
+    return replace(runs, study=replace(runs.study, params=params))
 
 
-def test_what_is_significant_by_holm_is_never_called_too_few_pairs() -> None:
-    (comparison,) = pairs(study(6, methods=METHODS[:2]), "service_error").pooled()
-    assert verdict(comparison, 0.04, "service_error", family=20) != "too few pairs"
-    assert verdict(comparison, 0.06, "service_error", family=20) == "too few pairs"
+def test_a_difference_within_the_margin_is_as_good_and_the_margin_is_said() -> None:
+    runs = study(8, methods=(("dense", 1.0), ("app", 0.2)))
+    noise = 0.002 * (runs.trials["seed"].astype(int) % 3)
+    app = runs.trials["method"] == "app"
+    moved = runs.trials["service_error"].where(~app, runs.trials["service_error"] + noise)
+    runs = replace(runs, trials=runs.trials.assign(service_error=moved))
+    (said, *_) = MethodsReport().build(_with_margin(runs, 0.05)).sentences
+    assert said.startswith(
+        "app is as good as dense at 20 % of the weights, at a margin of 5 points: service error +"
+    )
+    (strict, *_) = MethodsReport().build(_with_margin(runs, 0.001)).sentences
+    assert strict.startswith("app is worse than dense at 20 % of the weights, by more than 0.1 ")
+
+
+def test_configurations_that_differ_in_sign_are_told_one_by_one() -> None:
+    trials = [
+        FakeTrial(0, method, t, 0.1, seed, harm=0.05 + 0.004 * seed if bad else 0.0)
+        for t in (2, 4)
+        for seed in range(5)
+        for method, bad in (("app", t == 2), ("one_shot", t == 4))
+    ]
+    runs = runs_of([replace(t, number=n) for n, t in enumerate(trials)], objectives=())
+    section = MethodsReport().build(runs)
+    assert "depends on the configuration (p" in section.sentences[0]
+    assert "so they are not pooled: T = " in section.sentences[0]
+    assert "T = 2 " in section.sentences[0]
+    assert "T = 4 " in section.sentences[0]
+    assert section.tables[0].rows[0][-1] == "differs in sign"
+
+
+def _with_examples(runs: Runs, num_examples: int = 200) -> Runs:
+    """Outcomes by example: all trials err on the same share, each method on its own examples."""
+    tables = {}
+    for row in runs.trials.itertuples():
+        number = {"dense": 0, "app": 1, "one_shot": 2}[str(row.method)]
+        own = np.random.default_rng(number).random(num_examples)
+        wrong = np.tile(own + np.random.default_rng(int(row.seed)).normal(0, 0.01) < 0.2, (4, 1))
+        tables[row.run_id] = pd.DataFrame(
+            {
+                "megabatch_index": range(4),
+                "split": "holdout",
+                "num_examples": num_examples,
+                "wrong": [np.packbits(w).tobytes() for w in wrong],
+            }
+        )
+    return replace(runs, load_examples=tables.get)
+
+
+def test_what_shared_examples_add_widens_the_interval() -> None:
+    alone, _, _ = pairs(study(8), "service_error").pooled()
+    shared, _, _ = pairs(_with_examples(study(8)), "service_error").pooled()
+    assert (alone.examples, shared.examples) == ("unknown", "shared")
+    # Two methods that err on a fifth each, apart: the variance of one example's difference.
+    assert shared.result.example_variance == pytest.approx(2 * 0.2 * 0.8 / 200, rel=0.5)
+    assert shared.result.estimate == alone.result.estimate
+    assert shared.result.p > alone.result.p
+    said = " ".join(MethodsReport().build(study(8)).sentences)
+    assert "Outcomes by example are not recorded" in said
+    with_them = " ".join(MethodsReport().build(_with_examples(study(8))).sentences)
+    assert "Outcomes by example" not in with_them
+
+
+def test_examples_that_each_seed_has_of_its_own_add_nothing_more() -> None:
+    runs = _with_examples(study(8))
+    own = replace(runs, trials=runs.trials.assign(**{"data.seed": runs.trials["seed"]}))
+    (first, *_) = pairs(own, "service_error").pooled()
+    assert (first.examples, first.result.example_variance) == ("own", 0.0)

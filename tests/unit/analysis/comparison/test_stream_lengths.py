@@ -23,13 +23,13 @@ def test_a_step_is_the_difference_between_trials_that_differ_in_t_alone() -> Non
     assert [(at.arm, at.t, len(at.trials)) for at in found] == [
         ("dense", 2, 3), ("dense", 4, 3), ("app", 2, 3), ("app", 4, 3),
     ]  # fmt: skip
-    (step,) = steps(found, "final_error", "samples_seen")
+    (step,) = steps(runs, found, "final_error", "samples_seen")
     by_hand = [FakeTrial(0, t=4).errors[-1] - FakeTrial(0, t=2).errors[-1]]
     assert (step.start, step.end) == (2, 4)
-    assert (step.result.num_pairs, step.result.num_strata) == (6, 2)
+    assert (step.result.num_pairs, len(step.result.strata)) == (6, 2)
     assert step.result.estimate == pytest.approx(by_hand[0], abs=0.003)
     assert step.cost == 1.0
-    assert step.p == pytest.approx(2 / 2**6)
+    assert step.finding.p == pytest.approx(2 / 2**6)
 
 
 def test_more_training_is_reported_beside_what_it_buys() -> None:
@@ -41,7 +41,7 @@ def test_more_training_is_reported_beside_what_it_buys() -> None:
         "The lowest service error is at T = 4 in 2 of 2 configurations that ran at several T, all "
         "else equal."
     )
-    assert said[1].startswith("From T = 2 to T = 4 the service error falls by ")
+    assert said[1].startswith("From T = 2 to T = 4 the service error falls: −")
     assert said[1].endswith("at 1.50 times the examples.")
 
 

@@ -37,11 +37,27 @@ def test_a_configuration_is_one_whatever_the_network_and_its_size() -> None:
 def test_a_method_that_wins_here_and_loses_there_is_reported() -> None:
     section = ArchitecturesReport().build(study("a", "b", "c"))
     (said,) = [text for text in section.sentences if "at equal density" in text]
-    assert "of 3 architectures" in said
-    assert "on average" in said
-    assert "on 2 of 3" in said
-    assert "the interval leaves out 0 on " in said
-    assert "a −" in said or "a +" in said
+    assert said.startswith(
+        "one_shot against app at equal density, by service error: worse on a (+"
+    )
+    assert "better on b (−" in said
+    assert "better on c (−" in said
+    table = next(t for t in section.tables if t.title == "Methods on each architecture")
+    verdicts = [row["verdict"] for row in render.records(table) if row["a"] == "one_shot"]
+    assert verdicts[:3] == ["worse", "better", "better"]
+
+
+def test_architectures_with_too_few_pairs_are_said_to_have() -> None:
+    said = " ".join(ArchitecturesReport().build(study("a", "b", seeds=1)).sentences)
+    assert "3 pairs cannot decide 6 comparisons: 8 would." in said
+
+
+def test_nothing_is_chosen_on_the_test_split() -> None:
+    section = ArchitecturesReport(metric="test_service_error").build(study("a", "b"))
+    said = " ".join(section.sentences)
+    assert "so nothing is chosen on it" in said
+    assert "One pruned choice for all" not in said
+    assert "The best on each architecture" not in [table.title for table in section.tables]
 
 
 def test_architectures_that_agree_have_w_1_and_one_choice_for_all() -> None:
