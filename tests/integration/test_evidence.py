@@ -5,6 +5,8 @@ import pytest
 
 from benchmarks.evidence import TABLE, found
 from benchmarks.evidence_designs import DESIGNS, Design, simulate, simulate_past_margin
+from benchmarks.evidence_methods import DESIGNS as METHOD_DESIGNS
+from benchmarks.evidence_methods import method_studies
 from benchmarks.evidence_studies import EvidenceTable, read_table, spread_points
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -43,3 +45,17 @@ def test_until_decided_finds_more_than_eight_seeds(table: EvidenceTable) -> None
         for d in (JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED)
     ]
     assert power[1] > power[0] > 0.1
+
+
+@pytest.mark.parametrize("design", METHOD_DESIGNS)
+def test_few_studies_say_anything_false_of_methods(
+    table: EvidenceTable, design: tuple[int, int]
+) -> None:
+    made = method_studies(table, size=360, design=design, num_studies=STUDIES)
+    for flags in (
+        [study.says_false for study in made],
+        [study.says_false_of_none for study in made],
+        [study.says_false_at_margin for study in made],
+    ):
+        assert np.mean(flags) <= 0.05
+    assert np.mean([study.decided for study in made]) > 0.3
