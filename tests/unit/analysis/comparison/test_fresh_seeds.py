@@ -24,9 +24,9 @@ def tuned(settings_of: str, dense_lr: float) -> Runs:
 
 
 def test_a_comparison_names_every_setting_of_training_in_which_two_sides_differ() -> None:
-    sides = {c.b for c in confirmation(tuned("3", 0.2)).comparisons}
-    assert sides == {"dense (lr 0.2, not 0.05)", "one_shot"}
-    assert {c.b for c in confirmation(tuned("3", 0.05)).comparisons} == {"dense", "one_shot"}
+    differing = {c.b: c.differing for c in confirmation(tuned("3", 0.2)).comparisons}
+    assert differing == {"dense": ("training.lr 0.05 against 0.2",), "one_shot": ()}
+    assert not any(c.differing for c in confirmation(tuned("3", 0.05)).comparisons)
 
 
 def test_it_is_said_which_baselines_had_settings_of_their_own() -> None:
