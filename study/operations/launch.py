@@ -25,7 +25,7 @@ from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey
 from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
-from study.tune.cluster.resources import trial_resources
+from study.tune.cluster.resources import TrialResources, trial_resources
 from study.tune.run import StudyRun, dataset_labels
 
 if TYPE_CHECKING:
@@ -64,10 +64,8 @@ def run_study(
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
-        address = chosen_address(study.resources.address)
-        stack.enter_context(ray_session(address, study.plugins))
-        is_cluster = address != LOCAL
-        resources = trial_resources(study.resources, alive_nodes(), elastic=is_cluster)
+        is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
+        resources, is_cluster = (None, False) if is_over else _on_ray(study, stack)
         tracker = opening.result()
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)
@@ -94,6 +92,14 @@ def run_study(
         status.stop()
         run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)
         return run.execute()
+
+
+def _on_ray(study: StudyConfig, stack: contextlib.ExitStack) -> tuple[TrialResources, bool]:
+    """Start or join Ray; what its trials may use, and whether it is a cluster."""
+    address = chosen_address(study.resources.address)
+    stack.enter_context(ray_session(address, study.plugins))
+    is_cluster = address != LOCAL
+    return trial_resources(study.resources, alive_nodes(), elastic=is_cluster), is_cluster
 
 
 def _checked_nodes(

@@ -41,7 +41,7 @@ class StudyRun:
     datasets: Mapping[DatasetKey, ImageDataset]
     tracker: Tracker
     console: Console
-    resources: TrialResources
+    resources: TrialResources | None  # None where nothing is left to train
     nodes: "Nodes | None"  # of a cluster
     hold: Hold | None  # of a store at a URL
     deaths: Deaths = field(default_factory=Deaths)
@@ -127,8 +127,9 @@ class StudyRun:
         from study.tune.callback import StudyCallback
         from study.tune.scheduler import BudgetStopper, StudyScheduler
 
+        assert self.resources is not None
         tuner = tune.Tuner(
-            self._trainable(dataset_labels(self.datasets)),
+            self._trainable(dataset_labels(self.datasets), self.resources),
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=StudyScheduler(session),
@@ -169,7 +170,7 @@ class StudyRun:
             raise session.errors[0]
         return True
 
-    def _trainable(self, labels: Mapping[DatasetKey, str]) -> Any:
+    def _trainable(self, labels: Mapping[DatasetKey, str], resources: TrialResources) -> Any:
         import ray
         from ray import tune
 
@@ -186,14 +187,14 @@ class StudyRun:
             service_after=self.study.objective.service_after,
             checkpoint_every_s=self.study.resources.checkpoint_every_s,
             log_models=self.study.tracking.log_models,
-            cpus=self.resources.cpus,
-            hide_gpus=self.resources.gpus == 0,
+            cpus=resources.cpus,
+            hide_gpus=resources.gpus == 0,
             on_cluster=self.nodes is not None,
             copy=self.folder.copy,
             driver_node=ray.get_runtime_context().get_node_id(),
         )
         return tune.with_resources(
-            tune.with_parameters(StudyTrainable, context=context), self.resources.placement
+            tune.with_parameters(StudyTrainable, context=context), resources.placement
         )
 
 
