@@ -86,9 +86,9 @@ def spread(points: Sequence[Candidate], top: int) -> list[Candidate]:
     if top == 1:
         return [points[-1]]
     logs = [math.log(one.density) for one in points]
-    places = {0, len(points) - 1}
+    chosen = {0, len(points) - 1}
     for step in range(1, top - 1):
         wanted = logs[0] + (logs[-1] - logs[0]) * step / (top - 1)
-        free = [place for place in range(len(points)) if place not in places]
-        places.add(min(free, key=lambda place: round(abs(logs[place] - wanted), 9)))
-    return [points[place] for place in sorted(places)]
+        free = [index for index in range(len(points)) if index not in chosen]
+        chosen.add(min(free, key=lambda index: round(abs(logs[index] - wanted), 9)))
+    return [points[index] for index in sorted(chosen)]

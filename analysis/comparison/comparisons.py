@@ -26,7 +26,7 @@ class Comparison:
         architecture: Where all pairs have the same, else empty.
         num_megabatches: T, where all pairs have the same, else None.
         result: The differences a − b of a metric, by configuration.
-        places: What each configuration is, beside the others; as many as there are.
+        configurations: What each configuration is, beside the others; as many as there are.
         examples: How what the examples add is counted in.
         differing: The ``training.*`` settings in which the sides differ, in words.
     """
@@ -37,7 +37,7 @@ class Comparison:
     architecture: str
     num_megabatches: int | None
     result: MethodDifference
-    places: tuple[str, ...] = ("",)
+    configurations: tuple[str, ...] = ("",)
     examples: ExampleBasis = "unknown"
     differing: tuple[str, ...] = ()
 
@@ -83,7 +83,7 @@ def compare(
         result=MethodDifference(
             tuple(tuple(float(row["difference"]) for row in own) for own in ordered), variance
         ),
-        places=_places([own[0] for own in ordered], varied),
+        configurations=_places([own[0] for own in ordered], varied),
         examples=basis,
     )
 

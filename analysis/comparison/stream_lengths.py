@@ -43,10 +43,10 @@ def families(runs: "Runs") -> list[AtLength]:
     if trials.empty:
         return []
     family = summary.configurations(trials, excluding=(T,))
-    several = trials.groupby(family)[T].transform("nunique") > 1
+    has_lengths = trials.groupby(family)[T].transform("nunique") > 1
     named = method_names(trials)
     found = []
-    for _, group in trials[several].groupby([family[several], T]):
+    for _, group in trials[has_lengths].groupby([family[has_lengths], T]):
         first = group.index[0]
         found.append(AtLength(str(named[first]), int(family[first]), int(group[T].iloc[0]), group))
     return found

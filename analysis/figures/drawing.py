@@ -265,13 +265,13 @@ def _axis(axis: Axis, theme: Theme, *, upright: bool = False) -> dict[str, Any]:
     if axis.percent:
         made["tickformat"] = ".0%" if not axis.log else "~%"
     if axis.labels:
-        places = list(range(len(axis.labels)))
+        positions = list(range(len(axis.labels)))
         made |= {
             "tickmode": "array",
-            "tickvals": places,
+            "tickvals": positions,
             "ticktext": [html.escape(text) for text in axis.labels],
             # The first name stands on top, or on the left.
-            "range": [len(places) - 0.5, -0.5] if upright else [-0.5, len(places) - 0.5],
+            "range": [len(positions) - 0.5, -0.5] if upright else [-0.5, len(positions) - 0.5],
         }
     if axis.span:
         made["range"] = [math.log10(end) for end in axis.span] if axis.log else list(axis.span)

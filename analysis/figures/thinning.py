@@ -47,10 +47,10 @@ def _fewer(series: Series, every: int) -> Series:
     return series
 
 
-def _only(series: Series, places: Sequence[int]) -> Series:
+def _only(series: Series, indices: Sequence[int]) -> Series:
     return replace(
         series,
-        x=tuple(series.x[i] for i in places),
-        y=tuple(series.y[i] for i in places),
-        hover=tuple(series.hover[i] for i in places) if series.hover else (),
+        x=tuple(series.x[i] for i in indices),
+        y=tuple(series.y[i] for i in indices),
+        hover=tuple(series.hover[i] for i in indices) if series.hover else (),
     )

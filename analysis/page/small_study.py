@@ -44,11 +44,13 @@ def _distinct_names(groups: Sequence["pd.DataFrame"]) -> list[str]:
     """A name of each configuration; of those that would be called the same with what differs."""
     import pandas as pd
 
-    several = len({architecture for group in groups for architecture in group["architecture"]}) > 1
+    has_architectures = (
+        len({architecture for group in groups for architecture in group["architecture"]}) > 1
+    )
     made = []
     for group in groups:
         first = group.iloc[0]
-        model = f"{first['architecture']}: " if several else ""
+        model = f"{first['architecture']}: " if has_architectures else ""
         made.append(f"{model}{trial_name(first, seed=False)}, {share_kept(first)}")
     for name in {name for name in made if made.count(name) > 1}:
         alike = [place for place, other in enumerate(made) if other == name]

@@ -25,15 +25,15 @@ def forest_plot(
         level = c.density if c.b == DENSE else ""
         return (c.a, c.b, level, c.architecture if by_model else "")
 
-    places = {key(c): i for i, c in enumerate(pooled)}
-    several = by_model and len({c.architecture for c in pooled}) > 1
+    rows = {key(c): i for i, c in enumerate(pooled)}
+    has_architectures = by_model and len({c.architecture for c in pooled}) > 1
     labels = tuple(
         f"{c.a} − {c.b}"
         + (f", {c.density}" if c.density else "")
-        + (f", {c.architecture}" if several else "")
+        + (f", {c.architecture}" if has_architectures else "")
         for c in pooled
     )
-    grey = [(places[key(c)], c) for c in single if key(c) in places]
+    grey = [(rows[key(c)], c) for c in single if key(c) in rows]
     series = [
         Series(
             "single configurations",

@@ -79,8 +79,8 @@ def _basis(comparison: Comparison) -> str:
     way = "lower" if result.estimate < 0 else "higher"
     share = result.share_lower if result.estimate < 0 else 1 - result.share_lower
     pairs = f"{way} in {100 * share:.0f} % of {count(result.num_pairs, 'pair')} of one seed"
-    several = f" in {len(result.strata)} configurations" if len(result.strata) > 1 else ""
-    return pairs + several
+    over = f" in {len(result.strata)} configurations" if len(result.strata) > 1 else ""
+    return pairs + over
 
 
 def _by_holm(family: int) -> str:
@@ -115,7 +115,8 @@ def _one_by_one(comparison: Comparison, metric: str) -> str:
     result = comparison.result
     assert result.crossing_p is not None
     each = sorted(
-        zip(comparison.places, result.means, result.strata, strict=True), key=lambda e: -abs(e[1])
+        zip(comparison.configurations, result.means, result.strata, strict=True),
+        key=lambda e: -abs(e[1]),
     )
     parts = [
         f"{place or 'one'} {with_sign(mean, metric)} ({count(len(pairs), 'pair')})"
@@ -182,8 +183,8 @@ def differences_table(
     is_fraction = METRICS[metric].is_fraction
     unit = " (points)" if is_fraction else ""
     columns = [Column("a", "method"), Column("b", "against"), Column("density", "weights kept")]
-    several = any(c.architecture or c.num_megabatches for c, _ in comparisons)
-    if several:
+    is_split = any(c.architecture or c.num_megabatches for c, _ in comparisons)
+    if is_split:
         columns += [Column("architecture", "architecture")]
         columns += [Column("stream.num_megabatches", "T", "integer")]
     columns += [
@@ -206,7 +207,7 @@ def differences_table(
     rows = []
     for c, finding in comparisons[:limit]:
         row: list[Value] = [c.a, c.b, c.density or "equal"]
-        if several:
+        if is_split:
             row += [c.architecture or "several", c.num_megabatches]
         row += [c.result.num_pairs, len(c.result.strata), c.result.estimate]
         row += [span(c.result.interval()), c.result.share_lower, c.result.p]

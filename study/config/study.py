@@ -41,10 +41,10 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     axes = parse_axes(raw["axes"], problems) if "axes" in raw else ()
     space = parse_space(search.space, problems) if search else Space()
     if search:
-        places = parse_points(search.points, fixed, space, problems)
+        points_at = parse_points(search.points, fixed, space, problems)
     else:
-        places = {"axes": cells_of_axes(axes, fixed)}
-    points = tuple(point for points in places.values() for point in points)
+        points_at = {"axes": cells_of_axes(axes, fixed)}
+    points = tuple(point for points in points_at.values() for point in points)
     if search:
         points = in_turns(points, arms_of(search.arms, space, fixed))
     study = StudyConfig(
@@ -65,12 +65,12 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     )
     is_whole = not problems
     problems += [*study_problems(study, raw), *objective_problems(study)]
-    found = corner_problems(study, places)
+    found = corner_problems(study, points_at)
     # Where a part could not be read, what the rest lacks is no second mistake.
     problems += [p for p in found if is_whole or p.path.startswith(_PLACES_OF_VALUES)]
     if is_whole:
         problems += [*charge_problems(study), *search_problems(study), *arms_problems(study)]
-    if problems or (problems := leftover_problems(study, places)):
+    if problems or (problems := leftover_problems(study, points_at)):
         raise ConfigError(problems)
     return study
 

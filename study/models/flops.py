@@ -144,7 +144,7 @@ def sparse_bytes(model: nn.Module, kept_counts: Mapping[str, int]) -> int:
     """Bytes of the network in a sparse file.
 
     A layer of n weights with k kept is stored as its k values in their own type, and their
-    places: a bit for each of the n, or the k positions, of 2 bytes where n is at most 65,536,
+    positions: a bit for each of the n, or the k positions, of 2 bytes where n is at most 65,536,
     else 4 (8 beyond 2³²); whichever is the smallest, and never more than the layer stored
     densely. All else is dense.
 
@@ -164,7 +164,7 @@ def sparse_bytes(model: nn.Module, kept_counts: Mapping[str, int]) -> int:
         if not 0 <= kept <= size:
             raise ValueError(f"{name} has {size} weights, so {kept} of them cannot be kept")
         position = 2 if size <= 2**16 else 4 if size <= 2**32 else 8
-        places = min(math.ceil(size / 8), kept * position)
-        sparse = kept * parameters[name].element_size() + places
+        positions = min(math.ceil(size / 8), kept * position)
+        sparse = kept * parameters[name].element_size() + positions
         total += min(sparse - parameters[name].nbytes, 0)
     return total

@@ -43,8 +43,8 @@ def effective_counts(
     for name, tensor in tensors.items():
         counts[name] = 0
         if name in used:
-            places = used[name].to(tensor.device)
-            passed = places.reshape(*places.shape, *[1] * (tensor.dim() - 2))
+            joins = used[name].to(tensor.device)
+            passed = joins.reshape(*joins.shape, *[1] * (tensor.dim() - 2))
             counts[name] = int(torch.count_nonzero(tensor & passed))
     return counts
 

@@ -210,9 +210,9 @@ def _shuffled(mask: Mask, survivors: Mask, generator: torch.Generator) -> Mask:
     """
     shuffled = {}
     for name, kept in mask.tensors.items():
-        places = survivors.tensors[name]
+        positions = survivors.tensors[name]
         order = torch.randperm(survivors.kept_counts[name], generator=generator)
         tensor = torch.zeros_like(kept)
-        tensor[places] = kept[places][order.to(kept.device)]
+        tensor[positions] = kept[positions][order.to(kept.device)]
         shuffled[name] = tensor
     return Mask(shuffled)

@@ -134,15 +134,15 @@ def _wrong_points(points: list[MetricPoint], history: TrialHistory) -> Iterator[
     unrecorded = counts.keys() - wanted.keys()
     repeated = [place for place, count in counts.items() if count > 1]
     other = {(p.name, p.step) for p in own if not _same(p.value, wanted.get((p.name, p.step)))}
-    for places, what, is_lasting in (
+    for values, what, is_lasting in (
         (missing, "missing", False),
         (unrecorded, "not in the record", True),
         (repeated, "logged twice", True),
         (other - unrecorded, "different from the record", True),
     ):
-        if places:
-            name, step = min(places)
-            yield f"{len(places)} values {what}, e.g. {name} at step {step}", is_lasting
+        if values:
+            name, step = min(values)
+            yield f"{len(values)} values {what}, e.g. {name} at step {step}", is_lasting
 
 
 def _same(logged: float, recorded: float | None) -> bool:

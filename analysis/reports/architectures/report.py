@@ -158,17 +158,17 @@ def _common_choice(
     shared: Sequence[Configuration], names: Sequence[str], metric: str
 ) -> list[str]:
     """The configuration with the best mean rank, and what choosing it everywhere costs."""
-    choice = common_choice(shared, names, metric)
-    if choice is None:
+    common = common_choice(shared, names, metric)
+    if common is None:
         return []
     pruned = [c for c in shared if c.arm != DENSE]
     losses = {
-        name: abs(choice.means[name] - best_on(pruned, name, metric).means[name]) for name in names
+        name: abs(common.means[name] - best_on(pruned, name, metric).means[name]) for name in names
     }
     worst = max(names, key=lambda name: losses[name])
     loss = points(losses[worst]) if METRICS[metric].is_fraction else f"{losses[worst]:.3g}"
     return [
-        f"One pruned choice for all: {configuration_name(choice)} has the best mean rank; "
+        f"One pruned choice for all: {configuration_name(common)} has the best mean rank; "
         + (
             "it is the best pruned one on every architecture."
             if losses[worst] == 0

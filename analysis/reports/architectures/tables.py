@@ -62,7 +62,7 @@ def best_table(
         interval,
         Column("common", f"the one pruned choice for all: {label(metric)}", value.format),
     )
-    choice = common_choice(shared, names, metric)
+    common = common_choice(shared, names, metric)
     rows = []
     for name in names:
         leader = best_on(every, name, metric)
@@ -70,7 +70,7 @@ def best_table(
         row: list[Value] = [name, sum(name in c.means for c in every), leader.arm]
         row += [leader.num_megabatches, float(trials["density"].iloc[0]), len(trials)]
         row += over_seeds(trials[metric].tolist(), metric)
-        rows.append((*row, choice.means[name] if choice else None))
+        rows.append((*row, common.means[name] if common else None))
     return ReportTable("The best on each architecture", columns, tuple(rows))
 
 

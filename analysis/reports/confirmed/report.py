@@ -64,12 +64,12 @@ class ConfirmedReport(Report):
             confirmation(study, trial_filter.metric(study.trials, self.metric, default=""))
             for study in studies
         ]
-        several = len(made) > 1
+        has_many = len(made) > 1
         return ReportSection(
             TITLE,
             tuple(line for found in made for line in _sentences(found)),
             figures=tuple(f for i, found in enumerate(made) for f in _figures(found, i)),
-            tables=tuple(t for found in made for t in _tables(found, several=several)),
+            tables=tuple(t for found in made for t in _tables(found, has_many=has_many)),
         )
 
 
@@ -105,8 +105,8 @@ def _figures(found: Confirmation, index: int) -> list[Figure]:
     return made
 
 
-def _tables(found: Confirmation, *, several: bool) -> list[ReportTable]:
-    of = f" of {found.runs.study.confirms}" if several else ""
+def _tables(found: Confirmation, *, has_many: bool) -> list[ReportTable]:
+    of = f" of {found.runs.study.confirms}" if has_many else ""
     made = [_arms_table(found, f"{label(found.metric).capitalize()}{of} over fresh seeds")]
     if found.comparisons:
         made.append(
@@ -123,13 +123,13 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
     is_fraction = METRICS[found.metric].is_fraction
     value: Format = "percent" if is_fraction else "number"
     of_test = f"test_{found.metric}"
-    several = len({str(arm.first["architecture"]) for arm in found.arms}) > 1
+    has_many = len({str(arm.first["architecture"]) for arm in found.arms}) > 1
     tests = {id(arm): of_other_metric(arm, found.runs, of_test) for arm in found.arms}
     columns = [
         Column("number", "trial", "integer"),
         Column("baseline_of", "baseline of"),
         Column("method", "method"),
-        *(listed_by("architecture") if several else []),
+        *(listed_by("architecture") if has_many else []),
         *listed_by(T, "density", "seeds"),
         Column("searched", "searched", value),
         *value_columns(found.metric, "confirmed"),
@@ -146,7 +146,7 @@ def _arms_table(found: Confirmation, title: str) -> ReportTable:
         columns += value_columns(of_test, "test, confirmed")
     rows = [
         (
-            *_row(arm, with_model=several),
+            *_row(arm, with_model=has_many),
             *(_test_cells(tests[id(arm)], of_test) if has_test else ()),
         )
         for arm in found.arms

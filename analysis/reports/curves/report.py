@@ -62,12 +62,12 @@ class CurvesReport(Report):
         ]
         every = [line for lines in drawn for line in lines]
         top = 1.08 * max(line.highest for line in every) or 1.0
-        several = len({line.architecture for line in every}) > 1
+        has_architectures = len({line.architecture for line in every}) > 1
         sentences: list[str] = []
         figures: list[Figure] = []
         for lines in drawn:
             t = f"T = {lines[0].num_megabatches}"
-            title = f"{lines[0].architecture}, {t}" if several else t
+            title = f"{lines[0].architecture}, {t}" if has_architectures else t
             sentences += _against_dense(title, lines) if measure.may_select else []
             figures.append(figure(f"curves-{len(figures)}", title, lines, measure, top=top))
         sentences.append("The model of a megabatch serves until the next one has been learned.")

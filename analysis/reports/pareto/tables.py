@@ -33,11 +33,11 @@ def with_dense(
     """Trials with what they are judged by, and the dense one that each compares with."""
     params = [name for name in summary.varying(runs.trials) if name != T]
     tuned = [name for name in params if not name.startswith(("data.", "model."))][:_MAX_PARAMS]
-    several = [name for name in ("architecture", "dataset") if runs.trials[name].nunique() > 1]
+    varied = [name for name in ("architecture", "dataset") if runs.trials[name].nunique() > 1]
     wanted = [
         "number",
         "method",
-        *several,
+        *varied,
         T,
         *metrics,
         "final_density",
@@ -96,9 +96,9 @@ def per_t(measure: Measure, found: list[Match]) -> ReportTable:
         trial = match.trial
         key = (trial["architecture"], trial["dataset"], num_megabatches(trial))
         groups.setdefault(key, []).append(match)
-    several = len({key[:2] for key in groups}) > 1
+    varied = len({key[:2] for key in groups}) > 1
     columns = (
-        *((Column("architecture", "architecture"), Column("dataset", "data")) if several else ()),
+        *((Column("architecture", "architecture"), Column("dataset", "data")) if varied else ()),
         Column(T, "T", "integer"),
         Column("dense_service_error", "dense", "percent"),
         Column("dense_interval", "95 % interval", "interval"),
@@ -111,7 +111,7 @@ def per_t(measure: Measure, found: list[Match]) -> ReportTable:
         ),
     )
     rows = [
-        (*(key[:2] if several else ()), key[2], *_row(group, measure))
+        (*(key[:2] if varied else ()), key[2], *_row(group, measure))
         for key, group in sorted(groups.items())
     ]
     return ReportTable("At each number of megabatches", columns, tuple(rows))

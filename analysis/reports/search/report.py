@@ -98,8 +98,8 @@ def _followed(runs: "Runs", measure: Measure) -> str:
 
 def _of_study(runs: "Runs", sentence: str) -> str:
     """A sentence on one of several studies opens with its name."""
-    several = "study" in runs.trials
-    return f"{runs.study.name}: {sentence}" if several else sentence[0].upper() + sentence[1:]
+    is_combined = "study" in runs.trials
+    return f"{runs.study.name}: {sentence}" if is_combined else sentence[0].upper() + sentence[1:]
 
 
 def _best_sentences(runs: "Runs", metric: str) -> list[str]:

@@ -65,13 +65,13 @@ def rung(runs: "Runs", metric: str, moment: float, reduction: float) -> Rung | N
         moment: A fraction of the stream.
         reduction: The better 1 / ``reduction`` of a T would go on.
     """
-    finished = runs.complete[runs.complete[KEY].isin(list(runs.candidates[KEY]))]
-    finished = finished[finished[metric].notna()]
-    cost = finished[metric].astype(float).map(METRICS[metric].cost)
+    complete = runs.complete[runs.complete[KEY].isin(list(runs.candidates[KEY]))]
+    complete = complete[complete[metric].notna()]
+    cost = complete[metric].astype(float).map(METRICS[metric].cost)
     best = set(cost.sort_values(kind="stable").index[: math.ceil(len(cost) / 10)])
-    there = finished[KEY].map(_unfinished_at(runs, RUNNING_FORMS[metric], moment))
+    there = complete[KEY].map(_unfinished_at(runs, RUNNING_FORMS[metric], moment))
     weights, correlations, num_best, num_lost = [], [], 0, 0
-    for _, group in there.dropna().map(METRICS[metric].cost).groupby(finished[T].map(str)):
+    for _, group in there.dropna().map(METRICS[metric].cost).groupby(complete[T].map(str)):
         if len(group) < MIN_TRIALS:
             continue
         weights.append(len(group))

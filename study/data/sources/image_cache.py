@@ -55,9 +55,9 @@ def decode_cached(
         num_bytes, f"{len(files):,} images decoded at {shape[1:]} (channels, height, width)"
     )
     name = f"{_fingerprint(files, root, settings)}.npy"
-    places = (root / CACHE_FOLDER, _user_cache())
-    for place in places:
-        cached = _read_cache(place / name, shape)
+    folders = (root / CACHE_FOLDER, _user_cache())
+    for folder in folders:
+        cached = _read_cache(folder / name, shape)
         if cached is not None:
             return cached
     logger.info("decoding %d images of %s, once", len(files), root)
@@ -67,12 +67,12 @@ def decode_cached(
     if broken:
         return broken
     logger.info("decoded %d images in %.1f s", len(files), time.monotonic() - start)
-    if not any(_write_cache(place / name, images) for place in places):
+    if not any(_write_cache(folder / name, images) for folder in folders):
         logger.warning(
             "decoded images of %s cannot be kept: neither %s nor %s can be written; they will be "
             "decoded again next time",
             root,
-            *places,
+            *folders,
         )
     return images
 

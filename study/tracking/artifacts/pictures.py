@@ -48,10 +48,10 @@ def _layers(title: str, history: TrialHistory) -> Figure | None:
     layers = history.megabatches[-1].layers
     figure = Figure(figsize=(6.4, max(2.4, 0.9 + 0.18 * len(layers))), layout="constrained")
     axes = figure.subplots()
-    places = range(len(layers))
-    axes.barh(places, [layer.density for layer in layers])
+    rows = range(len(layers))
+    axes.barh(rows, [layer.density for layer in layers])
     if len(layers) <= _MAX_NAMED_LAYERS:
-        axes.set_yticks(places, [layer.layer for layer in layers], fontsize=7)
+        axes.set_yticks(rows, [layer.layer for layer in layers], fontsize=7)
     axes.invert_yaxis()
     axes.set(xlabel="density", xlim=(0, 1), title=title)
     return figure
