@@ -43,6 +43,11 @@ SIZES = (72, 144, 360, 1000)
 COMPARED = DESIGNS[3]  # under which all ways to choose candidates are compared
 
 
+def sizes(table: EvidenceTable) -> list[int]:
+    """Of holdouts that leave at least half of a table's examples to say what is true."""
+    return [size for size in SIZES if 2 * size <= table.num_examples]
+
+
 def share(flags: Sequence[bool]) -> str:
     """In percent, with the 95 % Wilson interval."""
     if not len(flags):
@@ -63,7 +68,7 @@ def found(outcomes: Sequence[Outcome], limit: float) -> list[bool]:
 
 def rows(table: EvidenceTable, num_studies: int, margin: float) -> Iterator[list[str]]:
     """A line a holdout size, design and choice of candidates; all choices for one design."""
-    for size in SIZES:
+    for size in sizes(table):
         for design in DESIGNS:
             for name, choice in CHOICES.items():
                 if choice is not spread_points and design is not COMPARED:
@@ -89,7 +94,7 @@ def rows(table: EvidenceTable, num_studies: int, margin: float) -> Iterator[list
 
 def past_margin_rows(table: EvidenceTable, num_studies: int) -> Iterator[list[str]]:
     """A line a holdout size and design: every claim of *as good* is false."""
-    for size in SIZES:
+    for size in sizes(table):
         for design in DESIGNS:
             made = simulate_past_margin(
                 table, design, spread_points, size=size, num_studies=num_studies
@@ -99,7 +104,7 @@ def past_margin_rows(table: EvidenceTable, num_studies: int) -> Iterator[list[st
 
 def method_rows(table: EvidenceTable, num_studies: int, margin: float) -> Iterator[list[str]]:
     """A line a holdout size and design of a comparison of schedules."""
-    for size in SIZES:
+    for size in sizes(table):
         for design in METHOD_DESIGNS:
             made = method_studies(
                 table, size=size, design=design, num_studies=num_studies, margin=margin
