@@ -18,7 +18,8 @@ def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
     """``raw`` with ``path=value`` applied in order; values are read as YAML.
 
     A trial's value (``training.lr=0.05``) becomes fixed and is no longer searched; anything else
-    (``budget.trials=4``) is replaced where it stands.
+    (``budget.trials=4``) is replaced where it stands. A study of which all that it searches has
+    become fixed is one trial, and no search.
 
     Raises:
         ConfigError: An override has no ``=``, a path that leads nowhere, or no value of YAML; all
@@ -33,6 +34,19 @@ def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
             problems += error.problems
     if problems:
         raise ConfigError(problems)
+    return _without_search(made) if _space(raw) and _space(made) == {} else made
+
+
+def _space(raw: Mapping[str, Any]) -> Any:
+    search = raw.get("search")
+    return search.get("space") if isinstance(search, Mapping) else None
+
+
+def _without_search(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A study without its search and what only a search has."""
+    made = {key: value for key, value in raw.items() if key not in ("search", "confirm")}
+    if isinstance(budget := made.get("budget"), Mapping):
+        made["budget"] = {key: value for key, value in budget.items() if key != "trials"}
     return made
 
 

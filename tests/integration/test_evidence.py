@@ -27,6 +27,13 @@ def test_few_studies_claim_what_is_false(table: EvidenceTable, design: Design, s
 
 
 @pytest.mark.parametrize("design", [JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED], ids=lambda d: d.name)
+def test_few_do_on_a_table_that_nothing_was_tuned_on(design: Design) -> None:
+    digits = read_table(TABLE.with_name("evidence_digits.parquet"))
+    outcomes = simulate(digits, design, spread_points, size=360, num_studies=STUDIES)
+    assert np.mean([outcome.is_false for outcome in outcomes]) <= 0.05
+
+
+@pytest.mark.parametrize("design", [JUDGED_BY_FRESH_SEEDS, UNTIL_DECIDED], ids=lambda d: d.name)
 def test_few_do_where_every_candidate_lies_at_the_margin(
     table: EvidenceTable, design: Design
 ) -> None:

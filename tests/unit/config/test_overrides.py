@@ -35,6 +35,16 @@ def test_a_searched_value_that_is_given_is_searched_no_more() -> None:
     assert study.compose(study.points[0]).training.batch_size == 32
 
 
+def test_a_study_of_which_all_is_given_is_one_trial_and_no_search() -> None:
+    given = ["pruning.final_density=0.5", "training.batch_size=8"]
+    study = study_from_raw(RAW | {"confirm": {"top": 1}}, overrides=given)
+    assert study.search is None
+    assert study.confirm is None
+    assert study.budget.trials is None
+    assert not study.varied
+    assert study.compose({}).training.batch_size == 8
+
+
 def test_fixed_may_be_said_or_left_out() -> None:
     said = study_from_raw(RAW, overrides=["fixed.training.lr=0.2"])
     assert said == study_from_raw(RAW, overrides=["training.lr=0.2"])
