@@ -263,7 +263,7 @@ def _axis(axis: Axis, theme: Theme, *, upright: bool = False) -> dict[str, Any]:
         "automargin": True,
     }
     if axis.percent:
-        made["tickformat"] = ".0%" if not axis.log else "~%"
+        made["tickformat"] = "~%"  # 7.5%, and 10% without a point
     if axis.labels:
         positions = list(range(len(axis.labels)))
         made |= {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.runs.export import write_frames
+from analysis.runs.frames import FACTS
 from analysis.runs.load import load
 from analysis.runs.study_runs import Runs, StudyFacts
 
@@ -33,9 +34,12 @@ def recorded(name: str) -> Runs:
     """A study that was kept."""
     folder = FOLDER / name
     facts = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    trials = pd.read_parquet(folder / "trials.parquet")
+    # As of runs that were logged before there was such a tag.
+    since = {fact: "" for fact in FACTS if fact not in trials}
     return Runs(
         study=StudyFacts(**{**facts, "objectives": tuple(facts["objectives"])}),
-        trials=pd.read_parquet(folder / "trials.parquet"),
+        trials=trials.assign(**since),
         megabatches=pd.read_parquet(folder / "megabatches.parquet"),
         load_layers=lambda: pd.read_parquet(folder / "layers.parquet"),
     )
