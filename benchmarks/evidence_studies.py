@@ -74,6 +74,18 @@ class EvidenceTable:
         final = last.astype(np.float64)
         return Losses(((CHANCE + early) / NUM_MEGABATCHES + final) / 2, final)
 
+    def resampled(self, rng: np.random.Generator) -> "EvidenceTable":
+        """Pruned configurations and seeds drawn with replacement, as if recorded anew."""
+        rows = np.concatenate([self.dense, rng.choice(self.pruned, len(self.pruned))])
+        seeds = rng.choice(self.num_seeds, self.num_seeds)
+        cells = np.ix_(rows, seeds)
+        return EvidenceTable(
+            densities=self.densities[rows],
+            settings=tuple(self.settings[row] for row in rows),
+            early=self.early[cells],
+            last=self.last[cells],
+        )
+
     @cached_property
     def sums(self) -> Array:
         """Losses over all examples ``[2, configurations, seeds]``: service and final."""
