@@ -75,19 +75,23 @@ class LaunchedStudy:
         assert process.returncode is not None
         return process.returncode, said
 
-    def call_in_a_new_interpreter(self, *arguments: str) -> tuple[int, str]:
-        """As :meth:`call`, and hear what its imports say too."""
-        done = subprocess.run(
+    def start_in_a_new_interpreter(self, *arguments: str) -> subprocess.Popen[str]:
+        """As :meth:`start`, as a process like a user's; its output can be read as it comes."""
+        return subprocess.Popen(
             [sys.executable, "-m", "study.cli", *arguments],
             cwd=self.folder,
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=WAIT_S,
-            check=False,
+            start_new_session=True,
         )
-        return done.returncode, done.stdout
+
+    def call_in_a_new_interpreter(self, *arguments: str) -> tuple[int, str]:
+        """As :meth:`call`, and hear what its imports say too."""
+        with self.start_in_a_new_interpreter(*arguments) as process:
+            said, _ = process.communicate(timeout=WAIT_S)
+        return process.returncode, said
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -127,7 +131,10 @@ class LaunchedStudy:
         return Record.read(self.folder / "app-studies" / self.name / "record.jsonl")
 
     def wait_until(
-        self, is_so: Callable[[Record], bool], process: ForkedCommand, timeout_s: float
+        self,
+        is_so: Callable[[Record], bool],
+        process: ForkedCommand | subprocess.Popen[str],
+        timeout_s: float,
     ) -> Record:
         """Wait for a moment in the life of a running study."""
         end = time.monotonic() + timeout_s

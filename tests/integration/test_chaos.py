@@ -54,14 +54,14 @@ class Chaos:
     def __init__(self, study: LaunchedStudy, seed: int) -> None:
         self.study = study
         self.random = random.Random(seed)
-        self.driver = study.start("launch", "study.yaml")
+        self.driver = study.start_in_a_new_interpreter("launch", "study.yaml")
         self.killed: list[str] = []
 
     def resume_if_ended(self) -> None:
         if self.driver.poll() is not None:
             said, _ = self.driver.communicate()
             assert "Traceback" not in said, said
-            self.driver = self.study.start("resume", "chaos")
+            self.driver = self.study.start_in_a_new_interpreter("resume", "chaos")
 
     def kill(self) -> None:
         """Wait for a random moment, then kill one at random."""

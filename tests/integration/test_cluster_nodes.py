@@ -139,7 +139,9 @@ def test_a_node_that_joins_without_the_data_gets_no_trials_and_is_told_of(
     content["fixed"] = {**own_data(content["fixed"]), "training.total_samples": 40000}
     study = study_in(tmp_path, cluster, content)
     study.environment["APP_STUDY_DATA"] = str(there)
-    with study.start("launch", "study.yaml", "--address", cluster.address) as driver:
+    with study.start_in_a_new_interpreter(
+        "launch", "study.yaml", "--address", cluster.address
+    ) as driver:
         study.wait_until(
             lambda r: any(t.history.megabatches for t in r.trials.values()), driver, WAIT_S
         )
@@ -159,7 +161,7 @@ def test_a_driver_killed_on_a_cluster_is_followed_by_another_that_loses_nothing(
     node = cluster.add()
     study = study_in(tmp_path, cluster, raw())
     study_options = ("--address", cluster.address)
-    with study.start("launch", "study.yaml", *study_options) as driver:
+    with study.start_in_a_new_interpreter("launch", "study.yaml", *study_options) as driver:
         study.wait_until(
             lambda r: any(t.history.megabatches for t in r.trials.values()), driver, WAIT_S
         )

@@ -122,7 +122,7 @@ def test_a_read_only_disk_is_refused_before_anything_starts(tmp_path: Path, disk
 
 def test_a_database_locked_for_20_seconds_is_waited_for(tmp_path: Path) -> None:
     study = LaunchedStudy(tmp_path, RAW)
-    with study.start("launch", "study.yaml") as driver:
+    with study.start_in_a_new_interpreter("launch", "study.yaml") as driver:
         study.wait_until(lambda record: bool(record.trials), driver, 300)
         with closing(sqlite3.connect(tmp_path / "mlflow.db", timeout=60)) as other:
             other.execute("BEGIN EXCLUSIVE")

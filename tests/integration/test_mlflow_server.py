@@ -97,7 +97,9 @@ def test_a_server_that_is_away_for_half_a_minute_costs_no_trial_and_no_metric(
         monkeypatch.setenv(variable, secret)
     (tmp_path / "unhurried.py").write_text(UNHURRIED, encoding="utf-8")
     study = LaunchedStudy(tmp_path, RAW)
-    with study.start("launch", "study.yaml", "--tracking-uri", server.uri) as process:
+    with study.start_in_a_new_interpreter(
+        "launch", "study.yaml", "--tracking-uri", server.uri
+    ) as process:
         study.wait_until(
             lambda r: any(len(t.history.megabatches) > 2 for t in r.trials.values()), process, 120
         )

@@ -155,7 +155,7 @@ def cut_in_the_midst(story: StudyAtUrl) -> Callable[[Record], bool]:
 def story(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Story:
     study = StudyAtUrl(tmp_path_factory.mktemp("study"), "afar", environment)
     made = Story(study)
-    with study.start("launch", "study.yaml") as driver:
+    with study.start_in_a_new_interpreter("launch", "study.yaml") as driver:
         study.wait_until(cut_in_the_midst(study), driver, WAIT_S)
         study.move_to("elsewhere")
         made.call("launched twice", "launch", "study.yaml")
@@ -262,7 +262,9 @@ def test_on_two_nodes_without_a_common_folder_a_trial_outlives_its_node(
             for name in ("left", "right")
         }
         study.environment |= cluster.environment
-        with study.start("launch", "study.yaml", "--address", cluster.address) as driver:
+        with study.start_in_a_new_interpreter(
+            "launch", "study.yaml", "--address", cluster.address
+        ) as driver:
             at_death = study.wait_until(is_cut, driver, WAIT_S)
             cut = [t.key for t in held(at_death) if len(study.checkpoints(t.key)) >= 2]
             key = cut[0]

@@ -101,7 +101,9 @@ def live(made: Story, cluster: RayCluster) -> None:
     first, second = cluster.add(), cluster.add()
     study = made.study
     study.environment |= cluster.environment
-    with study.start("launch", "study.yaml", "--address", cluster.address) as driver:
+    with study.start_in_a_new_interpreter(
+        "launch", "study.yaml", "--address", cluster.address
+    ) as driver:
         study.wait_until(
             lambda record: (
                 any(t.outcome for t in record.trials.values())
