@@ -9,6 +9,11 @@ import math
 # How often something false may be said of any of the comparisons that are made together.
 SIGNIFICANCE = 0.05
 
+# Equal in two sides of a comparison: the task, but for where its data lies, and the examples.
+TASK_SECTIONS = ("data.", "model.", "stream.")
+PLACES_OF_DATA = ("data.root", "data.download")
+EQUAL_SAMPLES = 0.01  # relative: a megabatch's last mini-batch may be short
+
 # What belongs to the method; the rest is the setting that it is tried in.
 METHOD_SECTIONS = ("pruning.", "saliency.")
 # How much is pruned is no part of the method: it is measured as density.

@@ -9,6 +9,7 @@ from analysis.runs.frames import KEY, T
 from analysis.statistics import summary
 from analysis.statistics.summary import Interval
 from study.candidates import Candidate, nominated
+from study.comparisons import EQUAL_SAMPLES, TASK_SECTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 Row = Mapping[Hashable, Any]
 
 DENSE = "dense"
-
-_COMPARED_SECTIONS = ("data.", "model.", "stream.")
-EQUAL_SAMPLES = 0.01  # relative: a megabatch's last mini-batch may be short
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
     names = [
         name
         for name in summary.params_of(trials)
-        if name.startswith(_COMPARED_SECTIONS) and name not in summary.UNCOMPARED
+        if name.startswith(TASK_SECTIONS) and name not in summary.UNCOMPARED
     ]
     columns = [trials[name].map(str) for name in ("architecture", "dataset", *names)]
     return dict(zip(trials[KEY], zip(*columns, strict=True), strict=True))

@@ -10,7 +10,6 @@ from analysis.comparison.by_example import RunPair, example_values
 from analysis.comparison.comparisons import Comparison
 from analysis.comparison.dense_baseline import (
     DENSE,
-    EQUAL_SAMPLES,
     budgeted_examples,
     measure_of,
     num_megabatches,
@@ -22,6 +21,7 @@ from analysis.statistics import summary
 from analysis.statistics.differences import MethodDifference
 from analysis.statistics.summary import Interval, mean_interval
 from analysis.wording import size
+from study.comparisons import EQUAL_SAMPLES
 from study.metrics import METRICS
 from study.tracking import names
 

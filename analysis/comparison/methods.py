@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.by_example import ExampleValues, example_values
 from analysis.comparison.comparisons import Comparison, compare
-from analysis.comparison.dense_baseline import DENSE, EQUAL_SAMPLES, Row, budgeted_examples
+from analysis.comparison.dense_baseline import DENSE, Row, budgeted_examples
 from analysis.runs.cache import cached
 from analysis.statistics import summary
 from analysis.wording import size
-from study.comparisons import HOW_MUCH, METHOD_SECTIONS, NAMED
+from study.comparisons import EQUAL_SAMPLES, HOW_MUCH, METHOD_SECTIONS, NAMED
 from study.metrics import METRICS
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from study import metrics
+from study.comparisons import PLACES_OF_DATA
 from study.constraints import Constraint
 from study.metrics import METRICS
 from study.pareto import undominated
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SEEDS = ("seed", "data.seed")
 
 # Where the data lies, and how many weights may be pruned, do not make a comparison unfair.
-UNCOMPARED = ("data.root", "data.download", "model.num_prunable", "model.num_parameters")
+UNCOMPARED = (*PLACES_OF_DATA, "model.num_prunable", "model.num_parameters")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from study.candidates import Candidate, by_dense_service
+from study.comparisons import EQUAL_SAMPLES, PLACES_OF_DATA, TASK_SECTIONS
 from study.config.study_config import StudyConfig
 from study.config.trial import flatten
 from study.operations.confirm_arms import DENSE
@@ -12,9 +13,6 @@ from study.search.selection import eligible
 from study.store.record import Record, RecordedTrial
 
 ERRORS = ("service_error", "final_error")  # on the holdout
-_COMPARED = ("data.", "model.", "stream.")
-_PLACES_OF_DATA = ("data.root", "data.download")
-_EQUAL_SAMPLES = 0.01  # relative: a megabatch's last mini-batch may be short
 
 Groups = Mapping[Hashable, Sequence[Candidate]]
 
@@ -72,17 +70,21 @@ def _settings(trial: RecordedTrial) -> tuple[tuple[str, str], ...]:
     return tuple(
         (path, str(value))
         for path, value in sorted(flat.items())
-        if path.startswith(_COMPARED) and path not in _PLACES_OF_DATA
+        if path.startswith(TASK_SECTIONS) and path not in PLACES_OF_DATA
     )
 
 
 def _dense_of(trial: RecordedTrial, dense: Sequence[RecordedTrial]) -> RecordedTrial | None:
     """Of dense trials, the best first, the one that a trial is compared with."""
     seen = _samples(trial)
-    same = [one for one in dense if not abs(_samples(one) - seen) > _EQUAL_SAMPLES * seen]
+    same = [one for one in dense if not abs(_samples(one) - seen) > EQUAL_SAMPLES * seen]
     own = [one for one in same if one.config["seed"] == trial.config["seed"]]
     return next(iter([*own, *same]), None)
 
 
 def _samples(trial: RecordedTrial) -> float:
-    return trial.final_values.get("samples_seen", 0.0)
+    """Examples by which budgets are equal: by epochs, scoring weights comes on top of them."""
+    seen = trial.final_values.get("samples_seen", 0.0)
+    if trial.config["training"]["total_samples"] is not None:
+        return seen
+    return seen - trial.final_values.get("samples_scored", 0.0)

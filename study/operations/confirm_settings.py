@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from study.comparisons import PLACES_OF_DATA, TASK_SECTIONS
 from study.config.paths import is_active
 from study.config.sections import TARGETS
 from study.config.study_config import StudyConfig
@@ -12,11 +13,9 @@ from study.search.ranking import best_first
 from study.store.record import Record, RecordedTrial
 from study.trial.assembly import known_density
 
-# Equal in two sides of a comparison: the task, what it may cost, and what a baseline is.
-_TASK = ("data.", "model.", "stream.")
+# Equal in two sides beside the task: what it may cost, and what a baseline is.
 _COST = ("training.total_samples", "training.epochs")
 _KIND = ("pruning.schedule", "pruning.reference_compat")
-_PLACES_OF_DATA = ("data.root", "data.download")
 # Settings are taken over between densities that differ by at most this factor.
 _LIKE_DENSITY = 2.0
 
@@ -65,7 +64,9 @@ def tuned_baselines(study: StudyConfig, record: Record, metric: str) -> TunedBas
     """What the trials of ``study`` say, by ``metric``."""
     targets = tuple(f"pruning.{name}" for name in TARGETS)
     fixed = (*_KIND, *_COST, *targets, "seed")
-    paths = tuple(p for p in study.space.paths if not p.startswith(_TASK) and p not in fixed)
+    paths = tuple(
+        p for p in study.space.paths if not p.startswith(TASK_SECTIONS) and p not in fixed
+    )
     complete = [t for t in record.trials.values() if t.values((metric,)) is not None]
     return TunedBaselines(paths, [(t, parse_trial(t.config)) for t in complete], metric)
 
@@ -74,7 +75,8 @@ def _kind(config: TrialConfig) -> dict[str, Any]:
     return {
         path: value
         for path, value in config.flat().items()
-        if (path.startswith(_TASK) and path not in _PLACES_OF_DATA) or path in (*_COST, *_KIND)
+        if (path.startswith(TASK_SECTIONS) and path not in PLACES_OF_DATA)
+        or path in (*_COST, *_KIND)
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import EQUAL_SAMPLES, Measure, matches, measure_of
+from analysis.comparison.dense_baseline import Measure, matches, measure_of
 from analysis.comparison.guess import nothing_learned
 from analysis.comparison.planned_verdicts import planned_sequences
 from analysis.errors import ReportError
@@ -19,6 +19,7 @@ from analysis.runs import trial_filter
 from analysis.statistics import summary
 from analysis.statistics.hypervolume import SMALLEST_DENSITY, density_cost, running_hypervolume
 from analysis.wording import label, listing, percent
+from study.comparisons import EQUAL_SAMPLES
 from study.metrics import METRICS
 from study.results import Outcome
 from study.text import count

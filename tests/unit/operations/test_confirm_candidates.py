@@ -10,8 +10,10 @@ from analysis.runs.study_runs import Runs
 from study.candidates import Candidate, looking_as_good, nominated, spread
 from study.operations.confirm_candidates import compared_with_dense
 from study.operations.confirm_choice import ConfirmOptions, choose_trials
+from study.results import TrialHistory
 from tests.helpers.fake_study import FakeTrial, runs_of
 from tests.helpers.searched import searched
+from tests.helpers.small_studies import FIXED
 
 Networks = dict[tuple[int, float], tuple[float, float]]  # T and density → service, final error
 
@@ -89,6 +91,34 @@ def test_what_a_smaller_one_beats_in_service_is_not_on_the_front() -> None:
     # A ruined last model hides in the service error, and hides no other network.
     assert looking_as_good([larger, replace(smaller, final=0.5)], 0.01) == [larger]
     assert looking_as_good([larger, replace(smaller, service=0.105)], 0.01)[0] is larger
+
+
+@pytest.mark.parametrize(
+    ("budget", "seen", "compared"),
+    [
+        ({"training.epochs": 2}, 1200, True),  # scoring comes on top of the epochs
+        ({"training.epochs": 2}, 1000, False),
+        ({"training.total_samples": 1000}, 1000, True),  # scoring takes its part
+        ({"training.total_samples": 1000}, 1200, False),
+    ],
+)
+def test_a_pruned_trial_is_compared_with_dense_at_an_equal_budget(
+    budget: dict[str, int], seen: int, *, compared: bool
+) -> None:
+    fixed = {p: v for p, v in FIXED.items() if p != "training.total_samples"} | budget
+    objective = {"metrics": ["service_error", "samples_seen"]}  # so that T may be searched
+    networks = {(2, 1.0): (0.10, 0.05), (2, 0.3): (0.10, 0.05)}
+    opened = searched(networks, fixed=fixed, objective=objective)
+    dense, pruned = opened.record.trials.values()
+    for trial, samples_seen, scored in ((dense, 1000, 0), (pruned, seen, 200)):
+        made = trial.history
+        counts = {"samples_seen": float(samples_seen), "samples_scored": float(scored)}
+        last = made.megabatches[-1]
+        last = replace(last, metrics={**last.metrics, **counts})
+        opened.record.trials[trial.key] = replace(
+            trial, history=TrialHistory(made.epochs, (*made.megabatches[:-1], last))
+        )
+    assert bool(compared_with_dense(opened.record, opened.study)) is compared
 
 
 def test_the_answer_names_the_smallest_of_the_candidates() -> None:
