@@ -75,7 +75,7 @@ LABELS = {
     "final_density": "weights kept",
     "density": "weights kept",
     "stream.num_megabatches": "T",
-    "samples_seen": "examples trained on",
+    "samples_seen": "examples trained on or scored",
     "train_flops": "training FLOPs",
     "train_flops_sparse": "training FLOPs, pruned weights not counted",
     "generalization_gap": "generalization gap",

@@ -120,9 +120,8 @@ def resampled_rows(
                 )
                 rates.append(float(np.mean([o.is_false for o in made])))
             low, high = np.percentile(rates, [2.5, 97.5])
-            yield [
-                str(size), design.name, f"{np.mean(rates):.1%} [{low:.1%}, {high:.1%}]",
-            ]  # fmt: skip
+            rate = f"{np.mean(rates):.1%} [{low:.1%}, {high:.1%}]"
+            yield [str(size), design.name, rate]
 
 
 def method_rows(table: EvidenceTable, num_studies: int, margin: float) -> Iterator[list[str]]:

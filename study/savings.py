@@ -1,4 +1,4 @@
-"""What early stopping has saved, in examples through SGD."""
+"""Early stopping: where trials are compared, and what it has saved, in examples."""
 
 import math
 from collections import defaultdict
@@ -64,3 +64,17 @@ def savings(trials: Iterable[TrialCost]) -> Savings:
             if whole is not None:
                 saved.append(max(0.0, whole - trial.used))
     return Savings(len(saved), math.fsum(trial.used for trial in ended), math.fsum(saved))
+
+
+def rungs(first: float, reduction: float, *, end: float = 1.0) -> tuple[float, ...]:
+    """Where trials are compared: at ``first`` and ``reduction`` times as far each, below ``end``.
+
+    Args:
+        first: Of the stream, in (0, ``end``), in the unit of ``end``.
+        reduction: Above 1.
+        end: Of the stream.
+    """
+    found = [first]
+    while found[-1] * reduction < end:
+        found.append(found[-1] * reduction)
+    return tuple(found)

@@ -83,12 +83,12 @@ def compare(
         result=MethodDifference(
             tuple(tuple(float(row["difference"]) for row in own) for own in ordered), variance
         ),
-        configurations=_places([own[0] for own in ordered], varied),
+        configurations=_configuration_names([own[0] for own in ordered], varied),
         examples=basis,
     )
 
 
-def _places(firsts: "Sequence[Row]", varied: Sequence[str]) -> tuple[str, ...]:
+def _configuration_names(firsts: "Sequence[Row]", varied: Sequence[str]) -> tuple[str, ...]:
     """What tells configurations apart: ``T = 4, 10 % of the weights``."""
     columns = list(zip(*(row["settings"] for row in firsts), strict=True))
     apart = [i for i, column in enumerate(columns) if len(set(column)) > 1]

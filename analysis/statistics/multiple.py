@@ -64,7 +64,8 @@ def judge_differences(
     adjusted = _adjusted([*asked, *([p] for p in others)])
     fewest = pairs_needed(len(adjusted)) if adjusted else 0
     made = []
-    for d, margin, p in zip(differences, margins, adjusted, strict=False):
+    own = adjusted[: len(differences)]
+    for d, margin, p in zip(differences, margins, own, strict=True):
         if d.differs_in_sign:
             made.append(Finding("not_pooled", p[0]))
         elif d.num_pairs < fewest or d.interval() is None:

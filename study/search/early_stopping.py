@@ -20,6 +20,7 @@ from study.config.study_config import StudyConfig
 from study.config.study_sections import StoppingSection
 from study.config.trial import TrialConfig, parse_trial
 from study.results import MegabatchRecord
+from study.savings import rungs
 from study.search.feasibility import broken
 from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
@@ -80,10 +81,7 @@ class _Asha:
     """Tune's asynchronous successive halving over percents of the stream."""
 
     def __init__(self, section: StoppingSection) -> None:
-        first, factor = 100 * section.first_rung, section.reduction
-        self._rungs = [first]
-        while self._rungs[-1] * factor < 100:
-            self._rungs.append(self._rungs[-1] * factor)
+        self._rungs = rungs(100 * section.first_rung, section.reduction, end=100)
         self._min_trials = section.min_trials
         self._arrived: dict[float, set[str]] = {rung: set() for rung in self._rungs}
         # Any: it takes any object with a trial_id, any numbers, and no controller.
@@ -93,8 +91,8 @@ class _Asha:
             metric=_VALUE,
             mode="min",
             max_t=100,
-            grace_period=first,
-            reduction_factor=factor,
+            grace_period=self._rungs[0],
+            reduction_factor=section.reduction,
             stop_last_trials=False,  # else a trial is compared anew between two rungs
         )
         self._added: set[str] = set()

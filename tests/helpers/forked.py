@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 from pathlib import Path
@@ -132,7 +131,6 @@ def _app_study(
             os.dup2(output.fileno(), stream.fileno())
     os.environ.clear()
     os.environ.update(environment)
-    time.tzset()
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     sys.argv = [str(Path(cli.__file__)), *arguments]

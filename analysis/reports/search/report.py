@@ -213,7 +213,7 @@ def _endings(runs: "Runs") -> ReportTable:
         Column("outcome", "ended"),
         Column("trials", "trials", "integer"),
         Column("stream_fraction", "of the stream, on average", "percent"),
-        Column("samples_seen", "examples trained on", "integer"),
+        Column("samples_seen", label("samples_seen"), "integer"),
         Column("share", "of all examples", "percent"),
     )
     return ReportTable("How trials ended", columns, tuple(rows))

@@ -11,6 +11,7 @@ from analysis.runs.frames import KEY, T
 from analysis.wording import label, percent
 from study.metrics import METRICS, RUNNING_FORMS
 from study.results import Outcome
+from study.savings import rungs
 from study.text import count
 from study.tracking import names
 
@@ -50,10 +51,7 @@ def rungs_of(runs: "Runs") -> tuple[tuple[float, ...], float]:
     if names.PARAM_FIRST_RUNG not in params or names.PARAM_REDUCTION not in params:
         return (), 1.0
     reduction = float(params[names.PARAM_REDUCTION])
-    rungs = [float(params[names.PARAM_FIRST_RUNG])]
-    while rungs[-1] * reduction < 1:
-        rungs.append(rungs[-1] * reduction)
-    return tuple(rungs), reduction
+    return rungs(float(params[names.PARAM_FIRST_RUNG]), reduction), reduction
 
 
 def rung(runs: "Runs", metric: str, moment: float, reduction: float) -> Rung | None:
@@ -102,10 +100,10 @@ def _rank_correlation(a: "pd.Series", b: "pd.Series") -> float:
 
 def trust(runs: "Runs", metric: str) -> tuple[list[str], ReportTable]:
     """In a sentence and a table by rung; no sentence and no row where too few finished."""
-    rungs, reduction = rungs_of(runs)
+    moments, reduction = rungs_of(runs)
     found = [
         known
-        for moment in rungs
+        for moment in moments
         if metric in RUNNING_FORMS and (known := rung(runs, metric, moment, reduction))
     ]
     columns = (
