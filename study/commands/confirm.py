@@ -1,5 +1,6 @@
 """``app-study confirm``: the best of a search again, with fresh seeds."""
 
+import contextlib
 import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -98,13 +99,14 @@ def confirm(
     options = replace(options_of(section), trials=tuple(trials or ()), vary_data=vary_data)
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
-    confirm_study(
-        searched,
-        options,
-        new_name or confirmation_of(name),
-        Workplace(StudyStore(root), tracking_uri, reports),
-        overrides=given,
-    )
+    with contextlib.ExitStack() as ray:
+        confirm_study(
+            searched,
+            options,
+            new_name or confirmation_of(name),
+            Workplace(StudyStore(root), tracking_uri, reports, ray),
+            overrides=given,
+        )
 
 
 def _check(

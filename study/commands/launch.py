@@ -1,5 +1,6 @@
 """Commands that train: a whole study, the rest of one, or a single trial."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,12 +41,12 @@ def launch(
     from study.config.loading import load_study
     from study.store.folder import StudyStore
 
-    with in_file(config):
+    with contextlib.ExitStack() as ray, in_file(config):
         # The addresses are part of the study from now on: it is resumed where it was.
         given = with_override(with_data_root(overrides, data_root), "tracking.uri", tracking_uri)
         given = with_override(given, "resources.address", address)
         study = load_study(config, overrides=given)
-        workplace = Workplace(StudyStore(store_root(study, store)), tracking_uri, reports)
+        workplace = Workplace(StudyStore(store_root(study, store)), tracking_uri, reports, ray)
         run_whole(study, workplace, fresh=True, overrides=[])
 
 
@@ -63,10 +64,10 @@ def resume(
 
     study_store = StudyStore(store_root(None, store))
     folder = study_store.existing(name)
-    with in_file(folder.config_path):
+    with contextlib.ExitStack() as ray, in_file(folder.config_path):
         given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
-        workplace = Workplace(study_store, tracking_uri, reports)
+        workplace = Workplace(study_store, tracking_uri, reports, ray)
         run_whole(study, workplace, fresh=False, overrides=given)
 
 

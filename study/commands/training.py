@@ -1,5 +1,6 @@
 """What all commands that train a study have in common: its tracker, its end, its answer."""
 
+import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,13 @@ class Workplace:
         store: Where they live.
         tracking_uri: MLflow's address as a flag gave it; None for the study's own.
         reports: Folder of the reports.
+        ray: Holds the Ray that one study after the other is trained on.
     """
 
     store: "StudyStore"
     tracking_uri: str | None
     reports: Path
+    ray: contextlib.ExitStack
 
     def train(self, study: "StudyConfig", *, fresh: bool) -> "StudyEnd":
         """Start or resume a study, and print how it ended; where it did not, its answer so far.
@@ -47,7 +50,9 @@ class Workplace:
         console = Console()
         print_plugins(study, console)
         uri = tracking_address(study, self.tracking_uri)
-        end = run_study(study, self.store, lambda: open_tracker(study, uri), console, fresh=fresh)
+        end = run_study(
+            study, self.store, lambda: open_tracker(study, uri), console, self.ray, fresh=fresh
+        )
         print_end(end, console, self.store)
         if not end.is_finished:
             self.answer(study, end)

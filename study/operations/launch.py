@@ -24,7 +24,7 @@ from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey
-from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
+from study.tune.cluster.connection import alive_nodes, chosen_address, is_open, ray_session
 from study.tune.cluster.resources import TrialResources, trial_resources
 from study.tune.run import StudyRun, dataset_labels
 
@@ -37,6 +37,7 @@ def run_study(
     store: StudyStore,
     open_tracker: Callable[[], Tracker],
     console: Console,
+    ray: contextlib.ExitStack,
     *,
     fresh: bool,
 ) -> StudyEnd:
@@ -47,6 +48,7 @@ def run_study(
         store: Where studies live.
         open_tracker: Opens the tracker; called in another thread while Ray starts.
         console: Where progress is shown.
+        ray: Holds Ray once it is started or joined, for the study that follows; its owner ends it.
         fresh: Launch it, as ``NAME-2`` and so on where NAME is finished; else resume it.
 
     Raises:
@@ -65,7 +67,7 @@ def run_study(
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
-        resources, is_cluster = (None, False) if is_over else _on_ray(study, stack)
+        resources, is_cluster = (None, False) if is_over else _on_ray(study, ray)
         tracker = opening.result()
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)
@@ -94,10 +96,11 @@ def run_study(
         return run.execute()
 
 
-def _on_ray(study: StudyConfig, stack: contextlib.ExitStack) -> tuple[TrialResources, bool]:
-    """Start or join Ray; what its trials may use, and whether it is a cluster."""
+def _on_ray(study: StudyConfig, ray: contextlib.ExitStack) -> tuple[TrialResources, bool]:
+    """Start or join Ray if none is there; what trials may use, and whether it is a cluster."""
     address = chosen_address(study.resources.address)
-    stack.enter_context(ray_session(address, study.plugins))
+    if not is_open():
+        ray.enter_context(ray_session(address, study.plugins))
     is_cluster = address != LOCAL
     return trial_resources(study.resources, alive_nodes(), elastic=is_cluster), is_cluster
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -144,6 +145,12 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+
+
+def is_open() -> bool:
+    """Whether this process has started or joined a Ray."""
+    ray = sys.modules.get("ray")  # nothing else may import it: its settings come first
+    return bool(ray and ray.is_initialized())
 
 
 def alive_nodes() -> list[dict[str, float]]:
