@@ -89,7 +89,7 @@ def _shuffled_arrivals(dataset: ImageDataset, seed: int) -> tuple[IndexArray, ..
 
 
 def stratified_counts(class_sizes: IndexArray, fraction: float) -> IndexArray:
-    """How many to draw of each class: round(fraction · n) in all, each within one of its share.
+    """How many to draw of each class: ⌊fraction · n + ½⌋ in all, each within one of its share.
 
     Largest remainder; equal remainders go to the lower class.
     """
