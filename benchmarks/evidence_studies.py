@@ -145,7 +145,8 @@ class Study:
         searched_on: Examples that the search saw.
         judged_on: Examples that judge its candidates.
         seed: Of its trials.
-        fresh: Seeds of the confirmation, in their order; drawn with replacement.
+        fresh: Seeds of the confirmation, in their order; drawn with replacement where the table
+            has too few others.
         reference: The best dense configuration.
         trials: Pruned configurations that were tried.
         errors: Service and final error of each trial on what the search saw, ``[2, trials]``.
@@ -194,7 +195,7 @@ def draw_study(
     seed = int(rng.integers(table.num_seeds))
     others = np.delete(np.arange(table.num_seeds), seed)
     trials = rng.choice(table.pruned, SEARCHED, replace=False)
-    fresh = rng.choice(others, max(LOOKS))
+    fresh = rng.choice(others, max(LOOKS), replace=len(others) < max(LOOKS))
 
     def errors(configurations: Indices) -> Array:
         seen = [table.network(int(c), seed, searched_on) for c in configurations]

@@ -34,6 +34,7 @@ from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
 
 NUM_SEEDS = 20
+STUDIED_MEGABATCHES = 4  # the T that studies are drawn at
 POOLS_SEED = 0
 EVALUATION_BATCH_SIZE = 1000
 DENSITIES = (0.02, 0.032, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8)
@@ -52,10 +53,17 @@ class Recipe:
         sizes: Examples of the stream, the judges and the others; the last two are divisible by
             four, so that a trial's bits make whole bytes at each T.
         fixed: Settings of every trial.
+        num_studied_seeds: Of each configuration at the T that studies are drawn at.
     """
 
     sizes: tuple[int, int, int]
     fixed: Mapping[str, Any]
+    num_studied_seeds: int = NUM_SEEDS
+
+    def num_seeds(self, settings: Flat) -> int:
+        """Of one configuration."""
+        is_studied = settings["stream.num_megabatches"] == STUDIED_MEGABATCHES
+        return self.num_studied_seeds if is_studied else NUM_SEEDS
 
 
 NO_HOLDOUT = {"data.holdout_fraction": 0.0, "model.architecture": "mlp"}  # the pools stand in
@@ -69,6 +77,7 @@ RECIPES = {
             "training.total_samples": 24_000,
             "training.batch_size": 128,
         },
+        num_studied_seeds=64,
     ),
     "digits": Recipe(
         sizes=(400, 360, 672),
@@ -192,8 +201,10 @@ def record(recipe: Recipe, root: Path | None, parts: Path) -> Iterator[str]:
         whole.train_images[judges_and_others], whole.train_labels[judges_and_others],
         mean=whole.mean, std=whole.std, device=torch.device("cpu"),
     )  # fmt: skip
-    for seed in range(NUM_SEEDS):
+    for seed in range(max(NUM_SEEDS, recipe.num_studied_seeds)):
         for number, settings in enumerate(configurations()):
+            if seed >= recipe.num_seeds(settings):
+                continue
             part = parts / f"{number:03d}-{seed:02d}.parquet"
             if not part.exists():
                 wrong = wrong_bits(_trial(fixed, settings, seed), dataset, pool)
