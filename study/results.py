@@ -61,7 +61,8 @@ class MegabatchRecord:
     ``stream_fraction`` is (megabatch_index + 1) / T; ``summary`` holds the metrics of the whole
     trial and is empty before the last megabatch; ``example_errors`` has, for ``holdout`` and
     ``test``, which examples it gets wrong, as :class:`study.example_errors.ExampleErrors` writes
-    it; ``recorded_at`` as in :class:`EpochRecord`.
+    it; ``measured_with`` is by what its latency was measured (runtime, threads and processor),
+    where it was; ``recorded_at`` as in :class:`EpochRecord`.
     """
 
     megabatch_index: int
@@ -71,6 +72,7 @@ class MegabatchRecord:
     summary: Mapping[str, float] = field(default_factory=dict)
     layers: tuple[LayerDensity, ...] = ()
     example_errors: Mapping[str, str] = field(default_factory=dict)
+    measured_with: str = field(default="", compare=False)
     recorded_at: float = field(default=0.0, compare=False)
 
     @property

@@ -12,6 +12,7 @@ from study.config.problems import ConfigError, Problem
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.measurement.trial import TrialMeasurement
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.session.console import say
 from study.training.anytime import AnytimeLearner
@@ -105,7 +106,12 @@ def _learner(
 ) -> AnytimeLearner:
     """The trial's learner, at a checkpoint where there is one."""
     try:
-        learner = assemble(trial, dataset, service_after=study.objective.service_after)
+        learner = assemble(
+            trial,
+            dataset,
+            service_after=study.objective.service_after,
+            measure=TrialMeasurement.from_study(study, trial, dataset),
+        )
         if state is not None:
             learner.load_state_dict(state)
     except ValueError as error:
