@@ -102,6 +102,11 @@ class TrialHistory:
         megabatch = self.megabatches[-1].recorded_at if self.megabatches else 0.0
         return max(epoch, megabatch)
 
+    @property
+    def measured_with(self) -> str:
+        """By what the latency of its newest measured model was measured; empty where none was."""
+        return next((m.measured_with for m in reversed(self.megabatches) if m.measured_with), "")
+
     def after(self, known: "TrialHistory") -> "TrialHistory":
         """Those of the records that follow what is ``known`` of the same trial."""
         num_epochs, num_megabatches = len(known.epochs), len(known.megabatches)
