@@ -97,6 +97,7 @@ def test_scores_are_finite_floats_shaped_like_the_weights_for_just_the_masks_lay
             assert bool(score.isfinite().all())
             assert not score.requires_grad
             assert len(score.unique()) > 1
+            assert CRITERIA.get(name).signed or not bool((score < 0).any())
 
 
 @pytest.mark.parametrize("name", CRITERIA.names())
