@@ -82,6 +82,20 @@ def listing(parts: list[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+_PARTS = (
+    "half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth",
+    "a tenth",
+)  # fmt: skip
+
+
+def share_words(ratio: float) -> str:
+    """``half``, ``a fifth``, where it is that within a twentieth; else ``0.37 times``."""
+    for number, words in enumerate(_PARTS, start=2):
+        if abs(ratio * number - 1) <= 0.05:
+            return words
+    return f"{ratio:.2g} times"
+
+
 LABELS = {
     "service_error": "service error",
     "final_error": "final error",

@@ -69,6 +69,7 @@ PARAM_SERVICE_AFTER: Final = "objective.service_after"
 PARAM_CONFIRM: Final = "confirm."  # + a setting: how its best are run again once it has ended
 PARAM_LOOKS: Final = "confirms.looks"  # comma-separated numbers of seeds; else missing
 PARAM_CONFIRMED_METRIC: Final = "confirms.metric"
+PARAM_SOUGHT: Final = "confirms.sought"  # metric by which its candidates are put in order
 PARAM_TUNED: Final = "confirms.tuned"  # comma-separated paths that the search tuned
 PARAM_SEARCHED: Final = "confirms.searched."  # + NUMBER.METRIC: what the search had found
 
