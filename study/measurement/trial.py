@@ -16,6 +16,7 @@ from study.export.formats import DEFAULT_FORMAT, format_called
 from study.export.network import NetworkSpec
 from study.measurement.network import LatencyFound, network_latency
 from study.metrics import speedup_names
+from study.pruning.mask import Mask
 from study.training.specs import NOTHING_MEASURED, Measured
 
 
@@ -42,12 +43,12 @@ class TrialMeasurement:
         spec = NetworkSpec.from_trial(trial, dataset, study.plugins)
         return cls(spec, study.resources.cpus_per_trial, study.measured_latency)
 
-    def __call__(self, network: nn.Module, *, is_last: bool) -> Measured:
+    def __call__(self, network: nn.Module, mask: Mask, *, is_last: bool) -> Measured:
         """The metrics of a network, which are none where it is not to be measured."""
         if not (is_last or self.log_latency == "every_megabatch"):
             return NOTHING_MEASURED
         exported = _as_exported(network)
-        metrics = {"file_bytes": float(file_bytes(exported, self.spec))}
+        metrics = {"file_bytes": float(file_bytes(exported, mask, self.spec))}
         if self.log_latency == "none":
             return Measured(metrics)
         latency = network_latency(exported, self.spec, threads=self.threads)
@@ -60,7 +61,7 @@ def _as_exported(network: nn.Module) -> nn.Module:
     return exported.to(memory_format=torch.contiguous_format)
 
 
-def file_bytes(network: nn.Module, spec: NetworkSpec) -> int:
+def file_bytes(network: nn.Module, mask: Mask, spec: NetworkSpec) -> int:  # noqa: ARG001  # the formats of today look at no mask
     """Bytes of the file that ``app-study export`` writes in its default format."""
     export_format = format_called(DEFAULT_FORMAT)
     with tempfile.TemporaryDirectory() as folder:
