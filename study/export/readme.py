@@ -4,6 +4,7 @@ from study.config.trial import flatten
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, INPUT, OUTPUT
 from study.export.network import NetworkSpec
+from study.export.sparse import NUMPY_READER
 from study.metrics import METRICS, wilson_interval
 
 # Error rates of single models, measured on a split of known size.
@@ -12,7 +13,7 @@ _SHOWN = (
     "holdout_error_rate", "test_error_rate", "validation_error_rate", "service_error",
     "anytime_error", "final_error", "test_service_error", "test_final_error",
     "generalization_gap", "density", "effective_density", "model_density", "forward_flops",
-    "forward_flops_sparse", "samples_seen",
+    "forward_flops_sparse", "model_bytes", "sparse_bytes", "samples_seen",
 )  # fmt: skip
 
 
@@ -95,19 +96,19 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
             'card, predict = load_model(Path("."))\n'
             "logits = predict(images)  # images: a numpy array"
         )
-    by_safetensors = card.format == "safetensors"
-    loaded = (
-        f'load_file("{file_name}")'
-        if by_safetensors
-        else f'torch.load("{file_name}", weights_only=True)'
-    )
+    loaded = {
+        "safetensors": f'load_file("{file_name}")',
+        "state_dict": f'torch.load("{file_name}", weights_only=True)',
+        "sparse": "{name: torch.tensor(t) for name, t in tensors.items()}",
+    }[card.format]
     imports = ["import torch", "import torchvision"]
-    imports += ["from safetensors.torch import load_file"] if by_safetensors else []
+    imports += ["from safetensors.torch import load_file"] if "load_file" in loaded else []
     imports += ["from torch import nn"] if len(lines) > 1 else []
     return "\n".join(
         [
             *imports,
             "",
+            *([NUMPY_READER] if card.format == "sparse" else []),
             *lines,
             f"model.load_state_dict({loaded})",
             "model.eval()",

@@ -11,7 +11,7 @@ from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.errors import ExportError
 from study.export.card import UNLICENSED, ModelCard, ModelSource
-from study.export.folder import load_model, replaced, write_card, write_masks
+from study.export.folder import load_model, replaced, write_model
 from study.export.formats import format_called
 from study.export.network import Images, NetworkSpec, logits_of
 from study.pruning.mask import Mask
@@ -113,11 +113,9 @@ def export_model(
     card = ModelCard.from_record(
         model.source, model.record, format_name=format_name, licence=licence or UNLICENSED
     )
-    export_format = format_called(format_name)
+    format_called(format_name)
     with replaced(folder) as new:
-        export_format.write(model.network, model.source.network, new / export_format.file_name)
-        write_masks(model.mask, new)
-        write_card(card, new)
+        write_model(model.network, model.mask, card, new)
         _verify(model, new)
     return card
 

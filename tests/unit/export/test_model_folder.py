@@ -59,6 +59,38 @@ def test_a_model_says_the_same_after_a_round_trip_for_any_number_of_images(
     assert np.array_equal(served["logits"], predict(model.sample))
 
 
+def test_masks_that_the_file_tells_are_not_written_again(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name="sparse")
+    assert not (tmp_path / "out" / "masks.safetensors").exists()
+    # A layer that is all but dense is stored densely: its mask is beside the file, and no other.
+    (first, *others) = model.mask.tensors
+    flags = torch.ones_like(model.mask.tensors[first])
+    flags[0, 0] = False
+    mask = Mask({first: flags, **{name: model.mask.tensors[name] for name in others}})
+    export_model(dataclasses.replace(model, mask=mask), tmp_path / "out", format_name="sparse")
+    assert list(load_file(tmp_path / "out" / "masks.safetensors")) == [first]
+    assert read_mask(tmp_path / "out") == mask
+    (tmp_path / "out" / "masks.safetensors").unlink()
+    with pytest.raises(ExportError, match=r"masks\.safetensors: cannot be read"):
+        read_mask(tmp_path / "out")
+
+
+def test_a_damaged_sparse_file_is_told_with_its_path(model: TrialModel, tmp_path: Path) -> None:
+    export_model(model, tmp_path / "out", format_name="sparse")
+    path = tmp_path / "out" / "sparse.safetensors"
+    content = path.read_bytes()
+    for damage in (content[:-1], content[:100], b"\xff" * 8 + content[8:], b"", None):
+        path.unlink()
+        if damage is not None:
+            path.write_bytes(damage)
+        for reading in (load_model, read_mask):
+            with pytest.raises(ExportError, match=r"sparse\.safetensors: cannot be read"):
+                reading(tmp_path / "out")
+        path.touch()
+
+
 def test_the_served_network_sees_what_training_saw_to_the_bit(
     learner: AnytimeLearner, model: TrialModel
 ) -> None:
@@ -95,7 +127,13 @@ def test_an_interval_is_wilsons() -> None:
 def test_a_format_that_says_something_else_is_not_exported(
     model: TrialModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(_: StateDict, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG001  # the protocol's
+    def write(
+        _: StateDict,
+        network: nn.Module,
+        mask: Mask,  # noqa: ARG001  # the protocol's
+        spec: NetworkSpec,  # noqa: ARG001  # the protocol's
+        path: Path,
+    ) -> None:
         torch.save({n: t * 1.01 for n, t in network.state_dict().items()}, path)
 
     monkeypatch.setattr(StateDict, "write", write)
@@ -140,7 +178,8 @@ def test_weights_that_lie_channels_last_are_written_as_any_others(tmp_path: Path
     write_weights(network, mask, tmp_path / "model")
     weights = load_file(tmp_path / "model" / "model.safetensors")
     assert torch.equal(weights["weight"], network.weight)
-    assert torch.equal(read_mask(tmp_path / "model").tensors["weight"], mask.tensors["weight"])
+    masks = load_file(tmp_path / "model" / "masks.safetensors")
+    assert torch.equal(masks["weight"], mask.tensors["weight"])
 
 
 def test_a_broken_card_and_an_unknown_format_are_told_with_a_remedy(
