@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from study.data.dataset import IndexArray
 from study.data.stream import Megabatch
-from study.pruning.effective import effective_counts
+from study.pruning.channels.effective import effective_counts
 from study.pruning.ledger import check_mask, layer_densities
 from study.pruning.mask import Mask
 from study.pruning.prune import num_scored, prune
