@@ -99,6 +99,8 @@ def print_exported(card: "ModelCard", folder: Path) -> None:
         f"Trial {card.trial_number}, {card.title}: {folder} ({card.format}, {size:,} bytes, read "
         f"again and compared with the network)",
     )
+    if card.removal is not None and (card.removal.num_channels or card.removal.reason):
+        say(Console(), card.removal.sentence())
 
 
 def register_model(

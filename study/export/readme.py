@@ -103,14 +103,17 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
     }[card.format]
     imports = ["import torch", "import torchvision"]
     imports += ["from safetensors.torch import load_file"] if "load_file" in loaded else []
-    imports += ["from torch import nn"] if len(lines) > 1 else []
+    imports += ["from torch import nn"] if len(lines) > 1 or network.removed else []
+    loading = [f"model.load_state_dict({loaded})"]
+    if network.removed:
+        loading = [f"weights = {loaded}", *_LOADED_SMALLER]
     return "\n".join(
         [
             *imports,
             "",
             *([NUMPY_READER] if card.format == "sparse" else []),
             *lines,
-            f"model.load_state_dict({loaded})",
+            *loading,
             "model.eval()",
             f"mean = torch.tensor({list(network.mean)}).view(1, -1, 1, 1)",
             f"std = torch.tensor({list(network.std)}).view(1, -1, 1, 1)",
@@ -118,6 +121,17 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
             "    logits = model((images / 255 - mean) / std)  # images: a torch tensor",
         ]
     )
+
+
+_LOADED_SMALLER = (
+    "for name, tensor in weights.items():  # some channels have been removed",
+    '    module, _, own_name = name.rpartition(".")',
+    "    layer = model.get_submodule(module)",
+    '    if own_name == "weight" and getattr(layer, "groups", 1) > 1:',
+    "        layer.groups = layer.groups * len(tensor) // layer.out_channels",
+    "    is_parameter = own_name in layer._parameters",
+    "    setattr(layer, own_name, nn.Parameter(tensor) if is_parameter else tensor)",
+)
 
 
 def _data(card: ModelCard) -> str:
@@ -155,6 +169,8 @@ def _layers(card: ModelCard) -> str:
     num_kept = sum(layer.num_kept for layer in card.layers)
     num_weights = sum(layer.num_weights for layer in card.layers)
     lines.append(f"| all | {num_weights:,} | {num_kept:,} | {num_kept / num_weights:.4g} | |")
+    if card.removal is not None:
+        lines += ["", card.removal.sentence()]
     return "\n".join(lines)
 
 

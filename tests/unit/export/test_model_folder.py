@@ -1,6 +1,8 @@
 """What is written of a model is the model, and nothing else gets through."""
 
+import copy
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +12,24 @@ from safetensors.torch import load_file
 from torch import nn
 
 from study.errors import ExportError
-from study.export.card import ModelCard
+from study.export.card import ModelCard, Removal
 from study.export.folder import load_model, read_card, read_mask, write_weights
 from study.export.formats import FORMATS, StateDict, format_called
 from study.export.network import NetworkSpec, ServedNetwork, logits_of
 from study.export.pyfunc import _load_pyfunc
 from study.export.readme import readme
-from study.export.trial_model import TrialModel, export_model, model_source, sample_images
+from study.export.trial_model import (
+    TrialModel,
+    _without_dead_channels,
+    export_model,
+    model_source,
+    sample_images,
+)
 from study.metrics import wilson_interval
 from study.models.architecture import ARCHITECTURES
 from study.models.torchvision_networks.plain import plain_torchvision_code
 from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
 from study.training.anytime import AnytimeLearner
 from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.small_studies import search
@@ -57,6 +66,68 @@ def test_a_model_says_the_same_after_a_round_trip_for_any_number_of_images(
     assert read_mask(tmp_path / "out") == model.mask
     served = _load_pyfunc(str(tmp_path / "out")).predict(model.sample)
     assert np.array_equal(served["logits"], predict(model.sample))
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_channels_that_pruning_cut_off_are_not_in_the_file_and_the_card_says_so(
+    name: str, model: TrialModel, tmp_path: Path
+) -> None:
+    mask = Mask({name: tensor.clone() for name, tensor in model.mask.tensors.items()})
+    first, last = mask.tensors.values()
+    first[[0, 1]] = False
+    last[:, [1, 5, 6]] = False
+    network = copy.deepcopy(model.network)
+    mask.apply_(network)
+    cut_off = dataclasses.replace(model, network=network, mask=mask)
+    made = export_model(cut_off, tmp_path / "out", format_name=name)
+    gone = {int(row) for row in range(12) if not first[row].any() or not last[:, row].any()}
+    assert gone >= {0, 1, 5, 6}
+    num_weights = len(gone) * (first.shape[1] + last.shape[0])
+    left = torch.tensor(sorted(set(range(12)) - gone))
+    num_kept = mask.num_kept - int(first[left].sum() + last[:, left].sum())
+    assert made.removal == Removal(len(gone), 12, num_weights, num_kept)
+
+    card, predict = load_model(tmp_path / "out")
+    assert (card.removal, card.network.removed) == (made.removal, made.network.removed)
+    wanted = logits_of(network, model.source.network, model.sample)
+    assert np.abs(predict(model.sample) - wanted).max() <= 1e-5
+    masks = list(read_mask(tmp_path / "out").tensors.values())
+    assert torch.equal(masks[0], first[left])
+    assert torch.equal(masks[1], last[:, left])
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert f"cut off {len(gone)} of its 12 channels" in text
+    assert f"with them {num_weights:,} weights ({num_kept:,} of them kept)" in text
+
+
+def test_a_network_that_is_not_understood_goes_out_as_it_is_and_the_card_says_so(
+    model: TrialModel,
+) -> None:
+    vit = NetworkSpec(
+        {"architecture": "vit_b_32"}, (), (3, 32, 32), ("a", "b"), (0.5,) * 3, (0.25,) * 3
+    )
+    with torch.device("meta"):
+        network = ARCHITECTURES.get("vit_b_32")().build((3, 32, 32), 2)
+    mask = Mask.dense(prunable_parameters(network))
+    source = dataclasses.replace(model.source, network=vit)
+    found, removal = _without_dead_channels(
+        dataclasses.replace(model, source=source, network=network, mask=mask)
+    )
+    assert found.network is network
+    assert "MultiheadAttention" in removal.sentence()
+    assert "pruning.granularity" not in removal.sentence()
+
+
+def test_a_card_from_before_anything_was_removed_is_read(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name="safetensors")
+    path = tmp_path / "out" / "model_card.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    del raw["removal"], raw["network"]["removed"]
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    card = read_card(tmp_path / "out")
+    assert card.removal is None
+    assert not card.network.removed
 
 
 def test_masks_that_the_file_tells_are_not_written_again(
