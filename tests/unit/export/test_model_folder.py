@@ -17,7 +17,7 @@ from study.export.folder import load_model, read_card, read_mask, write_weights
 from study.export.formats import FORMATS, StateDict, format_called
 from study.export.network import NetworkSpec, ServedNetwork, logits_of
 from study.export.pyfunc import _load_pyfunc
-from study.export.readme import readme
+from study.export.readme import code, readme
 from study.export.trial_model import (
     TrialModel,
     _without_dead_channels,
@@ -285,6 +285,32 @@ def test_torchvision_makes_the_network_that_the_weights_fit(name: str) -> None:
     exec(code, namespace)  # it is what the card tells people to run
     plain = namespace["model"]
     plain.load_state_dict(architecture.build((3, 32, 32), 7).state_dict(), strict=True)
+
+
+@pytest.mark.parametrize("name", ["safetensors", "state_dict", "sparse"])
+def test_the_cards_code_loads_a_torchvision_network_whose_channels_are_gone(
+    name: str, model: TrialModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = NetworkSpec(
+        {"architecture": "mobilenet_v2"}, (), (3, 32, 32), ("a", "b"), (0.5,) * 3, (0.25,) * 3
+    )
+    network = spec.build()
+    mask = Mask.dense(prunable_parameters(network))
+    last = mask.tensors["classifier.1.weight"]
+    last[:, : last.shape[1] // 2] = False
+    mask.tensors["features.3.conv.2.weight"][:, ::3] = False  # behind a depthwise convolution
+    mask.apply_(network)
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)
+    source = dataclasses.replace(model.source, network=spec)
+    cut_off = dataclasses.replace(model, source=source, network=network, mask=mask, sample=images)
+    made = export_model(cut_off, tmp_path / "out", format_name=name)
+    assert {"features.3.conv.0.0.weight", "features.18.0.weight"} <= made.network.removed.keys()
+    monkeypatch.chdir(tmp_path / "out")
+    namespace = {"images": torch.tensor(images)}
+    exec(compile(code(made), "<card>", "exec"), namespace)
+    logits = namespace["logits"].numpy()
+    wanted = logits_of(network, spec, images)
+    assert np.abs(logits - wanted).max() <= 1e-5 * max(1.0, np.abs(wanted).max())
 
 
 def test_a_network_that_torchvision_has_not_got_has_no_such_code() -> None:
