@@ -1,8 +1,7 @@
 """A network that goes out into the world: how it is built again, and what it takes and gives."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from study.config.trial import TrialConfig
 from study.data.batches import normalisation
 from study.data.dataset import ImageDataset
 from study.models.architecture import ARCHITECTURES, Architecture
+from study.pruning.channels.dead import remove_
 
 Images = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -31,6 +31,8 @@ class NetworkSpec:
         image_shape: Channels, height, width.
         class_names: One a logit.
         mean, std: Per channel, of images scaled to [0, 1].
+        removed: Channels that the network has no more, as rows of a tensor by its name; with each
+            go all that fall with it.
     """
 
     model: Mapping[str, Any]
@@ -39,6 +41,7 @@ class NetworkSpec:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    removed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_trial(
@@ -57,8 +60,12 @@ class NetworkSpec:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "NetworkSpec":
         """What :func:`dataclasses.asdict` made of one, be it through JSON."""
-        lists = {f.name: tuple(raw[f.name]) for f in dataclasses.fields(cls) if f.name != "model"}
-        return cls(model=raw["model"], **lists)
+        lists = ("plugins", "image_shape", "class_names", "mean", "std")
+        # Cards of before anything was removed say nothing of it.
+        removed = {name: tuple(rows) for name, rows in raw.get("removed", {}).items()}
+        return cls(
+            model=raw["model"], removed=removed, **{name: tuple(raw[name]) for name in lists}
+        )
 
     def architecture(self) -> Architecture:
         """The plug-in with its settings.
@@ -79,11 +86,15 @@ class NetworkSpec:
         """The network, with weights of no meaning.
 
         Raises:
-            ValueError: Its architecture is not installed here.
+            ValueError: Its architecture is not installed here, or has not the channels that are
+                to be removed.
         """
         with torch.random.fork_rng(devices=[]):
             network = self.architecture().build(self.image_shape, len(self.class_names))
-        return network.eval()
+        network.eval()
+        if self.removed:
+            remove_(network, self.image_shape, self.removed)
+        return network
 
 
 class ServedNetwork(nn.Module):

@@ -1,5 +1,6 @@
 """The model of a trial, and its way into a folder that others can use."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.errors import ExportError
-from study.export.card import UNLICENSED, ModelCard, ModelSource
-from study.export.folder import load_model, replaced, write_card, write_masks
+from study.export.card import UNLICENSED, ModelCard, ModelSource, Removal
+from study.export.folder import load_model, replaced, write_model
 from study.export.formats import format_called
 from study.export.network import Images, NetworkSpec, logits_of
+from study.pruning.channels.dead import without_dead_channels
 from study.pruning.mask import Mask
 from study.results import MegabatchRecord
 from study.training.checkpoint import CheckpointFolder
@@ -99,6 +101,8 @@ def export_model(
 ) -> ModelCard:
     """Write the model, read it again, and only if its logits are the same let it appear.
 
+    Channels that pruning has cut off are left out, where that changes no logit.
+
     Args:
         model: What goes out.
         folder: Appears whole or not at all, in the place of an earlier model.
@@ -110,16 +114,41 @@ def export_model(
             logits than the network, or ``folder`` is something that is no model.
     """
     _check_replaceable(folder)
+    format_called(format_name)
+    small, removal = _without_dead_channels(model)
     card = ModelCard.from_record(
-        model.source, model.record, format_name=format_name, licence=licence or UNLICENSED
+        small.source,
+        model.record,
+        format_name=format_name,
+        licence=licence or UNLICENSED,
+        removal=removal,
     )
-    export_format = format_called(format_name)
     with replaced(folder) as new:
-        export_format.write(model.network, model.source.network, new / export_format.file_name)
-        write_masks(model.mask, new)
-        write_card(card, new)
+        write_model(small.network, small.mask, card, new)
         _verify(model, new)
     return card
+
+
+def _without_dead_channels(model: TrialModel) -> tuple[TrialModel, Removal]:
+    """The model without the channels that pruning has cut off, where those can be told."""
+    spec = model.source.network
+    try:
+        alive = without_dead_channels(model.network, model.mask, spec.image_shape)
+    except ValueError as error:  # the rest of its message is a remedy for pruning
+        return model, Removal(reason=str(error).partition(";")[0])
+    groups, num_gone = alive.groups, int((~alive.kept).sum())
+    if not num_gone:
+        return model, Removal(of_channels=groups.num_groups)
+    mask = alive.mask(model.mask)
+    removal = Removal(
+        num_channels=num_gone,
+        of_channels=groups.num_groups,
+        num_weights=groups.count(groups.everything()) - groups.count(alive.kept),
+        of_them_kept=model.mask.num_kept - mask.num_kept,
+    )
+    network = dataclasses.replace(spec, removed=alive.removed)
+    source = dataclasses.replace(model.source, network=network)
+    return dataclasses.replace(model, source=source, network=alive.network, mask=mask), removal
 
 
 def _check_replaceable(folder: Path) -> None:
