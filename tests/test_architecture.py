@@ -44,6 +44,7 @@ layer("study.data.sources", "", "numpy yaml PIL sklearn torchvision")
 layer("study.models", "", "torch")
 layer("study.models.torchvision_networks", "", "torch torchvision")
 layer("study.pruning", "study.models", "torch numpy")
+layer("study.pruning.channels", "study.models", "torch")
 layer("study.pruning.granularity", "study.pruning", "torch")
 layer("study.training", "study.data study.pruning", "torch numpy")
 # A study file, checked; what a study tells an experiment tracker.

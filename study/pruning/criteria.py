@@ -6,6 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from study.pruning.channels.group_scores import GroupScore
+from study.pruning.channels.groups import ChannelGroups
 from study.pruning.mask import named_weights
 from study.pruning.scoring import CRITERIA, Criterion, ScoringContext
 
@@ -41,3 +43,14 @@ class Random(Criterion):
             )
             for name, tensor in context.mask.tensors.items()
         }
+
+    def channel_scores(
+        self,
+        context: ScoringContext,
+        *,
+        groups: ChannelGroups,
+        kept: Tensor,  # noqa: ARG002  # what fell before is drawn for too, and ignored
+        how: GroupScore,  # noqa: ARG002  # there is nothing to be put together
+    ) -> Tensor:
+        """One number for each group: a mean of many would rank groups by their sizes."""
+        return torch.rand(groups.num_groups, generator=context.generator, dtype=torch.float64)

@@ -32,6 +32,7 @@ class Grasp(Criterion):
         temperature: Divides the logits, above 0; the paper's is 200.
     """
 
+    signed: ClassVar[bool] = True
     num_passes: ClassVar[int] = 2  # the gradient, and its product with the Hessian
 
     temperature: float = 200.0

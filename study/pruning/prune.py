@@ -14,7 +14,7 @@ from study.pruning.allocation import Allocation, AllocationContext
 from study.pruning.gradients import isolated_rng
 from study.pruning.mask import Mask, named_weights
 from study.pruning.scoring import Criterion, ScoringContext
-from study.pruning.top_k import largest
+from study.pruning.top_k import check_rankable, largest
 
 Control = Literal["none", "shuffle_within_layers", "reinitialised_scores"]
 
@@ -178,7 +178,7 @@ def _chosen(
         num_rounds += 1
         if is_iterated:
             mask.apply_(network)
-        scores = ranked(criterion.scores(replace(context, model=network, mask=mask)), mask)
+        scores = _ranked(criterion.scores(replace(context, model=network, mask=mask)), mask)
         counts = method.allocation.counts(
             AllocationContext(scores, mask, total, round_density, weights)
         )
@@ -195,26 +195,9 @@ def round_densities(start: float, end: float, num_rounds: int) -> Iterator[float
     yield end
 
 
-def ranked(scores: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
-    """The scores in a type that ranks exactly, checked on the survivors.
-
-    Raises:
-        TrialError: A survivor's score is not finite, or all are 0 before anything was pruned.
-    """
-    for name, kept in mask.tensors.items():
-        num_broken = int((kept & ~scores[name].isfinite()).sum())
-        if num_broken:
-            raise TrialError(
-                f"layer {name}: {num_broken} of {mask.kept_counts[name]} scores are not finite; "
-                "the training has diverged (lower optimiser.lr) or the criterion overflows on "
-                "this network"
-            )
-    if mask.is_dense and not any(bool(score.any()) for score in scores.values()):
-        raise TrialError(
-            "every weight has score 0, so the criterion cannot rank the weights of this network "
-            "as it was initialised (a classifier of zeros passes no gradient on); choose another "
-            "pruning.criterion, or magnitude"
-        )
+def _ranked(scores: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
+    """The scores in a type that ranks exactly, checked on the survivors."""
+    check_rankable(scores, mask.tensors, is_first=mask.is_dense)
     # Half precision fits into fp32 without loss, and its ties stay ties.
     return {
         name: score if score.dtype in (torch.float32, torch.float64) else score.float()

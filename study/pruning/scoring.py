@@ -8,7 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from study.pruning.channels.group_scores import GroupScore, group_scores
+from study.pruning.channels.groups import ChannelGroups
 from study.pruning.mask import Mask
+from study.pruning.top_k import check_rankable
 from study.registry import Registry
 
 MiniBatches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
@@ -45,6 +48,8 @@ class Criterion(ABC):
 
     # Whether it looks at the saliency set.
     needs_data: ClassVar[bool] = True
+    # Whether scores may be negative: a norm over the weights of a channel would not rank those.
+    signed: ClassVar[bool] = False
     # How often a round takes what it looks at forward and backward; one image without data.
     num_passes: ClassVar[int] = 1
 
@@ -67,6 +72,25 @@ class Criterion(ABC):
         Raises:
             ValueError: It does not apply to this network, with the reason.
         """
+
+    def channel_scores(
+        self, context: ScoringContext, *, groups: ChannelGroups, kept: Tensor, how: GroupScore
+    ) -> Tensor:
+        """A score for each channel group that is left, fp64 ``[num_groups]`` on the CPU.
+
+        Args:
+            context: Its model is the network as it is now, its mask keeps all of that.
+            groups: Of the original network.
+            kept: bool ``[num_groups]``: the groups that are left.
+            how: How the :meth:`scores` of a group's weights make its own.
+
+        Raises:
+            TrialError: The scores rank nothing.
+            ValueError: It does not apply to this network, or ``how`` not to these scores.
+        """
+        scores = self.scores(context)
+        check_rankable(scores, context.mask.tensors, is_first=bool(kept.all()))
+        return group_scores(groups, kept, scores, how)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from study.errors import TrialError
 from study.pruning.mask import Mask
+
+
+def check_rankable(
+    scores: Mapping[str, Tensor], candidates: Mapping[str, Tensor], *, is_first: bool
+) -> None:
+    """Refuse scores that rank nothing.
+
+    Args:
+        scores: By layer.
+        candidates: Boolean tensors by layer, shaped like the scores: what is ranked.
+        is_first: Whether nothing was pruned before.
+
+    Raises:
+        TrialError: A candidate's score is not finite, or all scores are 0 the first time.
+    """
+    for name, candidate in candidates.items():
+        num_broken = int((candidate & ~scores[name].isfinite()).sum())
+        if num_broken:
+            raise TrialError(
+                f"layer {name}: {num_broken} of {int(candidate.sum())} scores are not finite; "
+                "the training has diverged (lower optimiser.lr) or the criterion overflows on "
+                "this network"
+            )
+    if is_first and not any(bool(score.any()) for score in scores.values()):
+        raise TrialError(
+            "every weight has score 0, so the criterion cannot rank the weights of this network "
+            "as it was initialised (a classifier of zeros passes no gradient on); choose another "
+            "pruning.criterion, or magnitude"
+        )
 
 
 def kth_largest(values: Tensor, k: int) -> Tensor:
