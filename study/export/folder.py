@@ -77,7 +77,8 @@ def load_model(folder: Path) -> tuple[ModelCard, Predict]:
         )
     export_format = FORMATS.get(card.format)()
     try:
-        return card, export_format.load(folder / export_format.file_name, card.network)
+        path = folder / export_format.file_name
+        return card, export_format.load(path, card.network, read_mask(folder))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ExportError(
             f"{folder / export_format.file_name}: cannot be read: {error}"

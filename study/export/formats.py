@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from study.errors import ExportError
 from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
+from study.pruning.mask import Mask
 from study.registry import Registry, nearest
 
 Predict = Callable[[Images], Logits]
@@ -42,7 +43,7 @@ class ExportFormat(ABC):
         """
 
     @abstractmethod
-    def load(self, path: Path, spec: NetworkSpec) -> Predict:
+    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:
         """The file's logits of images ``uint8 [B, C, H, W]``; no code in it is run."""
 
 
@@ -69,9 +70,9 @@ class _Weights(ExportFormat):
     def read(self, path: Path) -> dict[str, Tensor]:
         """The weights by their names; no code in the file is run."""
 
-    def load(self, path: Path, spec: NetworkSpec) -> Predict:
+    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:
         """Every name and shape must fit."""
-        network = spec.build()
+        network = spec.build(mask)
         network.load_state_dict(self.read(path), strict=True)
         return lambda images: logits_of(network, spec, images)
 
@@ -122,7 +123,7 @@ class TorchExport(ExportFormat):
         with _quiet():
             torch.export.save(_program(network, spec, self), path)
 
-    def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
+    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:  # noqa: ARG002  # it is all in the file
         """The program itself."""
         with _quiet():
             program = torch.export.load(path).module()
@@ -158,7 +159,7 @@ class Onnx(ExportFormat):
             assert program is not None
             program.save(path, external_data=False)
 
-    def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
+    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:  # noqa: ARG002  # it is all in the file
         """By onnxruntime, on the CPU."""
         runtime: Any = importlib.import_module("onnxruntime")
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

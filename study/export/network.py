@@ -1,6 +1,5 @@
 """A network that goes out into the world: how it is built again, and what it takes and gives."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,9 @@ from study.config.trial import TrialConfig
 from study.data.batches import normalisation
 from study.data.dataset import ImageDataset
 from study.models.architecture import ARCHITECTURES, Architecture
+from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
+from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
 
 Images = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -31,6 +33,7 @@ class NetworkSpec:
         image_shape: Channels, height, width.
         class_names: One a logit.
         mean, std: Per channel, of images scaled to [0, 1].
+        granularity: What was pruned at once, which says whether masks change the shapes.
     """
 
     model: Mapping[str, Any]
@@ -39,6 +42,7 @@ class NetworkSpec:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    granularity: str = DEFAULT
 
     @classmethod
     def from_trial(
@@ -52,13 +56,19 @@ class NetworkSpec:
             class_names=dataset.class_names,
             mean=dataset.mean,
             std=dataset.std,
+            granularity=trial.pruning.granularity,
         )
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "NetworkSpec":
         """What :func:`dataclasses.asdict` made of one, be it through JSON."""
-        lists = {f.name: tuple(raw[f.name]) for f in dataclasses.fields(cls) if f.name != "model"}
-        return cls(model=raw["model"], **lists)
+        lists = ("plugins", "image_shape", "class_names", "mean", "std")
+        # Cards of models that were written before there was a choice have no granularity.
+        return cls(
+            model=raw["model"],
+            granularity=raw.get("granularity", DEFAULT),
+            **{name: tuple(raw[name]) for name in lists},
+        )
 
     def architecture(self) -> Architecture:
         """The plug-in with its settings.
@@ -75,15 +85,24 @@ class NetworkSpec:
         architecture: Architecture = section.plugin("architecture")
         return architecture
 
-    def build(self) -> nn.Module:
-        """The network, with weights of no meaning.
+    def build(self, mask: Mask) -> nn.Module:
+        """The network in the shapes that it has under ``mask``, with weights of no meaning.
 
         Raises:
-            ValueError: Its architecture is not installed here.
+            ValueError: Its architecture is not installed here, or has no such masks.
         """
         with torch.random.fork_rng(devices=[]):
             network = self.architecture().build(self.image_shape, len(self.class_names))
+        # The layers that were left out of pruning are those without a mask.
+        exclude = [name for name in prunable_parameters(network) if name not in mask.tensors]
+        granularity = GRANULARITIES.get(self.granularity)()
+        granularity.pruner(network, self.image_shape, exclude=exclude).prune_(network, mask)
         return network.eval()
+
+    @property
+    def keeps_shapes(self) -> bool:
+        """Whether the network has the shapes in which its architecture builds it."""
+        return GRANULARITIES.get(self.granularity).keeps_shapes
 
 
 class ServedNetwork(nn.Module):

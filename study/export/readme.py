@@ -85,7 +85,7 @@ def _torchvision_lines(network: NetworkSpec) -> tuple[str, ...] | None:
 
 def _weights_code(card: ModelCard, file_name: str) -> str:
     network = card.network
-    lines = _torchvision_lines(network)
+    lines = _torchvision_lines(network) if network.keeps_shapes else None
     if lines is None:
         return (
             "# torchvision cannot make this network: anytime-pruning-study does. The formats\n"

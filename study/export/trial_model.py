@@ -29,7 +29,8 @@ class TrialModel:
     """The model in service after a megabatch, masks folded in.
 
     Attributes:
-        network: In evaluation mode, on the CPU; its pruned weights are zero.
+        network: In evaluation mode, on the CPU; its pruned weights are zero, or gone.
+        mask: In the shapes that the network was built with.
         sample: A few images that it never trained on, to be compared by.
     """
 
@@ -77,10 +78,9 @@ def final_model(
     is_end = state["megabatch_index"] == record.megabatch_index + 1 and not state["epoch_index"]
     if not is_end or state["identity"] != source.trial.key():
         raise ExportError(f"the newest checkpoint in {trial_folder} is not the trial's last")
-    network = source.network.build()
-    network.load_state_dict(state["model"], strict=True)
     mask = Mask(dict(state["mask"]))
-    mask.apply_(network)
+    network = source.network.build(mask)
+    network.load_state_dict(state["model"], strict=True)
     return TrialModel(source, record, network, mask, sample_images(source.trial, dataset))
 
 

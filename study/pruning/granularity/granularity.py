@@ -122,6 +122,8 @@ class NetworkPruner(ABC):
 class Granularity(ABC):
     """Plug-in: what falls at a pruning event. Fields are its settings under ``pruning.``."""
 
+    # Whether a pruned network has the shapes that it was built with.
+    keeps_shapes: ClassVar[bool] = True
     # Settings that it leaves no room for, by dotted path, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
 
