@@ -38,10 +38,25 @@ def size(density: float) -> str:
 
 
 def quantity(value: float, metric: str) -> str:
-    """A metric's value: a density in two digits, other fractions in percent, else four digits."""
+    """A metric's value: a density in two digits, other fractions in percent, else four digits.
+
+    Bytes, latencies and speed-ups have their unit.
+    """
     if is_size(metric):
         return size(value)
+    if METRICS[metric].quantity in _UNITS:
+        scale, unit = _UNITS[METRICS[metric].quantity]
+        return f"{_digits(value / scale)} {unit}"
     return percent(value) if METRICS[metric].is_fraction else f"{value:.4g}"
+
+
+# Quantity → what a unit is of the metric's own, and its name.
+_UNITS = {"bytes": (1000.0, "kB"), "latency": (1.0, "ms"), "speed-up": (1.0, "times")}
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, those before the point in any case: ``1,188``, ``2.13``."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def is_size(metric: str) -> bool:
@@ -67,6 +82,20 @@ def listing(parts: list[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+_PARTS = (
+    "half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth",
+    "a tenth",
+)  # fmt: skip
+
+
+def share_words(ratio: float) -> str:
+    """``half``, ``a fifth``, where it is that within a twentieth; else ``0.37 times``."""
+    for number, words in enumerate(_PARTS, start=2):
+        if abs(ratio * number - 1) <= 0.05:
+            return words
+    return f"{ratio:.2g} times"
+
+
 LABELS = {
     "service_error": "service error",
     "final_error": "final error",
@@ -79,6 +108,15 @@ LABELS = {
     "train_flops": "training FLOPs",
     "train_flops_sparse": "training FLOPs, pruned weights not counted",
     "generalization_gap": "generalization gap",
+    "latency_ms": "latency in ms",
+    "latency_ms_batch64": "latency of 64 in ms",
+    "speedup": "speed-up",
+    "speedup_low": "speed-up, low",
+    "speedup_high": "speed-up, high",
+    "speedup_batch64": "speed-up of 64",
+    "speedup_batch64_low": "speed-up of 64, low",
+    "speedup_batch64_high": "speed-up of 64, high",
+    "file_bytes": "bytes of the file",
 }
 
 

@@ -10,8 +10,9 @@ holdout. Rates are shares of all studies.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,10 @@ from benchmarks.evidence_studies import (
     CHOICES,
     NUM_MEGABATCHES,
     EvidenceTable,
+    read_rows,
     read_table,
     spread_points,
+    table_of,
 )
 from benchmarks.table import Figure
 from study.metrics import wilson_interval
@@ -108,7 +111,9 @@ def resampled_rows(
 ) -> Iterator[list[str]]:
     """The worst case over tables drawn anew from this one, so that its rows and seeds count too.
 
-    A line a holdout size and design that is used: mean and central 95 % of the tables' rates.
+    A line a holdout size and design that is used: mean and central 95 % of the tables' rates,
+    and the 95 % of tables without the chance of so many studies of each (the mean and 1.96
+    standard deviations between tables, by the method of moments).
     """
     for size in holdouts:
         for design in (COMPARED, DESIGNS[-1]):
@@ -120,8 +125,15 @@ def resampled_rows(
                 )
                 rates.append(float(np.mean([o.is_false for o in made])))
             low, high = np.percentile(rates, [2.5, 97.5])
-            rate = f"{np.mean(rates):.1%} [{low:.1%}, {high:.1%}]"
-            yield [str(size), design.name, rate]
+            mean = float(np.mean(rates))
+            of_studies = np.mean([r * (1 - r) / RESAMPLED_STUDIES for r in rates])
+            half = 1.96 * max(0.0, float(np.var(rates, ddof=1) - of_studies)) ** 0.5
+            yield [
+                str(size),
+                design.name,
+                f"{mean:.1%} [{low:.1%}, {high:.1%}]",
+                f"[{max(0.0, mean - half):.1%}, {mean + half:.1%}]",
+            ]
 
 
 def method_rows(table: EvidenceTable, num_studies: int, margin: float) -> Iterator[list[str]]:
@@ -142,15 +154,21 @@ def method_rows(table: EvidenceTable, num_studies: int, margin: float) -> Iterat
             ]
 
 
-def truth_lines(table: EvidenceTable) -> Iterator[str]:
-    """How well the truth is known, and how many configurations lie near the margin."""
+def truth_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How well the truth is known, and how many configurations lie near the margin.
+
+    Each configuration has all the seeds that it shares with dense.
+    """
+    table = table_of(rows)
     everything = np.arange(table.num_examples)
-    all_seeds = np.arange(table.num_seeds)
     means = table.sums.mean(axis=2) / table.num_examples
     reference = int(table.dense[np.argmin(means[0, table.dense])])
+    numbers = sorted({row["configuration"] for row in rows})
     errors, gaps = [], []
     for configuration in table.pruned:
-        a, b = (table.losses(c, all_seeds, everything) for c in (configuration, reference))
+        pair = table_of(rows, {numbers[reference], numbers[configuration]})
+        order = (1, 0) if reference < configuration else (0, 1)
+        a, b = (pair.losses(c, np.arange(pair.num_seeds), everything) for c in order)
         both = [mean_difference(a.service - b.service), mean_difference(a.final - b.final)]
         errors.append(max(d.variance**0.5 for d in both))
         gaps.append(max(d.estimate for d in both))
@@ -206,16 +224,22 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="*", help="of holdouts, for --resamples")
     given = parser.parse_args()
-    table = read_table(given.table)
+    rows_read = read_rows(given.table)
+    table = table_of(rows_read)
     if given.resamples:
-        header = ("holdout", "judged by", "false, every candidate at the margin or past it")
+        header = (
+            "holdout",
+            "judged by",
+            "false, every candidate at the margin or past it",
+            "of tables alone",
+        )
         drawn = resampled_rows(table, given.resamples, given.sizes or sizes(table))
         for line in markdown(header, drawn):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
         return
     sections: list[Iterator[str]] = [
-        truth_lines(table),
+        truth_lines(rows_read),
         markdown(
             ("holdout", "judged by", "candidates", "false claims", "of those that claim",
              "found ≤ 1/3", "found ≤ 1/10", "bounds that hold", "seeds", "further trials"),

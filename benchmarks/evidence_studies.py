@@ -1,9 +1,10 @@
 """Studies drawn from the recorded table: a search under one seed, and what is true of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
@@ -102,13 +103,17 @@ class EvidenceTable:
         return outside
 
 
-def read_table(path: Path, num_megabatches: int = NUM_MEGABATCHES) -> EvidenceTable:
-    """The trials of a file, or of a folder of parts, at one T, under the seeds that all have."""
+def read_rows(path: Path, num_megabatches: int = NUM_MEGABATCHES) -> list[dict[str, Any]]:
+    """The trials of a file, or of a folder of parts, at one T."""
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     rows = pa.concat_tables([pq.read_table(p) for p in paths]).to_pylist()
-    rows = [row for row in rows if row["num_megabatches"] == num_megabatches]
+    return [row for row in rows if row["num_megabatches"] == num_megabatches]
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], among: Collection[int] = ()) -> EvidenceTable:
+    """The trials of these configurations (of all, where none is given) under all common seeds."""
     by_cell = {(row["configuration"], row["seed"]): row for row in rows}
-    numbers = sorted({number for number, _ in by_cell})
+    numbers = sorted(set(among) or {number for number, _ in by_cell})
     seeds = [
         seed
         for seed in sorted({seed for _, seed in by_cell})
@@ -126,7 +131,12 @@ def read_table(path: Path, num_megabatches: int = NUM_MEGABATCHES) -> EvidenceTa
     )
 
 
-def _wrong(row: dict[str, object]) -> NDArray[np.bool_]:
+def read_table(path: Path, num_megabatches: int = NUM_MEGABATCHES) -> EvidenceTable:
+    """The trials of a file, or of a folder of parts, at one T, under the seeds that all have."""
+    return table_of(read_rows(path, num_megabatches))
+
+
+def _wrong(row: Mapping[str, Any]) -> NDArray[np.bool_]:
     """``[T, n]``, the two pools one after the other."""
     found = []
     for pool in ("judges_wrong", "others_wrong"):
@@ -145,7 +155,8 @@ class Study:
         searched_on: Examples that the search saw.
         judged_on: Examples that judge its candidates.
         seed: Of its trials.
-        fresh: Seeds of the confirmation, in their order; drawn with replacement.
+        fresh: Seeds of the confirmation, in their order; drawn with replacement where the table
+            has too few others.
         reference: The best dense configuration.
         trials: Pruned configurations that were tried.
         errors: Service and final error of each trial on what the search saw, ``[2, trials]``.
@@ -194,7 +205,7 @@ def draw_study(
     seed = int(rng.integers(table.num_seeds))
     others = np.delete(np.arange(table.num_seeds), seed)
     trials = rng.choice(table.pruned, SEARCHED, replace=False)
-    fresh = rng.choice(others, max(LOOKS))
+    fresh = rng.choice(others, max(LOOKS), replace=len(others) < max(LOOKS))
 
     def errors(configurations: Indices) -> Array:
         seen = [table.network(int(c), seed, searched_on) for c in configurations]

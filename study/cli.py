@@ -9,6 +9,7 @@ from study.commands.check import check
 from study.commands.confirm import confirm
 from study.commands.export import export
 from study.commands.extend import extend
+from study.commands.latency import latency
 from study.commands.launch import launch, resume
 from study.commands.plan import plan
 from study.commands.plugins import plugins
@@ -46,6 +47,7 @@ for _command in (
     replay,
     plugins,
     export,
+    latency,
     update,
 ):
     app.command()(_command)

@@ -8,14 +8,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Scope = Literal["epoch", "megabatch", "trial"]
 Direction = Literal["minimize", "maximize"]
 Split = Literal["train", "validation", "holdout", "test"]
 Quantity = Literal[
     "error", "errors", "accuracy", "loss", "gap", "density", "overlap", "examples", "flops",
-    "bytes", "time", "throughput", "learning rate",
+    "bytes", "time", "throughput", "learning rate", "latency", "speed-up",
 ]  # fmt: skip
 
 
@@ -65,6 +65,11 @@ class Metric:
     def is_training_compute(self) -> bool:
         """Whether it counts what training has taken so far."""
         return self.grows and self.split is None
+
+    @property
+    def is_of_pruning(self) -> bool:
+        """Whether it is at its best where all is pruned away: by it alone nothing is judged."""
+        return self.quantity in ("density", "bytes", "latency", "speed-up")
 
     def cost(self, value: float) -> float:
         """``value`` such that lower is better."""
@@ -253,6 +258,45 @@ def _of_cost() -> Iterator[Metric]:
     )  # fmt: skip
 
 
+class SpeedupNames(NamedTuple):
+    """The metrics of what a batch takes: its time, and the speed-up with its interval's ends."""
+
+    latency: str
+    speedup: str
+    low: str
+    high: str
+
+
+def speedup_names(batch_size: int) -> SpeedupNames:
+    """The names for a batch size: bare for one image, else ``…_batch64``."""
+    batch = "" if batch_size == 1 else f"_batch{batch_size}"
+    speedup = f"speedup{batch}"
+    return SpeedupNames(f"latency_ms{batch}", speedup, f"{speedup}_low", f"{speedup}_high")
+
+
+def _of_measurement() -> Iterator[Metric]:
+    inf = math.inf
+    for size, images in ((1, "one image"), (64, "64 images at once")):
+        names = speedup_names(size)
+        yield Metric(
+            names.latency, "minimize", 0, inf, "megabatch", "latency",
+            f"milliseconds of an answer for {images}, the median",
+        )  # fmt: skip
+        for name, of in (
+            (names.speedup, ""),
+            (names.low, ", lower end of the 95 % interval"),
+            (names.high, ", upper end of the 95 % interval"),
+        ):
+            yield Metric(
+                name, "maximize", 0, inf, "megabatch", "speed-up",
+                f"the dense network's time for {images} / this network's, in turns{of}",
+            )  # fmt: skip
+    yield Metric(
+        "file_bytes", "minimize", 0, inf, "megabatch", "bytes",
+        "the file that export writes of the network",
+    )  # fmt: skip
+
+
 def _all_metrics() -> Iterator[Metric]:
     for split in get_args(Split):
         yield from _of_split(split)
@@ -261,6 +305,7 @@ def _all_metrics() -> Iterator[Metric]:
     yield from _of_training()
     yield from _of_density()
     yield from _of_cost()
+    yield from _of_measurement()
 
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _all_metrics()}
@@ -276,8 +321,11 @@ def on_selection_split(metric: Metric) -> Metric:
     return METRICS[bare if bare in METRICS else f"holdout_{bare}"]
 
 
-# What two runs of one trial may differ in.
-TIMES = frozenset({"seconds", "images_per_second"})
+# What is timed of the network in service, where a study asks for it.
+LATENCIES = frozenset(n for n, m in METRICS.items() if m.quantity in ("latency", "speed-up"))
+
+# What is measured on a machine: two runs of one trial may differ in it, and in nothing else.
+MEASURED = LATENCIES | {"seconds", "images_per_second", "file_bytes"}
 
 # A metric of the whole trial → what stands for it while the trial runs, comparable at equal T.
 RUNNING_FORMS: dict[str, str] = {

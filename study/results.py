@@ -61,7 +61,8 @@ class MegabatchRecord:
     ``stream_fraction`` is (megabatch_index + 1) / T; ``summary`` holds the metrics of the whole
     trial and is empty before the last megabatch; ``example_errors`` has, for ``holdout`` and
     ``test``, which examples it gets wrong, as :class:`study.example_errors.ExampleErrors` writes
-    it; ``recorded_at`` as in :class:`EpochRecord`.
+    it; ``measured_with`` is by what its latency was measured (runtime, threads and processor),
+    where it was; ``recorded_at`` as in :class:`EpochRecord`.
     """
 
     megabatch_index: int
@@ -71,6 +72,7 @@ class MegabatchRecord:
     summary: Mapping[str, float] = field(default_factory=dict)
     layers: tuple[LayerDensity, ...] = ()
     example_errors: Mapping[str, str] = field(default_factory=dict)
+    measured_with: str = field(default="", compare=False)
     recorded_at: float = field(default=0.0, compare=False)
 
     @property
@@ -99,6 +101,11 @@ class TrialHistory:
         epoch = self.epochs[-1].recorded_at if self.epochs else 0.0
         megabatch = self.megabatches[-1].recorded_at if self.megabatches else 0.0
         return max(epoch, megabatch)
+
+    @property
+    def measured_with(self) -> str:
+        """By what the latency of its newest measured model was measured; empty where none was."""
+        return next((m.measured_with for m in reversed(self.megabatches) if m.measured_with), "")
 
     def after(self, known: "TrialHistory") -> "TrialHistory":
         """Those of the records that follow what is ``known`` of the same trial."""

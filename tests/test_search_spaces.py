@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from analysis.reports.claims.claims import CLAIMS
+from study.comparisons import pairs_needed
 from study.config.loading import load_study
 from study.config.study_config import StudyConfig
+from study.operations.planned_comparisons import planned_pairs
 
 FOLDER = Path(__file__).parents[1] / "search_spaces"
 PATHS = sorted(FOLDER.rglob("*.yaml"))
@@ -54,3 +57,14 @@ def test_the_quickstart_searches_what_it_says(studies: dict[Path, StudyConfig]) 
     assert study.num_proposals >= 16
     baselines = {(p["pruning.schedule"], p["stream.num_megabatches"]) for p in study.points}
     assert {(s, t) for s in ("dense", "one_shot") for t in (2, 4, 8)} <= baselines
+
+
+def test_studies_for_the_claims_have_the_pairs_that_all_claims_together_take(
+    studies: dict[Path, StudyConfig],
+) -> None:
+    made = {path: study for path, study in studies.items() if path.stem.startswith("claims_")}
+    assert len(made) == 3
+    for path, study in made.items():
+        pairs = planned_pairs(study)
+        assert len(pairs) >= 4, path
+        assert min(pairs) >= pairs_needed(len(CLAIMS)), path

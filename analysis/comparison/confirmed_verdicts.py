@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from analysis.comparison.by_example import wrong_examples
 from analysis.comparison.dense_baseline import DENSE, num_megabatches
-from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation
+from analysis.comparison.fresh_seeds import Arm, Confirmation, confirmation, searched
 from analysis.runs.cache import cached
 from analysis.runs.study_runs import Runs
 from analysis.statistics import summary
@@ -14,6 +14,7 @@ from analysis.statistics.decidable import LEVEL
 from analysis.statistics.losses import Losses, service_losses
 from analysis.statistics.sequential import Course, follow_in_order
 from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
+from study.candidates import DENSITY, smallness
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +46,13 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class FixedSequence:
-    """Candidates of one T in the order in which they are tested: the largest density first.
+    """Candidates of one T in the order in which they are tested: the largest first.
 
     Attributes:
         num_megabatches: T.
         judged: The candidates, fixed before any was judged.
-        smallest: The smallest that is as good as dense; None where none is shown to be.
+        smallest: The smallest that is as good as dense, the fastest where a speed-up is sought;
+            None where none is shown to be.
     """
 
     num_megabatches: int
@@ -82,7 +84,8 @@ def sequences(runs: Runs, found: Confirmation) -> tuple[FixedSequence, ...]:
     level = LEVEL / max(len(by_length), 1)
     made = []
     for length, pairs in sorted(by_length.items()):
-        pairs.sort(key=lambda pair: -float(pair[0].trials["density"].mean()))
+        sizes = _sizes(runs, [arm for arm, _ in pairs])
+        pairs.sort(key=lambda pair: -sizes[id(pair[0])])
         sides = [_sides(runs, arm, dense) for arm, dense in pairs]
         judged = [
             Judged(arm, dense, judgement, course)
@@ -92,6 +95,20 @@ def sequences(runs: Runs, found: Confirmation) -> tuple[FixedSequence, ...]:
         ]
         made.append(FixedSequence(length, tuple(judged), _smallest(judged)))
     return tuple(made)
+
+
+def _sizes(runs: Runs, arms: Sequence[Arm]) -> dict[int, float]:
+    """By which candidates are put in order, by their identity: known before they are judged.
+
+    Densities are their own; a speed or a file is what the search had found. Where that is not
+    known of all of them, densities order them.
+    """
+    sought = runs.study.sought
+    known = [searched(runs, arm.number, sought) for arm in arms]
+    if sought == DENSITY or any(value is None or not value > 0 for value in known):
+        return {id(arm): float(arm.trials["density"].mean()) for arm in arms}
+    found = zip(arms, known, strict=True)
+    return {id(arm): smallness(sought, value) for arm, value in found if value is not None}
 
 
 def judged_by(runs: Runs, found: Confirmation) -> frozenset[int]:

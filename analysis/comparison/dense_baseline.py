@@ -1,14 +1,14 @@
 """Pruned trials against the dense one of equal T: which are as good as dense."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.runs.cache import cached
 from analysis.runs.frames import KEY, T
 from analysis.statistics import summary
 from analysis.statistics.summary import Interval
-from study.candidates import Candidate, nominated
+from study.candidates import DENSITY, Candidate, nominated, smallness
 from study.comparisons import EQUAL_SAMPLES, TASK_SECTIONS
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Measure:
         split: ``holdout`` or ``test``.
         num_examples: Size of that split; None where it was not recorded.
         margin: How much worse than dense still looks as good, as a fraction of examples.
+        sought: What pruning is to bring; by it candidates are put in order.
     """
 
     service: str
@@ -41,6 +42,7 @@ class Measure:
     split: str
     num_examples: int | None
     margin: float
+    sought: str = DENSITY
 
     @property
     def may_select(self) -> bool:
@@ -80,6 +82,7 @@ def measure_of(runs: "Runs") -> Measure:
         split=split,
         num_examples=_split_size(runs, f"data.{split}_size"),
         margin=runs.study.margin,
+        sought=runs.study.sought if runs.study.sought in runs.trials else DENSITY,
     )
 
 
@@ -241,6 +244,7 @@ def _mean_match(own: list[Match], measure: Measure) -> Match:
         return sum(values) / len(values)
 
     trial, dense = dict(own[0].trial), dict(own[0].baseline.trial)
+    trial[measure.sought] = mean([float(m.trial[measure.sought]) for m in own])
     for name in (measure.service, measure.final):
         trial[name] = mean([float(m.trial[name]) for m in own])
         dense[name] = mean([float(m.baseline.trial[name]) for m in own])
@@ -256,11 +260,11 @@ def _mean_match(own: list[Match], measure: Measure) -> Match:
 
 def as_good(match: Match, measure: Measure) -> bool:
     """Whether it looks as good as dense: neither error was found to be worse by the margin."""
-    return _candidate(match, measure).looks_as_good(measure.margin)
+    return _candidate(match, replace(measure, sought=DENSITY)).looks_as_good(measure.margin)
 
 
 def smallest_as_good(found: list[Match], measure: Measure) -> Match | None:
-    """The match with the fewest weights that looks as good as dense.
+    """The smallest match that looks as good as dense, the fastest where a speed-up is sought.
 
     Of the front at the T at which dense serves best and any looks as good: the rule by which
     candidates for a confirmation are chosen. None where none does.
@@ -268,6 +272,8 @@ def smallest_as_good(found: list[Match], measure: Measure) -> Match | None:
     groups: dict[tuple[object, ...], list[Candidate]] = {}
     for match in found:
         trial = match.trial
+        if not trial[measure.sought] > 0:  # was not measured
+            continue
         place = trial["architecture"], trial["dataset"], num_megabatches(trial)
         groups.setdefault(place, []).append(_candidate(match, measure))
     points = nominated(groups.values(), measure.margin)
@@ -279,7 +285,7 @@ def _candidate(match: Match, measure: Measure) -> Candidate:
     trial, dense = match.trial, match.baseline.trial
     return Candidate(
         number=int(trial["number"]),
-        density=float(trial["final_density"]),
+        size=smallness(measure.sought, float(trial[measure.sought])),
         service=float(trial[measure.service]),
         final=float(trial[measure.final]),
         dense_service=float(dense[measure.service]),

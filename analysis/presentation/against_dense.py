@@ -13,6 +13,7 @@ from analysis.comparison.dense_baseline import (
     num_megabatches,
     smallest_as_good,
 )
+from analysis.presentation.deployed import best_network, brings_one
 from analysis.wording import bounds, listing, margin_words, percent, size
 from study.constraints import TOLERANCE
 from study.results import Outcome
@@ -84,7 +85,8 @@ def dense_sentences(
 def _smallest_sentences(smallest: Match, group: list[Match], measure: Measure) -> list[str]:
     """The smallest that looks as good, and that none does at the T at which dense serves best."""
     sentences = [
-        f"The smallest network that may be as good as dense: {_against_dense(smallest, measure)}."
+        f"The {best_network(measure.sought)} that may be as good as dense: "
+        f"{_against_dense(smallest, measure)}."
     ]
     served = min(group, key=lambda match: match.baseline.trial[measure.service]).baseline.trial
     best_t = num_megabatches(served)
@@ -102,7 +104,8 @@ def _against_dense(match: Match, measure: Measure) -> str:
         f"service error {percent(trial[measure.service])} against dense "
         f"{percent(dense.trial[measure.service])} {bounds(dense.service)} at the same number of "
         f"megabatches, final error {percent(trial[measure.final])} against "
-        f"{percent(dense.trial[measure.final])} {bounds(dense.final)}{_trained_apart(match)}"
+        f"{percent(dense.trial[measure.final])} {bounds(dense.final)}"
+        f"{_brings(match)}{_trained_apart(match)}"
     )
 
 
@@ -110,6 +113,11 @@ def _name(match: Match) -> str:
     if match.num_seeds == 1:
         return trial_name(match.trial)
     return f"{trial_name(match.trial, seed=False)}, mean of {match.num_seeds} seeds"
+
+
+def _brings(match: Match) -> str:
+    found = brings_one(match.trial, match.baseline.trial)
+    return f"; the weights {found}" if found else ""
 
 
 def _trained_apart(match: Match) -> str:

@@ -6,6 +6,7 @@ from analysis.comparison.confirmed_verdicts import FixedSequence, Judged
 from analysis.comparison.dense_baseline import num_megabatches
 from analysis.comparison.fresh_seeds import Arm
 from analysis.presentation.against_dense import share_kept
+from analysis.presentation.deployed import brings
 from analysis.statistics.mean_difference import MeanDifference
 from analysis.statistics.verdicts import Judgement
 from analysis.wording import listing, margin_words, percent
@@ -15,7 +16,7 @@ _ERRORS = (("service error", "service_error"), ("final error", "final_error"))
 
 
 def verdict_sentences(found: Sequence[FixedSequence], study: str) -> list[str]:
-    """Which confirmed configuration is the smallest that is as good as dense, and what is open.
+    """Which confirmed configuration is the smallest (or fastest) as good as dense; what is open.
 
     Args:
         found: By T.
@@ -54,8 +55,10 @@ def _opening(tested: FixedSequence, known: Sequence[Judged]) -> str:
             "undecided": ("Undecided: whether ", "are as good as"),
         }[first.verdict]
         return (
-            f"{how}{share_kept(named.arm.first)} {word} dense ({named.arm.name}): "
-            f"{_errors(named)}. The margin is {margin}; {evidence}."
+            f"{how}{share_kept(named.arm.first)} {word} dense"
+            f"{_brings(named, ' and ') if first.verdict != 'undecided' else ''} "
+            f"({named.arm.name}): {_errors(named)}. The margin is {margin}; {evidence}."
+            f"{_brings(named, ' They ', '.') if first.verdict == 'undecided' else ''}"
         )
     if all(one.judgement and one.judgement.verdict == "worse" for one in known):
         return (
@@ -77,8 +80,14 @@ def _one(one: Judged) -> str:
     made = f"{one.arm.first['method']}, T = {num_megabatches(one.arm.first)}"
     return (
         f"With {share_kept(one.arm.first)} ({made}, trial {one.arm.number}) it is {how}: "
-        f"{_errors(one)}."
+        f"{_errors(one)}.{_brings(one, ' They ', '.')}"
     )
+
+
+def _brings(one: Judged, before: str, after: str = "") -> str:
+    """What it brings beside the errors, where that was measured."""
+    found = brings(one.arm.trials, one.dense.trials)
+    return f"{before}{found}{after}" if found else ""
 
 
 def _remedy(judgements: Sequence[Judgement], first: Judged, study: str) -> list[str]:

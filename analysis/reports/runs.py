@@ -8,6 +8,7 @@ from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.presentation.tables import table
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
+from study.metrics import speedup_names
 from study.results import Outcome
 from study.text import count
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 _MAX_REASONS = 5
+_MEASURED = (*speedup_names(1), "file_bytes")
 
 
 @REPORTS.register("runs")
@@ -60,7 +62,8 @@ class RunsReport(Report):
         # The method opens a title that our own tracker wrote; it need not stand twice.
         if all(str(r.title).startswith(str(r.method)) for r in runs.trials.itertuples()):
             names.remove("method")
-        return list(dict.fromkeys([*names, "test_final_error", "outcome"]))
+        measured = [name for name in _MEASURED if runs.trials[name].nunique() > 1]
+        return list(dict.fromkeys([*names, "test_final_error", *measured, "outcome"]))
 
     @staticmethod
     def _reasons(runs: "Runs") -> list[str]:

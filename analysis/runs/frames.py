@@ -33,6 +33,7 @@ FACTS = (
     "settings_of",
     "arm",
     "proposed_by",
+    "measured_with",
 )
 TRIAL_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope != "epoch")
 MEGABATCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.scope == "megabatch")
@@ -94,6 +95,7 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
         "settings_of": [run.tags.get(names.TAG_SETTINGS_OF, "") for run in runs],
         "arm": [run.tags.get(names.TAG_ARM, "") for run in runs],
         "proposed_by": [run.tags.get(names.TAG_PROPOSED_BY, "") for run in runs],
+        "measured_with": [run.tags.get(names.TAG_MEASURED_WITH, "") for run in runs],
     }
     columns |= {name: typed([run.params.get(name) for run in runs]) for name in params}
     columns |= {name: pd.Series([None] * len(runs)) for name in _PARAMS if name not in columns}

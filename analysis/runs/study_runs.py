@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from analysis.runs import frames, histories
 from analysis.statistics import summary
 from analysis.statistics.decidable import MARGIN
+from study.candidates import sought_metric
 from study.constraints import Constraint, parse_constraints
+from study.metrics import METRICS
 from study.results import Outcome
 from study.tracking import names
 
@@ -58,6 +60,12 @@ class StudyFacts:
         """Numbers of fresh seeds at which it is judged; empty where it is after all of them."""
         text = self.params.get(names.PARAM_LOOKS, "")
         return tuple(int(look) for look in text.split(",") if look)
+
+    @property
+    def sought(self) -> str:
+        """What pruning is to bring: the metric by which candidates are put in order."""
+        known = sought_metric(name for name in self.objectives if name in METRICS)
+        return self.params.get(names.PARAM_SOUGHT, known)
 
     @property
     def running(self) -> bool:

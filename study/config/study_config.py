@@ -13,12 +13,14 @@ from study.config.points import MAX_CELLS, Axes, cells_of_axes
 from study.config.space import Space, compose
 from study.config.study_sections import (
     BudgetSection,
+    MeasuredLatency,
     ObjectiveSection,
     ResourcesSection,
     SearchSection,
     TrackingSection,
 )
 from study.config.trial import TrialConfig
+from study.metrics import LATENCIES
 
 TOP_LEVEL = (
     "name", "description", "fixed", "search", "axes", "objective", "budget", "resources",
@@ -95,6 +97,15 @@ class StudyConfig:
             return self.objective.metrics
         has_holdout = self.fixed.get("data.holdout_fraction") != 0
         return ("service_error" if has_holdout else "test_service_error", "final_density")
+
+    @property
+    def measured_latency(self) -> MeasuredLatency:
+        """Of which networks of a trial latency is measured: on request, or to be judged by."""
+        chosen = self.tracking.log_latency
+        if chosen != "auto":
+            return chosen
+        limited = {limit.metric for limit in self.objective.limits}
+        return "none" if LATENCIES.isdisjoint({*self.objective.metrics, *limited}) else "final"
 
     @property
     def varied(self) -> tuple[str, ...]:

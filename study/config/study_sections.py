@@ -131,17 +131,21 @@ class ResourcesSection(Strict):
 
 
 LogModels = Literal["none", "final", "best", "every_megabatch"]
+MeasuredLatency = Literal["none", "final", "every_megabatch"]
 
 
 class TrackingSection(Strict):
     """Where MLflow keeps what the study logs; by default SQLite in the working directory.
 
-    ``log_models`` chooses which of a trial's models in service are logged there.
+    ``log_models`` chooses which of a trial's models in service are logged there, ``log_latency``
+    of which latency and speed-up are measured: ``auto`` is the last, and only where an objective
+    or a constraint names one of them.
     """
 
     uri: Annotated[str, Field(min_length=1)] | None = None
     experiment: Annotated[str, Field(min_length=1, max_length=200)] = "app-study"
     log_models: LogModels = "final"
+    log_latency: Literal["auto", "final", "every_megabatch"] = "auto"
 
     @pydantic.field_validator("uri")
     @classmethod

@@ -28,6 +28,7 @@ class ModelCard:
         split_sizes: Examples of ``holdout`` and ``test``; 0 where there is none.
         layers: The sparsity ledger.
         licence: The user's word on it.
+        measured_with: Runtime, threads and processor of the latency among the metrics.
     """
 
     format: str
@@ -42,6 +43,7 @@ class ModelCard:
     split_sizes: Mapping[str, int]
     layers: tuple[LayerDensity, ...]
     licence: str = UNLICENSED
+    measured_with: str = ""
     version: str = __version__
     schema: str = field(default=CARD_SCHEMA)
 
@@ -70,6 +72,7 @@ class ModelCard:
             split_sizes=source.split_sizes,
             layers=record.layers,
             licence=licence,
+            measured_with=record.measured_with,
         )
 
     @property

@@ -20,6 +20,7 @@ from study.registry import Registry, nearest
 
 Predict = Callable[[Images], Logits]
 INPUT, OUTPUT = "images", "logits"
+DEFAULT_FORMAT = "safetensors"  # of app-study export
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ _SHOWN = (
     "holdout_error_rate", "test_error_rate", "validation_error_rate", "service_error",
     "anytime_error", "final_error", "test_service_error", "test_final_error",
     "generalization_gap", "density", "effective_density", "model_density", "forward_flops",
-    "forward_flops_sparse", "samples_seen",
+    "forward_flops_sparse", "samples_seen", "latency_ms", "speedup", "latency_ms_batch64",
+    "speedup_batch64",
 )  # fmt: skip
 
 
@@ -136,11 +137,24 @@ def _results(card: ModelCard) -> str:
         value = card.metrics.get(name)
         if value is None:
             continue
-        size = card.split_sizes.get(_INTERVALS.get(name, ""), 0)
-        interval = "[{:.4g}, {:.4g}]".format(*wilson_interval(value, size)) if size else ""
+        ends = _interval(card, name, value)
+        interval = "[{:.4g}, {:.4g}]".format(*ends) if ends else ""
         lines.append(f"| `{name}` | {value:.6g} | {interval} | {METRICS[name].description} |")
-    note = "Where a search chose this model by its figures on the holdout, these are optimistic."
-    return "\n".join([*lines, "", note])
+    notes = [
+        "Where a search chose this model by its figures on the holdout, these are optimistic."
+    ]
+    if card.measured_with:
+        notes.append(f"Latency was measured with {card.measured_with}.")
+    return "\n".join([*lines, "", *notes])
+
+
+def _interval(card: ModelCard, name: str, value: float) -> tuple[float, float] | None:
+    """Of what is measured on a split of known size, or was recorded with its interval."""
+    if size := card.split_sizes.get(_INTERVALS.get(name, ""), 0):
+        return wilson_interval(value, size)
+    if f"{name}_low" in card.metrics:
+        return card.metrics[f"{name}_low"], card.metrics[f"{name}_high"]
+    return None
 
 
 def _layers(card: ModelCard) -> str:

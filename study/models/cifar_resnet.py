@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from study.models.architecture import ARCHITECTURES, Architecture
+from study.models.channel_map import ChannelMap
 
 
 class PaddedShortcut(nn.Module):
@@ -15,11 +16,13 @@ class PaddedShortcut(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         before = (out_channels - in_channels) // 2
-        self.padding = (0, 0, 0, 0, before, out_channels - in_channels - before)
+        after = out_channels - in_channels - before
+        self.channels = ChannelMap([-1] * before + [*range(in_channels)] + [-1] * after)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]`` → ``[B, C', ⌈H/2⌉, ⌈W/2⌉]``."""
-        return functional.pad(x[:, :, ::2, ::2], self.padding)
+        padded: Tensor = self.channels(x[:, :, ::2, ::2])
+        return padded
 
 
 class BasicBlock(nn.Module):

@@ -69,6 +69,9 @@ def confirming_study(
     how_many = "fresh seeds until it is decided" if options.looks else ""
     how_many = how_many or count(options.num_seeds, "fresh seed")
     raw = study.to_dict()
+    tracking = raw["tracking"]
+    if study.measured_latency == "final":
+        tracking = {**tracking, "log_latency": "final"}  # if only a constraint has named it
     objective = {**raw["objective"], "constraints": ()}  # the trials are chosen
     budget = {"trial_timeout": study.budget.trial_timeout}
     numbers = ", ".join(str(trial.number) for trial in chosen)
@@ -81,7 +84,7 @@ def confirming_study(
             "objective": objective,
             "budget": budget,
             "resources": raw["resources"],
-            "tracking": raw["tracking"],
+            "tracking": tracking,
             "confirms": {
                 "study": study.name,
                 "metric": metric,
@@ -100,8 +103,8 @@ def confirming_study(
 
 
 def judged_metric(objectives: Sequence[str]) -> str:
-    """The first objective that is no density: that would be answered by pruning all away."""
-    return next((n for n in objectives if METRICS[n].quantity != "density"), objectives[0])
+    """The first objective that would not be answered by pruning all away."""
+    return next((n for n in objectives if not METRICS[n].is_of_pruning), objectives[0])
 
 
 def _as_section(arm: Arm, objectives: Sequence[str]) -> Mapping[str, Any]:

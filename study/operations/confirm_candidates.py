@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from study.candidates import Candidate, by_dense_service
+from study.candidates import Candidate, by_dense_service, smallness, sought_metric
 from study.comparisons import EQUAL_SAMPLES, PLACES_OF_DATA, TASK_SECTIONS
 from study.config.study_config import StudyConfig
 from study.config.trial import flatten
@@ -21,8 +21,10 @@ def compared_with_dense(record: Record, study: StudyConfig) -> Groups:
     """The pruned trials that may win, each beside dense, by network, data and T.
 
     Dense has the same data, network, stream and examples through SGD; of several it is that with
-    the trial's own seed, and of these the best in service.
+    the trial's own seed, and of these the best in service. A trial without a value of what the
+    study seeks is none of them.
     """
+    sought = sought_metric(study.objective.metrics)
     dense = sorted(
         (t for t in record.trials.values() if _is_dense(t) and _errors(t)),
         key=lambda trial: trial.final_values["service_error"],
@@ -33,7 +35,8 @@ def compared_with_dense(record: Record, study: StudyConfig) -> Groups:
     groups: dict[Hashable, list[Candidate]] = {}
     for trial in eligible(record, study.objective):
         beside = _dense_of(trial, by_settings.get(_settings(trial), []))
-        if _is_dense(trial) or beside is None or not _errors(trial):
+        value = trial.final_values.get(sought, float("nan"))
+        if _is_dense(trial) or beside is None or not _errors(trial) or not value > 0:
             continue
         config = trial.config
         place = (
@@ -41,8 +44,8 @@ def compared_with_dense(record: Record, study: StudyConfig) -> Groups:
             config["data"]["dataset"],
             config["stream"]["num_megabatches"],
         )
-        density = trial.final_values["final_density"]
-        made = Candidate(trial.number, density, *_errors(trial), *_errors(beside))
+        size = smallness(sought, value)
+        made = Candidate(trial.number, size, *_errors(trial), *_errors(beside))
         groups.setdefault(place, []).append(made)
     return groups
 

@@ -55,11 +55,11 @@ def choose_trials(
 ) -> list[RecordedTrial]:
     """The trials to be run again, each of another configuration, at most ``options.top``.
 
-    First of all what the report's answer names. Where a density is an objective and dense was
-    among the trials: of the front at the T at which dense serves best what looks as good as dense,
-    the smallest, the largest and what lies between; where nothing does, the network that is
-    nearest to it. Else the best by the objective or, of several, trials spread along the front;
-    pruned ones, if there are any.
+    First of all what the report's answer names. Where a density, a speed-up or a size is an
+    objective and dense was among the trials: of the front at the T at which dense serves best what
+    looks as good as dense, the smallest (or fastest), the largest and what lies between; where
+    nothing does, the network that is nearest to it. Else the best by the objective or, of several,
+    trials spread along the front; pruned ones, if there are any.
 
     Raises:
         ConfirmationError: There are none.
@@ -71,7 +71,7 @@ def choose_trials(
     groups = compared_with_dense(record, study)
     good = nominated(groups.values(), objective.margin)
     by_number = {trial.number: trial for trial in record.trials.values()}
-    if groups and any(METRICS[name].quantity == "density" for name in objective.metrics):
+    if groups and any(METRICS[name].is_of_pruning for name in objective.metrics):
         candidates = spread(good, options.top) if good else [nearest(groups)]
         return distinct(by_number[one.number] for one in candidates[::-1])
     smallest = [by_number[one.number] for one in good[-1:]]

@@ -12,6 +12,8 @@ from study.config.problems import ConfigError, Problem
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.measurement.trial import TrialMeasurement
+from study.metrics import LATENCIES
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.session.console import say
 from study.training.anytime import AnytimeLearner
@@ -93,8 +95,12 @@ def run_trial(
             if isinstance(record, MegabatchRecord):
                 progress.advance(task)
     console.print(_megabatch_table(learner.history))
-    for name, value in learner.history.megabatches[-1].summary.items():
+    last = learner.history.megabatches[-1]
+    measured = {n: v for n, v in last.metrics.items() if n in LATENCIES or n == "file_bytes"}
+    for name, value in {**last.summary, **measured}.items():
         say(console, f"{name:<22} {value:.6g}")
+    if last.measured_with:
+        say(console, f"Latency was measured with {last.measured_with}.")
     if out:
         (out / "history.json").write_text(learner.history.to_json() + "\n", encoding="utf-8")
     return learner.history
@@ -105,7 +111,12 @@ def _learner(
 ) -> AnytimeLearner:
     """The trial's learner, at a checkpoint where there is one."""
     try:
-        learner = assemble(trial, dataset, service_after=study.objective.service_after)
+        learner = assemble(
+            trial,
+            dataset,
+            service_after=study.objective.service_after,
+            measure=TrialMeasurement.from_study(study, trial, dataset),
+        )
         if state is not None:
             learner.load_state_dict(state)
     except ValueError as error:

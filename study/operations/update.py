@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from study.data.sources.arrivals import write_arrival
 from study.errors import StudyError, TrialError
+from study.measurement.trial import TrialMeasurement
 from study.operations.opened_study import OpenedStudy
 from study.operations.update_plan import Update
 from study.results import EpochRecord, MegabatchRecord, Outcome
@@ -115,10 +116,12 @@ def _restored_learner(opened: OpenedStudy, update: Update) -> AnytimeLearner:
                 f"the last checkpoint of trial {before.number} is gone from "
                 f"{folder.trial_path(before.key)}: it cannot be updated without"
             )
+    dataset = opened.dataset(update.trial)
     learner = assemble(
         update.trial,
-        opened.dataset(update.trial),
+        dataset,
         service_after=opened.study.objective.service_after,
+        measure=TrialMeasurement.from_study(opened.study, update.trial, dataset),
     )
     learner.load_state_dict(state)
     return learner

@@ -35,6 +35,7 @@ TAG_ARM: Final = "arm"  # name of the one that it is of; missing where it is of 
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
 TAG_PROPOSED_BY: Final = "proposed_by"  # PROPOSED_POINT, …_RANDOM, or the sampler
 TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it is an update of
+TAG_MEASURED_WITH: Final = "measured_with"  # runtime, threads and processor of its latency
 OUTCOME_RUNNING: Final = "running"
 PROPOSED_POINT: Final = "point"  # values of TAG_PROPOSED_BY, beside the samplers' names
 PROPOSED_RANDOM: Final = "random"
@@ -68,6 +69,7 @@ PARAM_SERVICE_AFTER: Final = "objective.service_after"
 PARAM_CONFIRM: Final = "confirm."  # + a setting: how its best are run again once it has ended
 PARAM_LOOKS: Final = "confirms.looks"  # comma-separated numbers of seeds; else missing
 PARAM_CONFIRMED_METRIC: Final = "confirms.metric"
+PARAM_SOUGHT: Final = "confirms.sought"  # metric by which its candidates are put in order
 PARAM_TUNED: Final = "confirms.tuned"  # comma-separated paths that the search tuned
 PARAM_SEARCHED: Final = "confirms.searched."  # + NUMBER.METRIC: what the search had found
 

@@ -160,6 +160,8 @@ class RunTracker:
         with tempfile.TemporaryDirectory() as folder:
             shown = log_trial_files(Path(folder), trial_key, trial.title, history)
             self._store.log_folder(trial.run_id, Path(folder))
+        if history.measured_with:
+            self._runs.set_tag(trial.run_id, names.TAG_MEASURED_WITH, history.measured_with)
         ended_at = history.last_recorded_at
         self._runs.close(trial.run_id, outcome, reason, shown=shown, ended_at=ended_at)
         # Should it be called again for a trial that has not finished, it asks the store.

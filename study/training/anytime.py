@@ -42,7 +42,7 @@ from study.training.progress import (
     unpack_state,
 )
 from study.training.pruning_event import opening, pruning_event, saliency_order
-from study.training.specs import LearnerSpec, TaskData
+from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
 from study.training.training_plan import TrainingPlan
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class AnytimeLearner:
         build_model: Makes a fresh network from torch's global generator, on the CPU.
         spec: The method.
         device: Where the network lives.
+        measure: Called with each network that goes into service; what it takes is in no metric.
 
     Raises:
         ValueError: The settings do not fit the data, with path and remedy.
@@ -71,11 +72,13 @@ class AnytimeLearner:
         build_model: Callable[[], nn.Module],
         spec: LearnerSpec,
         device: torch.device,
+        measure: Measure = measure_nothing,
     ) -> None:
         self.data = data
         self.spec = spec
         self.device = device
         self._build_model = build_model
+        self._measure = measure
         self.model = self.fresh_model("initialisation")
         self._pruner = spec.pruning.granularity.pruner(
             self.model, data.image_shape, exclude=spec.pruning.exclude
@@ -293,13 +296,15 @@ class AnytimeLearner:
             ),
         }
         running, summary = service_metrics([*earlier, metrics], self._terms)
+        measured = self._measure(self.model, is_last=bool(summary))
         record = MegabatchRecord(
             megabatch_index=done.megabatch_index,
             stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,
             kept_epoch_index=kept.epoch_index,
-            metrics={**metrics, **running},
+            metrics={**metrics, **running, **measured.metrics},
             summary=summary,
             layers=done.layers,
+            measured_with=measured.conditions,
             example_errors={
                 name: example_errors(bits).to_text()
                 for name, bits in wrong.items()

@@ -1,7 +1,10 @@
 """What a trial is made of, apart from its network: data, pruning, training."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from torch import nn
 
 from study.data.batches import ImagePool
 from study.data.dataset import IndexArray
@@ -94,3 +97,26 @@ class LearnerSpec:
     service_after: float
     identity: str
     predecessors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a network, and with what: runtime, threads and processor."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    conditions: str = ""
+
+
+class Measure(Protocol):
+    """Measures the network that goes into service, which stays as it is; draws nothing."""
+
+    def __call__(self, network: nn.Module, *, is_last: bool) -> Measured:
+        """Its metrics; ``is_last`` where the stream has ended."""
+
+
+NOTHING_MEASURED = Measured()
+
+
+def measure_nothing(network: nn.Module, *, is_last: bool) -> Measured:  # noqa: ARG001  # the protocol's
+    """No metrics, at no cost."""
+    return NOTHING_MEASURED

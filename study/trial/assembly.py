@@ -18,7 +18,14 @@ from study.pruning.schedules import PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
-from study.training.specs import LearnerSpec, PruningSpec, TaskData, TrainingSpec
+from study.training.specs import (
+    LearnerSpec,
+    Measure,
+    PruningSpec,
+    TaskData,
+    TrainingSpec,
+    measure_nothing,
+)
 from study.training.training_plan import planned_scoring
 
 
@@ -109,7 +116,11 @@ def _num_pruned(trial: TrialConfig) -> int:
 
 
 def assemble(
-    trial: TrialConfig, dataset: ImageDataset, *, service_after: float = 1.0
+    trial: TrialConfig,
+    dataset: ImageDataset,
+    *,
+    service_after: float = 1.0,
+    measure: Measure = measure_nothing,
 ) -> AnytimeLearner:
     """The learner of a trial.
 
@@ -117,6 +128,7 @@ def assemble(
         trial: Its configuration.
         dataset: The loaded data set; never written to.
         service_after: h of the service error.
+        measure: What is measured of its networks as they go into service.
 
     Raises:
         ValueError: The settings do not fit the data or the machine.
@@ -135,6 +147,7 @@ def assemble(
             predecessors=tuple(earlier.key() for earlier in trial.predecessors()),
         ),
         device,
+        measure,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
+from study.candidates import sought_metric
 from study.config.arms import arm_name
 from study.config.confirm_sections import ConfirmedArm
 from study.config.domains import Choices, Range
@@ -266,6 +267,7 @@ def _confirmation_params(study: StudyConfig) -> dict[str, Any]:
     if confirms is None:
         return params
     params[names.PARAM_CONFIRMED_METRIC] = confirms.metric
+    params[names.PARAM_SOUGHT] = sought_metric(study.objective.metrics)
     if confirms.looks:
         params[names.PARAM_LOOKS] = as_param(confirms.looks)
     if confirms.tuned:

@@ -187,6 +187,7 @@ class StudyRun:
             service_after=self.study.objective.service_after,
             checkpoint_every_s=self.study.resources.checkpoint_every_s,
             log_models=self.study.tracking.log_models,
+            log_latency=self.study.measured_latency,
             cpus=resources.cpus,
             hide_gpus=resources.gpus == 0,
             on_cluster=self.nodes is not None,

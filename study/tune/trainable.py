@@ -9,10 +9,12 @@ import ray
 from ray import tune
 
 from study.config.plugins import load_builtin_plugins, load_user_plugins
-from study.config.study_sections import LogModels
+from study.config.study_sections import LogModels, MeasuredLatency
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.errors import TrialError
+from study.export.network import NetworkSpec
+from study.measurement.trial import TrialMeasurement
 from study.results import EpochRecord, MegabatchRecord, Outcome, TrialHistory
 from study.store.remote.copies import StudyCopy
 from study.training.anytime import AnytimeLearner
@@ -32,6 +34,7 @@ class WorkerContext:
         datasets: Where each data set lies in Ray's object store, by the label in a trial's
             config; those that are not here lie on each node.
         trials_path: Folder of the trials' folders, absolute.
+        log_latency: Of which networks latency is measured.
         cpus: Threads of a trial.
         hide_gpus: Whether trials must not see the machine's GPUs.
         copy: Of a study at a URL: each node has a folder of its own then.
@@ -49,6 +52,7 @@ class WorkerContext:
     on_cluster: bool
     copy: StudyCopy | None = None
     driver_node: str = ""
+    log_latency: MeasuredLatency = "none"
 
 
 class StudyTrainable(tune.Trainable):
@@ -92,10 +96,13 @@ class StudyTrainable(tune.Trainable):
         if label not in self._datasets:
             # Shared memory of the node, read-only: no copy.
             self._datasets[label] = ray.get(self._dataset_ref(label))
+        trial, dataset = parse_trial(self._config["trial"]), self._datasets[label]
+        spec = NetworkSpec.from_trial(trial, dataset, self._context.plugins)
         learner = assemble(
-            parse_trial(self._config["trial"]),
-            self._datasets[label],
+            trial,
+            dataset,
             service_after=self._context.service_after,
+            measure=TrialMeasurement(spec, self._context.cpus, self._context.log_latency),
         )
         self._files.restore(learner)
         return learner

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from study.pruning.allocation import ALLOCATIONS, Allocation, AllocationContext
+from study.pruning.channels.groups import Axes, ChannelGroups
+from study.pruning.channels.sets import ChannelContext
 from study.pruning.mask import Mask
 
 SHAPES = {
@@ -67,6 +69,32 @@ def test_it_is_deterministic_and_changes_nothing_that_it_sees(name: str) -> None
     before = [t.clone() for t in (*context.scores.values(), *context.weights.values())]
     assert counts(name, context) == counts(name, context)
     after = [*context.scores.values(), *context.weights.values()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS.names())
+def test_it_orders_sets_of_channels_and_changes_nothing_that_it_sees(name: str) -> None:
+    groups = ChannelGroups(
+        axes={
+            "stem": Axes(torch.arange(16), None),
+            "depthwise": Axes(torch.arange(16), None),
+            "wide": Axes(torch.arange(16, 80), torch.arange(16)),
+            "fc": Axes(None, torch.arange(16, 80)),
+        },
+        sets=torch.tensor([0] * 16 + [1] * 64),
+        sizes={layer: torch.Size(shape) for layer, shape in SHAPES.items()},
+    )
+    scores = torch.rand(80, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    context = ChannelContext(scores, groups.everything(), groups, layers())
+    before = [t.clone() for t in (scores, context.kept, *context.weights.values())]
+    allocation = ALLOCATIONS.get(name)()
+    order = allocation.order_of_sets(context)
+    assert allocation.orders_sets
+    assert order.shape == scores.shape
+    assert order.dtype == torch.float64
+    assert bool(order.isfinite().all())
+    assert torch.equal(order, allocation.order_of_sets(context))
+    after = (scores, context.kept, *context.weights.values())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 

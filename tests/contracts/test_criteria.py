@@ -14,6 +14,8 @@ import study.pruning.criteria
 import study.pruning.flow_criteria
 import study.pruning.gradient_criteria  # noqa: F401  # all three register on import
 from study.pruning.allocation import ALLOCATIONS
+from study.pruning.channels.group_scores import GroupScore
+from study.pruning.channels.groups import Axes, ChannelGroups
 from study.pruning.ledger import check_mask
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
@@ -97,6 +99,42 @@ def test_scores_are_finite_floats_shaped_like_the_weights_for_just_the_masks_lay
             assert bool(score.isfinite().all())
             assert not score.requires_grad
             assert len(score.unique()) > 1
+            assert CRITERIA.get(name).signed or not bool((score < 0).any())
+
+
+@pytest.mark.parametrize("name", CRITERIA.names())
+def test_scores_of_channels_are_finite_for_each_that_is_left_and_a_norm_takes_no_signs(
+    name: str,
+) -> None:
+    criterion = quick(name)
+    model = used("mlp")
+    # The hidden layers are of 5 channels each.
+    groups = ChannelGroups(
+        axes={
+            "1.weight": Axes(torch.arange(5), None),
+            "3.weight": Axes(torch.arange(5, 10), torch.arange(5)),
+            "5.weight": Axes(None, torch.arange(5, 10)),
+        },
+        sets=torch.arange(2).repeat_interleave(5),
+        sizes={layer: weight.shape for layer, weight in prunable_parameters(model).items()},
+    )
+    kept = groups.everything()
+    for how in get_args(GroupScore):
+        before = snapshot(model)
+        if criterion.signed and how == "norm":
+            with pytest.raises(ValueError, match=r"^pruning.group_score: norm"):
+                criterion.channel_scores(context_of(model), groups=groups, kept=kept, how=how)
+            continue
+        scores, again = (
+            criterion.channel_scores(context_of(model), groups=groups, kept=kept, how=how)
+            for _ in range(2)
+        )
+        assert_untouched(before, snapshot(model))
+        assert torch.equal(scores, again)
+        assert scores.shape == (10,)
+        assert scores.dtype == torch.float64
+        assert bool(scores.isfinite().all())
+        assert len(scores.unique()) == 10
 
 
 @pytest.mark.parametrize("name", CRITERIA.names())

@@ -19,7 +19,7 @@ from mlflow.entities import Run
 from study.cli import main
 from study.config.plugins import load_builtin_plugins
 from study.config.trial import parse_trial
-from study.metrics import TIMES
+from study.metrics import MEASURED
 from study.results import TrialHistory
 from study.store.record import Record, RecordedTrial
 from study.tracking import names
@@ -214,7 +214,7 @@ def numbers(history: TrialHistory) -> list[object]:
         (
             m.megabatch_index,
             m.kept_epoch_index,
-            {name: value for name, value in m.metrics.items() if name not in TIMES},
+            {name: value for name, value in m.metrics.items() if name not in MEASURED},
             dict(m.summary),
             m.layers,
         )

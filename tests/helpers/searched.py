@@ -18,6 +18,7 @@ CHOICES = {**SPACE, "pruning.schedule": ["app", "one_shot", "geometric", "dense"
 def searched(
     networks: Mapping[tuple[int, float], tuple[float, float]],
     path: Path = Path("none"),
+    speedups: Mapping[tuple[int, float], float] | None = None,
     **changes: Any,
 ) -> OpenedStudy:
     """A study whose trials are these.
@@ -25,6 +26,7 @@ def searched(
     Args:
         networks: T and density (1 is dense) → service and final error.
         path: Of its folder.
+        speedups: T and density → the network's; of those that are not there none was measured.
         changes: Sections of the study.
     """
     study = parse_study(raw_search(**changes) | {"search": {"space": CHOICES}})
@@ -37,6 +39,8 @@ def searched(
             chosen |= {"pruning.schedule": "app", "pruning.final_density": density}
         made = history(length, of=length)
         summary = {"service_error": service, "final_error": final, "final_density": density}
+        if (length, density) in (speedups or {}):
+            summary["speedup"] = (speedups or {})[length, density]
         last = replace(made.megabatches[-1], summary=summary)
         record.trials[str(number)] = RecordedTrial(
             str(number), number, "search", chosen, study.compose(chosen).to_dict(),

@@ -8,7 +8,7 @@ from torch import nn
 
 from study.config.plugins import load_builtin_plugins
 from study.config.trial import TrialConfig, parse_trial, unflatten
-from study.metrics import TIMES
+from study.metrics import MEASURED
 from study.results import TrialHistory
 from study.training.anytime import AnytimeLearner
 from study.trial.assembly import assemble
@@ -64,7 +64,7 @@ def numbers(history: TrialHistory) -> list[object]:
             (
                 m.megabatch_index,
                 m.kept_epoch_index,
-                {k: v for k, v in m.metrics.items() if k not in TIMES},
+                {k: v for k, v in m.metrics.items() if k not in MEASURED},
                 dict(m.summary),
                 m.layers,
             )

@@ -1,5 +1,6 @@
 """MLflow on SQLite: what is written, by whom it can be cut short, and what it must not show."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -129,6 +130,27 @@ def live_through(tracker, study):
     tracker.log_history("k", whole)
     tracker.finish_trial("k", whole, Outcome.COMPLETE, "")
     tracker.finish_study({"k": whole}, Outcome.COMPLETE)
+
+
+def test_by_what_latency_was_measured_is_a_tag_of_the_run_and_latency_a_metric_like_any(
+    uri, client
+):
+    made = history(2)
+    last = dataclasses.replace(
+        made.megabatches[-1],
+        metrics={**made.megabatches[-1].metrics, "speedup": 2.5},
+        measured_with="onnxruntime 1.22.0, 1 thread, some processor",
+    )
+    measured = TrialHistory(made.epochs, (*made.megabatches[:-1], last))
+    tracker = MlflowTracker(uri)
+    tracker.start_study(study_info("m"))
+    for key, whole in (("k", measured), ("l", made)):
+        tracker.start_trial(trial_info(key))
+        tracker.finish_trial(key, whole, Outcome.COMPLETE, "")
+    by_key = {r.data.tags[names.TAG_TRIAL_KEY]: r for r in runs_of(client, "m", names.KIND_TRIAL)}
+    assert by_key["k"].data.tags[names.TAG_MEASURED_WITH] == last.measured_with
+    assert by_key["k"].data.metrics["speedup"] == 2.5
+    assert names.TAG_MEASURED_WITH not in by_key["l"].data.tags
 
 
 def test_dying_between_any_two_calls_and_starting_again_leaves_what_an_undisturbed_study_does(

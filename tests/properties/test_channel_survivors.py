@@ -16,7 +16,7 @@ from study.pruning.prune import num_kept
 from tests.helpers.channel_structures import cut, structures, survivors_of, weights_of
 
 LAWS = settings(deadline=None, max_examples=30)
-EACH = pytest.mark.parametrize("name", ["global", "uniform", "erk", "lamp"])
+EACH = pytest.mark.parametrize("name", ALLOCATIONS.names())
 
 
 @st.composite
@@ -170,19 +170,18 @@ def test_erk_leaves_a_fraction_by_the_sums_over_products_of_the_layers_of_a_set_
     assert max(low) <= min(high) * (1 + 1e-12), "one scale explains all sets"
 
 
+@EACH
 @LAWS
 @given(scored(), st.floats(0, 1), st.sampled_from([2.0**-40, 0.5, 2.0**30]))
 def test_the_scale_of_scores_says_nothing(
-    network: tuple[ChannelGroups, Tensor], density: float, scale: float
+    name: str, network: tuple[ChannelGroups, Tensor], density: float, scale: float
 ) -> None:
     groups, scores = network
     wanted = num_kept(density, groups.count(groups.everything()))
-    for name in ALLOCATIONS.names():
-        allocation = ALLOCATIONS.get(name)()
-        assert torch.equal(
-            survivors_of(groups, scores, wanted, allocation),
-            survivors_of(groups, scores * scale, wanted, allocation),
-        )
+    assert torch.equal(
+        survivors_of(groups, scores, wanted, ALLOCATIONS.get(name)()),
+        survivors_of(groups, scores * scale, wanted, ALLOCATIONS.get(name)()),
+    )
 
 
 @LAWS

@@ -13,6 +13,7 @@ from analysis.comparison.dense_baseline import (
     training_differences,
 )
 from analysis.presentation.against_dense import SIZES
+from analysis.presentation.deployed import best_network
 from analysis.presentation.report import Column, ReportTable, Value
 from analysis.presentation.tables import cell, table
 from analysis.runs.frames import T
@@ -102,7 +103,9 @@ def per_t(measure: Measure, found: list[Match]) -> ReportTable:
         Column(T, "T", "integer"),
         Column("dense_service_error", "dense", "percent"),
         Column("dense_interval", "95 % interval", "interval"),
-        Column("smallest_density", "smallest that may be as good", "percent"),
+        Column(
+            "smallest_density", f"{best_network(measure.sought)} that may be as good", "percent"
+        ),
         Column("smallest_method", "its schedule"),
         Column("smallest_service_error", "its service error", "percent"),
         *(

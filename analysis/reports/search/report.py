@@ -87,11 +87,11 @@ def _was_searched(runs: "Runs", parts: "tuple[Runs, ...]", metric: str) -> bool:
 
 
 def _followed(runs: "Runs", measure: Measure) -> str:
-    """The first objective that is no density: that would be answered by pruning all away."""
+    """The first objective that would not be answered by pruning all away."""
     known = [
         name
         for name in runs.study.objectives
-        if name in METRICS and name in runs.trials and METRICS[name].quantity != "density"
+        if name in METRICS and name in runs.trials and not METRICS[name].is_of_pruning
     ]
     return known[0] if known else measure.service
 

@@ -21,10 +21,11 @@ def objective_problems(study: StudyConfig) -> list[Problem]:
     if not study.objective.allow_test_objective:
         problems += [_refuse(_on_test(metric)) for metric in metrics if metric.is_test]
     uncharged = {metric.uncharged: metric.name for metric in metrics}
-    if "after" in uncharged and any(metric.quantity == "density" for metric in metrics):
+    pruned = next((metric.name for metric in metrics if metric.is_of_pruning), None)
+    if "after" in uncharged and pruned is not None:
         problems.append(
             _refuse(
-                f"{uncharged['after']} together with a density charges nobody for ruining the "
+                f"{uncharged['after']} together with {pruned} charges nobody for ruining the "
                 f"last model; use service_error"
             )
         )

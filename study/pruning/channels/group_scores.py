@@ -87,9 +87,10 @@ def slices_by_group(ids: Tensor, groups: ChannelGroups) -> Tensor:
 def _sums(groups: ChannelGroups, kept: Tensor, values: Mapping[str, Tensor]) -> Tensor:
     """The sum of ``values`` over the weights of each group, fp64."""
     sums = torch.zeros(groups.num_groups, dtype=torch.float64)
-    for name in groups.sizes:
+    for name, size in groups.sizes.items():
         rows, columns = ids_left(groups, name, kept)
-        cells = values[name].detach().double().reshape(len(rows), len(columns), -1).sum(2)
+        shape = len(rows), len(columns), size[2:].numel()
+        cells = values[name].detach().reshape(shape).sum(2, dtype=torch.float64)
         _add(sums, rows, cells.sum(1))
         _add(sums, columns, cells.sum(0))
         if bool(torch.isin(rows[rows >= 0], columns).any()):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from study.models.shapes import ImageShape, on_meta
-from study.pruning.effective import effective_counts
+from study.pruning.channels.effective import effective_counts
 from study.pruning.granularity.granularity import (
     DEFAULT,
     GRANULARITIES,

@@ -25,6 +25,7 @@ COMMANDS = (
     "replay",
     "plugins",
     "export",
+    "latency",
     "update",
 )
 SCRIPT = f"""

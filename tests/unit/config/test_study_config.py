@@ -135,11 +135,34 @@ def test_a_missing_budget_is_told_beside_other_mistakes() -> None:
 
 
 @pytest.mark.parametrize("name", ["anytime_error", "test_anytime_error"])
-@pytest.mark.parametrize("density", ["final_density", "density", "effective_density"])
-def test_anytime_error_never_goes_with_a_density(name: str, density: str) -> None:
+@pytest.mark.parametrize(
+    "density", ["final_density", "density", "effective_density", "speedup", "file_bytes"]
+)
+def test_anytime_error_never_goes_with_a_density_or_what_stands_for_one(
+    name: str, density: str
+) -> None:
     objective = {"metrics": [name, density], "allow_test_objective": True}
     said = problems_of(**{**SEARCH, "objective": objective})
     assert any("charges nobody for ruining the last model" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("objective", "asked", "measured"),
+    [
+        ({"metrics": ["service_error"]}, "auto", "none"),
+        ({"metrics": ["service_error", "speedup"]}, "auto", "final"),
+        ({"metrics": ["latency_ms_batch64"]}, "auto", "final"),
+        ({"constraints": ["speedup_low >= 2"]}, "auto", "final"),
+        ({"constraints": ["file_bytes <= 1e6"]}, "auto", "none"),
+        ({"metrics": ["service_error"]}, "final", "final"),
+        ({"constraints": ["speedup >= 2"]}, "every_megabatch", "every_megabatch"),
+    ],
+)
+def test_latency_is_measured_where_a_study_judges_by_it_or_asks_for_it(
+    objective: dict[str, Any], asked: str, measured: str
+) -> None:
+    study = make(**{**SEARCH, "objective": objective, "tracking": {"log_latency": asked}})
+    assert study.measured_latency == measured
 
 
 def test_a_test_metric_is_allowed_to_those_who_say_so() -> None:

@@ -13,7 +13,7 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import StudyError
-from study.operations.confirm import begun, confirming_study
+from study.operations.confirm import begun, confirming_study, judged_metric
 from study.operations.confirm_arms import baselines
 from study.operations.confirm_choice import ConfirmOptions, seeds_of_confirmations
 from study.operations.opened_study import OpenedStudy
@@ -260,6 +260,28 @@ def test_what_cannot_be_confirmed_is_refused_with_the_reason(
     searched.record.trials["1"].outcome = Outcome.EARLY_STOPPED
     with pytest.raises(StudyError, match=message):
         confirming_study(searched, options, "c")
+
+
+@pytest.mark.parametrize(("constraints", "measured"), [((), "none"), (("speedup >= 1",), "final")])
+def test_what_a_constraint_has_named_is_measured_of_the_confirmed_though_it_limits_them_no_more(
+    constraints: tuple[str, ...], measured: str
+) -> None:
+    objective = {"metrics": ["service_error"], "constraints": constraints}
+    searched = opened([(app(0.5), 0.1, 0.5)], objective=objective)
+    for trial in searched.record.trials.values():
+        last = trial.history.megabatches[-1]
+        last = replace(last, metrics={**last.metrics, "speedup": 1.5})
+        trial.history = TrialHistory((), (*trial.history.megabatches[:-1], last))
+    study = confirming_study(searched, ConfirmOptions(), "c")
+    assert study.measured_latency == measured
+    assert not study.objective.constraints
+
+
+def test_judged_is_what_would_not_be_answered_by_pruning_all_away() -> None:
+    assert (
+        judged_metric(("final_density", "speedup", "file_bytes", "final_error")) == "final_error"
+    )
+    assert judged_metric(("speedup",)) == "speedup"
 
 
 def test_a_trial_that_went_on_with_data_of_later_is_not_confirmed() -> None:

@@ -7,7 +7,14 @@ import pytest
 
 from analysis.comparison.dense_baseline import matches, measure_of, smallest_as_good
 from analysis.runs.study_runs import Runs
-from study.candidates import Candidate, looking_as_good, nominated, spread
+from study.candidates import (
+    Candidate,
+    looking_as_good,
+    nominated,
+    smallness,
+    sought_metric,
+    spread,
+)
 from study.operations.confirm_candidates import compared_with_dense
 from study.operations.confirm_choice import ConfirmOptions, choose_trials
 from study.results import TrialHistory
@@ -71,6 +78,18 @@ def test_a_search_for_the_error_alone_confirms_its_winner_and_what_the_answer_na
     assert chosen(DENSE | GOOD_AT_2, top=1, objective=objective) == [(2, 0.5)]
 
 
+def test_where_a_speedup_is_sought_candidates_are_put_in_order_by_it() -> None:
+    objective = {"metrics": ["service_error", "speedup"]}
+    # The smallest is the slowest; of one that was not measured nothing is known.
+    speedups = {(2, 0.5): 1.5, (2, 0.3): 3.0, (2, 0.2): 1.2}
+    assert chosen(DENSE | GOOD_AT_2, objective=objective, speedups=speedups) == [
+        (2, 0.3),
+        (2, 0.5),
+    ]
+    del speedups[2, 0.3]
+    assert chosen(DENSE | GOOD_AT_2, objective=objective, speedups=speedups) == [(2, 0.5)]
+
+
 @pytest.mark.parametrize("top", [1, 2, 3, 4, 7])
 def test_a_spread_has_the_smallest_and_the_largest_and_no_point_twice(top: int) -> None:
     points = [Candidate(i, 0.8**i, 0.1, 0.1, 0.1, 0.1) for i in range(6)]
@@ -79,7 +98,7 @@ def test_a_spread_has_the_smallest_and_the_largest_and_no_point_twice(top: int) 
     assert len({one.number for one in found}) == len(found)
     assert found[-1] is points[-1]
     assert top == 1 or found[0] is points[0]
-    assert [one.density for one in found] == sorted((one.density for one in found), reverse=True)
+    assert [one.size for one in found] == sorted((one.size for one in found), reverse=True)
 
 
 def test_what_a_smaller_one_beats_in_service_is_not_on_the_front() -> None:
@@ -146,3 +165,23 @@ def runs_like(networks: Networks) -> Runs:
         final_error=[final for _, final in errors],
     )
     return replace(runs, trials=changed)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "sought"),
+    [
+        (("service_error",), "final_density"),
+        (("service_error", "sparsity"), "final_density"),
+        (("file_bytes", "service_error", "speedup"), "file_bytes"),
+        (("service_error", "latency_ms"), "latency_ms"),
+    ],
+)
+def test_what_a_study_seeks_is_the_first_objective_that_pruning_brings_about(
+    objectives: tuple[str, ...], sought: str
+) -> None:
+    assert sought_metric(objectives) == sought
+
+
+def test_a_faster_network_is_a_smaller_one() -> None:
+    assert smallness("speedup", 4.0) < smallness("speedup", 2.0)
+    assert smallness("latency_ms", 2.0) < smallness("latency_ms", 4.0)

@@ -128,6 +128,35 @@ def test_the_answer_opens_with_the_verdict_and_of_a_search_alone_says_may_be() -
     assert not any("that is as good as dense" in line for line in answer(searched))
 
 
+def test_a_speedup_puts_in_order_and_stands_in_the_sentence() -> None:
+    runs = with_examples({})
+    is_small = runs.trials["final_density"].round(2) == 0.08
+    runs = replace(
+        runs,
+        study=replace(
+            runs.study,
+            params={
+                **runs.study.params,
+                names.PARAM_SOUGHT: "speedup",
+                f"{names.PARAM_SEARCHED}12.speedup": "2.0",  # with 30 % of the weights
+                f"{names.PARAM_SEARCHED}13.speedup": "1.5",  # with 8 %
+            },
+        ),
+        trials=runs.trials.assign(
+            speedup=np.where(is_small, 1.5, 2.0) + 0.01 * runs.trials["seed"].astype(int),
+            file_bytes=np.where(runs.trials["method"] == "dense", 1000.0, 205.0),
+        ),
+    )
+    found = sequence_of(runs)
+    assert [one.arm.number for one in found.judged] == [13, 12]
+    assert found.smallest is found.judged[-1]
+    opening = verdict_sentences([found], "fake")[0]
+    assert opening.startswith(
+        "Confirmed: 30 % of the weights are as good as dense and run 2.0 times as fast "
+        "[2.0, 2.1], in a file a fifth as large (app, T = 8, trial 12): service "
+    )
+
+
 def test_what_is_followed_until_it_is_decided_is_open_no_longer_than_that() -> None:
     looks = "6,8,12"
     # Neither that the one is as good nor that the other is worse can be seen from four seeds.

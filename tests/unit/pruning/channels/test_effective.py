@@ -11,7 +11,7 @@ from study.models.architecture import ARCHITECTURES
 from study.models.cifar_resnet import ResNet20
 from study.models.convnet import Convnet
 from study.models.mlp import Mlp
-from study.pruning.effective import effective_counts
+from study.pruning.channels.effective import effective_counts
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 
@@ -245,7 +245,7 @@ class Shuffling(nn.Module):
         Branching(),
         Shuffling(),
         nn.Sequential(nn.ConvTranspose2d(1, 1, 1), nn.Flatten(), nn.Linear(4, 2)),
-        nn.Sequential(nn.GroupNorm(1, 1), nn.Flatten(), nn.Linear(4, 2)),
+        nn.Sequential(nn.Softmax2d(), nn.Flatten(), nn.Linear(4, 2)),
         nn.Sequential(nn.Linear(2, 2), nn.Flatten(), nn.Linear(4, 2)),
     ],
 )

@@ -1,0 +1,62 @@
+"""What pruning brings to those who deploy the network, in words: its speed, and its file."""
+
+from typing import TYPE_CHECKING
+
+from analysis.statistics.summary import Interval, mean_interval
+from analysis.wording import share_words
+from study.candidates import DENSITY
+from study.metrics import METRICS, speedup_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.comparison.dense_baseline import Row
+
+FILE = "file_bytes"
+_NAMES = speedup_names(1)
+
+
+def best_network(sought: str) -> str:
+    """What the network is called that has most of what is sought: ``smallest network``."""
+    if sought == DENSITY:
+        return "smallest network"
+    is_bytes = METRICS[sought].quantity == "bytes"
+    return "network with the smallest file" if is_bytes else "fastest network"
+
+
+def brings(trials: "pd.DataFrame", dense: "pd.DataFrame") -> str:
+    """``run 2.1 times as fast [1.9, 2.3], in a file a fifth as large``; empty if not measured.
+
+    Args:
+        trials: Of one configuration, a seed each.
+        dense: What it was run beside.
+    """
+    speed, low, high = (_known(trials, name) for name in _NAMES[1:])
+    found = []
+    if speed:
+        own = Interval(low[0], high[0]) if len(speed) == 1 and low and high else None
+        found.append(_faster(sum(speed) / len(speed), own or mean_interval(speed)))
+    ours, theirs = _known(trials, FILE), _known(dense, FILE)
+    if ours and theirs:
+        found.append(_file((sum(ours) / len(ours)) / (sum(theirs) / len(theirs))))
+    return ", ".join(found)
+
+
+def brings_one(trial: "Row", dense: "Row") -> str:
+    """The same of a single trial."""
+    import pandas as pd
+
+    return brings(pd.DataFrame([dict(trial)]), pd.DataFrame([dict(dense)]))
+
+
+def _known(trials: "pd.DataFrame", name: str) -> list[float]:
+    return [float(value) for value in trials[name].dropna()] if name in trials else []
+
+
+def _faster(speedup: float, interval: Interval | None) -> str:
+    inside = f" [{interval.low:.1f}, {interval.high:.1f}]" if interval else ""
+    return f"run {speedup:.1f} times as fast{inside}"
+
+
+def _file(ratio: float) -> str:
+    return f"in a file {share_words(ratio)} as large"

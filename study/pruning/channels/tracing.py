@@ -1,0 +1,128 @@
+"""A network as the steps that lead from its images to its logits, channel by channel."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from study.models.channel_map import ChannelMap
+from study.models.shapes import ImageShape, on_meta
+from study.pruning.channels.layers import layer_step
+from study.pruning.channels.links import NotUnderstoodError, Weighted
+from study.pruning.channels.operations import call_name, call_step
+from study.pruning.channels.values import Step, Value, require
+
+_PLAIN_VALUES = (int, float, str, torch.Size, torch.dtype, torch.device, type(None))
+_NUM_EXAMPLES = 2
+
+
+@dataclass(frozen=True)
+class TracedNetwork:
+    """The values of a network that depend on the images, in order of computation.
+
+    Attributes:
+        steps: How each comes about.
+        values: Shapes and places of channels.
+        logits: The last value.
+    """
+
+    steps: dict[fx.Node, Step]
+    values: dict[fx.Node, Value]
+    logits: fx.Node
+
+
+def trace(model: nn.Module, image_shape: ImageShape) -> TracedNetwork:
+    """Trace ``model``, which is left as it was, for images of ``image_shape``.
+
+    Raises:
+        NotUnderstoodError: It cannot be traced, or has an operation that is not understood.
+    """
+    for name, module in model.named_modules():
+        is_attention = isinstance(module, nn.MultiheadAttention)
+        require(not is_attention, f"MultiheadAttention {name}")
+    twin = on_meta(model)
+    graph, shapes = _graph(twin, image_shape)
+    first_names = _first_names(twin)
+    steps: dict[fx.Node, Step] = {}
+    values: dict[fx.Node, Value] = {}
+    for node, shape in shapes.items():
+        inputs = {arg: values[arg] for arg in node.all_input_nodes if arg in values}
+        if node.op == "placeholder":
+            steps[node] = Step([], 1)
+        elif not inputs or node.op == "output":
+            continue
+        elif node.op == "call_module":
+            name = str(node.target)
+            step = layer_step(graph.get_submodule(name), name, inputs, shape)
+            steps[node] = _by_first_name(step, first_names)
+        else:
+            constants = [
+                shapes[arg] for arg in node.all_input_nodes if arg in shapes.keys() - values
+            ]
+            several = any(constant.numel() > 1 for constant in constants)
+            steps[node] = call_step(node, inputs, shape, has_constants=several)
+        values[node] = Value(shape, steps[node].dim)
+    (last,) = (node.args[0] for node in shapes if node.op == "output")
+    is_known = isinstance(last, fx.Node) and last in values and values[last].last == 1
+    require(is_known, "output other than one value that depends on the images")
+    assert isinstance(last, fx.Node)  # for the type checker
+    return TracedNetwork(steps, values, last)
+
+
+def _first_names(model: nn.Module) -> dict[str, str]:
+    """Of each parameter, by any of its names: the first, under which it is counted."""
+    first = {id(parameter): name for name, parameter in model.named_parameters()}
+    every = model.named_parameters(remove_duplicate=False)
+    return {name: first[id(parameter)] for name, parameter in every}
+
+
+def _by_first_name(step: Step, first_names: dict[str, str]) -> Step:
+    sources = [
+        (argument, replace(link, name=first_names[link.name]))
+        if isinstance(link, Weighted)
+        else (argument, link)
+        for argument, link in step.sources
+    ]
+    entries = tuple(first_names.get(name, name) for name in step.entries)
+    return replace(step, sources=sources, entries=entries)
+
+
+class _Tracer(fx.Tracer):
+    """Looks into all modules but torch's own and index maps."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one step."""
+        return isinstance(m, ChannelMap) or super().is_leaf_module(m, module_qualified_name)
+
+
+class _ShapeRecorder(fx.Interpreter):
+    """Runs a graph on the meta device and notes the shape of every tensor."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self.shapes: dict[fx.Node, torch.Size] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Run one node; values that are neither tensors nor plain are not understood."""
+        result = super().run_node(n)
+        if isinstance(result, Tensor):
+            self.shapes[n] = result.shape
+        elif not isinstance(result, _PLAIN_VALUES):
+            raise NotUnderstoodError(f"{call_name(n)}, which gives a {type(result).__name__}")
+        return result
+
+
+def _graph(
+    model: nn.Module, image_shape: ImageShape
+) -> tuple[fx.GraphModule, dict[fx.Node, torch.Size]]:
+    """The graph of a network on meta, and the shapes of its tensors for a few images."""
+    try:
+        graph = fx.GraphModule(model, _Tracer().trace(model))
+        recorder = _ShapeRecorder(graph)
+        with torch.no_grad():
+            recorder.run(torch.empty(_NUM_EXAMPLES, *image_shape, device="meta"))
+    # What tracing raises where the code depends on values; ValueError includes its TraceError.
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise NotUnderstoodError(str(error)) from error
+    return graph, recorder.shapes

@@ -1,0 +1,47 @@
+"""What pruning brings, in words."""
+
+import pandas as pd
+import pytest
+
+from analysis.presentation.deployed import best_network, brings
+from analysis.wording import share_words
+
+DENSE = pd.DataFrame({"file_bytes": [1000.0]})
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (0.5, "half"),
+        (0.24, "a quarter"),
+        (0.104, "a tenth"),
+        (0.37, "0.37 times"),
+        (1.0, "1 times"),
+    ],
+)
+def test_a_share_is_told_as_people_tell_it(ratio: float, words: str) -> None:
+    assert share_words(ratio) == words
+
+
+def test_one_network_has_its_own_interval_and_several_seeds_have_theirs() -> None:
+    one = pd.DataFrame({"speedup": [2.1], "speedup_low": [1.9], "speedup_high": [2.3]})
+    assert brings(one, DENSE) == "run 2.1 times as fast [1.9, 2.3]"
+    two = pd.DataFrame({"speedup": [2.0, 2.2], "file_bytes": [360.0, 380.0]})
+    assert brings(two, DENSE) == "run 2.1 times as fast [0.8, 3.4], in a file 0.37 times as large"
+
+
+def test_nothing_is_said_of_what_was_not_measured() -> None:
+    assert brings(pd.DataFrame({"speedup": [float("nan")]}), DENSE) == ""
+
+
+@pytest.mark.parametrize(
+    ("sought", "name"),
+    [
+        ("final_density", "smallest network"),
+        ("speedup", "fastest network"),
+        ("latency_ms", "fastest network"),
+        ("file_bytes", "network with the smallest file"),
+    ],
+)
+def test_the_best_is_called_after_what_is_sought(sought: str, name: str) -> None:
+    assert best_network(sought) == name
