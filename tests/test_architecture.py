@@ -45,6 +45,7 @@ layer("study.models", "", "torch")
 layer("study.models.torchvision_networks", "", "torch torchvision")
 layer("study.pruning", "study.models", "torch numpy")
 layer("study.pruning.channels", "study.models", "torch numpy")
+layer("study.pruning.granularity", "study.pruning", "torch")
 layer("study.training", "study.data study.pruning", "torch numpy")
 # A study file, checked; what a study tells an experiment tracker.
 layer("study.config", "study.training", "pydantic yaml")

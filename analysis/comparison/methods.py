@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 # Values that need no name in front of them.
-_PLAIN = frozenset({"pruning.criterion", "pruning.allocation"})
+_PLAIN = frozenset({"pruning.criterion", "pruning.allocation", "pruning.granularity"})
 
 
 def method_names(trials: "pd.DataFrame") -> "pd.Series":

@@ -11,9 +11,16 @@ import study.data
 import study.data.sources
 import study.models
 import study.pruning
+import study.pruning.granularity
 from study.errors import UserError
 
-_PACKAGES = (study.data, study.data.sources, study.models, study.pruning)
+_PACKAGES = (
+    study.data,
+    study.data.sources,
+    study.models,
+    study.pruning,
+    study.pruning.granularity,
+)
 
 
 class PluginImportError(UserError, ValueError):

@@ -13,6 +13,7 @@ from study.data.dataset import DATASETS
 from study.data.replay import REPLAY_POLICIES
 from study.models.architecture import ARCHITECTURES
 from study.pruning.allocation import ALLOCATIONS
+from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
 from study.pruning.scoring import CRITERIA
 from study.registry import Registry, hyperparameters
@@ -107,11 +108,17 @@ class ModelSection(Section):
 class PruningSection(Section):
     """How much is pruned, when, by which score, and how it is spread over the layers."""
 
-    plugin_points = {"schedule": SCHEDULES, "criterion": CRITERIA, "allocation": ALLOCATIONS}
+    plugin_points = {
+        "schedule": SCHEDULES,
+        "criterion": CRITERIA,
+        "allocation": ALLOCATIONS,
+        "granularity": GRANULARITIES,
+    }
 
     schedule: str = "app"
     criterion: str = "snip"
     allocation: str = "global"
+    granularity: str = DEFAULT
     final_density: Density | None = None
     tau: Annotated[float, Field(gt=0)] | None = None
     exclude: tuple[str, ...] = ()

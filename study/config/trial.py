@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.config.problems import ConfigError, Problem, shown, unknown_key
-from study.config.rules.trial import schedule_problems, target_problems, training_problems
+from study.config.rules.trial import (
+    granularity_problems,
+    schedule_problems,
+    target_problems,
+    training_problems,
+)
 from study.config.section_parsing import parse_section
 from study.config.sections import (
     MAX_SEED,
@@ -24,6 +29,9 @@ from study.config.sections import (
 # Where the data lies is no part of what a trial is; of arrivals only the names count.
 _ARRIVALS = "data.arrivals"
 _NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
+# Settings that trials did without, at the value that these had all the same: what such a trial is
+# has not changed since.
+_ADDED = {"pruning.granularity": PruningSection.model_fields["granularity"].default}
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,12 @@ class TrialConfig:
 
     def fingerprint(self) -> str:
         """Hash over the whole resolved configuration."""
-        return _hash(self.flat())[:16]
+        return _hash(_without_added(self.flat()))[:16]
 
     def key(self) -> str:
         """The trial's identity within its study: equal where its results must be equal."""
-        identity = {k: v for k, v in self.flat().items() if k not in _NOT_IDENTITY}
+        flat = _without_added(self.flat())
+        identity = {k: v for k, v in flat.items() if k not in _NOT_IDENTITY}
         if self.data.arrivals:
             identity[_ARRIVALS] = self.data.arrival_names
         return _hash(identity)[:12]
@@ -72,6 +81,12 @@ class TrialConfig:
         """The trials that this one goes on from, each with one arrival more than the last."""
         paths = self.data.arrivals
         return tuple(self.with_arrivals(paths[:number]) for number in range(len(paths)))
+
+
+def _without_added(flat: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        path: value for path, value in flat.items() if path not in _ADDED or value != _ADDED[path]
+    }
 
 
 def _hash(flat: Mapping[str, Any]) -> str:
@@ -137,6 +152,7 @@ def _rule_problems(sections: Mapping[str, Any]) -> list[Problem]:
         problems += target_problems(sections["pruning"])
         if not problems and "stream" in sections:
             problems += schedule_problems(sections["pruning"], sections["stream"])
+        problems += granularity_problems(sections)
     if "training" in sections:
         problems += training_problems(sections["training"])
     return problems

@@ -16,6 +16,9 @@ from study.data.batches import normalisation
 from study.data.dataset import ImageDataset
 from study.models.architecture import ARCHITECTURES, Architecture
 from study.pruning.channels.dead import remove_
+from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
+from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
 
 Images = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -33,6 +36,7 @@ class NetworkSpec:
         mean, std: Per channel, of images scaled to [0, 1].
         removed: Channels that the network has no more, as rows of a tensor by its name; with each
             go all that fall with it.
+        granularity: What was pruned at once, which says whether masks change the shapes.
     """
 
     model: Mapping[str, Any]
@@ -42,6 +46,7 @@ class NetworkSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     removed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    granularity: str = DEFAULT
 
     @classmethod
     def from_trial(
@@ -55,16 +60,20 @@ class NetworkSpec:
             class_names=dataset.class_names,
             mean=dataset.mean,
             std=dataset.std,
+            granularity=trial.pruning.granularity,
         )
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "NetworkSpec":
         """What :func:`dataclasses.asdict` made of one, be it through JSON."""
         lists = ("plugins", "image_shape", "class_names", "mean", "std")
-        # Cards of before anything was removed say nothing of it.
-        removed = {name: tuple(rows) for name, rows in raw.get("removed", {}).items()}
+        # Cards of before there was a choice have no granularity, and of before anything was
+        # removed say nothing of it.
         return cls(
-            model=raw["model"], removed=removed, **{name: tuple(raw[name]) for name in lists}
+            model=raw["model"],
+            removed={name: tuple(rows) for name, rows in raw.get("removed", {}).items()},
+            granularity=raw.get("granularity", DEFAULT),
+            **{name: tuple(raw[name]) for name in lists},
         )
 
     def architecture(self) -> Architecture:
@@ -82,18 +91,27 @@ class NetworkSpec:
         architecture: Architecture = section.plugin("architecture")
         return architecture
 
-    def build(self) -> nn.Module:
-        """The network, with weights of no meaning.
+    def build(self, mask: Mask | None = None) -> nn.Module:
+        """The network in the shapes that it has, with weights of no meaning.
+
+        Args:
+            mask: In the shapes that its architecture has; none for a network of whose channels
+                ``removed`` says all.
 
         Raises:
-            ValueError: Its architecture is not installed here, or has not the channels that are
-                to be removed.
+            ValueError: Its architecture is not installed here, or has no such masks, or not the
+                channels that are to be removed.
         """
         with torch.random.fork_rng(devices=[]):
             network = self.architecture().build(self.image_shape, len(self.class_names))
         network.eval()
         if self.removed:
             remove_(network, self.image_shape, self.removed)
+        if mask is not None:
+            # The layers that were left out of pruning are those without a mask.
+            exclude = [name for name in prunable_parameters(network) if name not in mask.tensors]
+            granularity = GRANULARITIES.get(self.granularity)()
+            granularity.pruner(network, self.image_shape, exclude=exclude).prune_(network, mask)
         return network
 
 

@@ -11,11 +11,11 @@ from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.errors import ExportError
-from study.export.card import UNLICENSED, ModelCard, ModelSource, Removal
+from study.export.card import UNLICENSED, ModelCard, ModelSource
 from study.export.folder import load_model, replaced, write_model
 from study.export.formats import format_called
 from study.export.network import Images, NetworkSpec, logits_of
-from study.pruning.channels.dead import without_dead_channels
+from study.export.smallest import smallest
 from study.pruning.mask import Mask
 from study.results import MegabatchRecord
 from study.training.checkpoint import CheckpointFolder
@@ -31,7 +31,8 @@ class TrialModel:
     """The model in service after a megabatch, masks folded in.
 
     Attributes:
-        network: In evaluation mode, on the CPU; its pruned weights are zero.
+        network: In evaluation mode, on the CPU; its pruned weights are zero, or gone.
+        mask: In the shapes that the network was built with.
         sample: A few images that it never trained on, to be compared by.
     """
 
@@ -79,10 +80,9 @@ def final_model(
     is_end = state["megabatch_index"] == record.megabatch_index + 1 and not state["epoch_index"]
     if not is_end or state["identity"] != source.trial.key():
         raise ExportError(f"the newest checkpoint in {trial_folder} is not the trial's last")
-    network = source.network.build()
-    network.load_state_dict(state["model"], strict=True)
     mask = Mask(dict(state["mask"]))
-    mask.apply_(network)
+    network = source.network.build(mask)
+    network.load_state_dict(state["model"], strict=True)
     return TrialModel(source, record, network, mask, sample_images(source.trial, dataset))
 
 
@@ -115,40 +115,18 @@ def export_model(
     """
     _check_replaceable(folder)
     format_called(format_name)
-    small, removal = _without_dead_channels(model)
+    small = smallest(model.network, model.mask, model.source.network)
     card = ModelCard.from_record(
-        small.source,
+        dataclasses.replace(model.source, network=small.spec),
         model.record,
         format_name=format_name,
         licence=licence or UNLICENSED,
-        removal=removal,
+        removal=small.removal,
     )
     with replaced(folder) as new:
         write_model(small.network, small.mask, card, new)
         _verify(model, new)
     return card
-
-
-def _without_dead_channels(model: TrialModel) -> tuple[TrialModel, Removal]:
-    """The model without the channels that pruning has cut off, where those can be told."""
-    spec = model.source.network
-    try:
-        alive = without_dead_channels(model.network, model.mask, spec.image_shape)
-    except ValueError as error:  # the rest of its message is a remedy for pruning
-        return model, Removal(reason=str(error).partition(";")[0])
-    groups, num_gone = alive.groups, int((~alive.kept).sum())
-    if not num_gone:
-        return model, Removal(of_channels=groups.num_groups)
-    mask = alive.mask(model.mask)
-    removal = Removal(
-        num_channels=num_gone,
-        of_channels=groups.num_groups,
-        num_weights=groups.count(groups.everything()) - groups.count(alive.kept),
-        of_them_kept=model.mask.num_kept - mask.num_kept,
-    )
-    network = dataclasses.replace(spec, removed=alive.removed)
-    source = dataclasses.replace(model.source, network=network)
-    return dataclasses.replace(model, source=source, network=alive.network, mask=mask), removal
 
 
 def _check_replaceable(folder: Path) -> None:

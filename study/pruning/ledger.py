@@ -59,7 +59,17 @@ def check_mask(mask: Mask, *, previous: Mask, density: float, nested: bool = Tru
             f"the mask keeps {mask.num_kept} of {mask.num_weights} weights, but a density of "
             f"{density:g} means {wanted}; the allocation miscounted"
         )
-    revived = mask.revived(previous) if nested else {}
+    if nested:
+        check_nested(mask, previous=previous)
+
+
+def check_nested(mask: Mask, *, previous: Mask) -> None:
+    """Check that every weight of ``mask`` is kept in ``previous``.
+
+    Raises:
+        TrialError: With the layers and how many are not.
+    """
+    revived = mask.revived(previous)
     if revived:
         layers = ", ".join(f"{name} ({count})" for name, count in revived.items())
         raise TrialError(f"the mask revives pruned weights: {layers}")

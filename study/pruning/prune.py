@@ -48,10 +48,17 @@ class PruningMethod:
 
 @dataclass(frozen=True)
 class PruningDecision:
-    """The mask of an event, and the density that the allocation meant each layer to have."""
+    """What an event leaves.
+
+    Attributes:
+        mask: Of what is kept.
+        intended_density: The density that the allocation meant each layer to have.
+        num_rounds: How often weights were scored for it.
+    """
 
     mask: Mask
     intended_density: Mapping[str, float]
+    num_rounds: int = 0
 
 
 def num_kept(density: float, num_weights: int) -> int:
@@ -79,9 +86,9 @@ def prune(context: ScoringContext, *, method: PruningMethod, density: float) -> 
     if total == mask.num_kept:
         return PruningDecision(mask, mask.layer_densities)
     if method.reference_compat and not mask.is_dense:
-        everything = replace(context, mask=Mask.dense(mask.tensors), model=_fresh_model(context))
-        ranked = _chosen(everything, method, density, everything.model)
-        return PruningDecision(ranked & mask, ranked.layer_densities)
+        everything = replace(context, mask=Mask.dense(mask.tensors), model=fresh_model(context))
+        chosen, num_rounds = _chosen(everything, method, density, everything.model)
+        return PruningDecision(chosen & mask, chosen.layer_densities, num_rounds)
     if total > mask.num_kept:
         raise TrialError(
             f"a density of {density:g} means {total} weights, but {mask.num_kept} are left; a "
@@ -89,10 +96,10 @@ def prune(context: ScoringContext, *, method: PruningMethod, density: float) -> 
         )
     scored = context
     if method.control == "reinitialised_scores":
-        scored = replace(context, model=_fresh_model(context))
+        scored = replace(context, model=fresh_model(context))
         mask.apply_(scored.model)
-    chosen = _chosen(scored, method, density, context.model)
-    return PruningDecision(chosen, chosen.layer_densities)
+    chosen, num_rounds = _chosen(scored, method, density, context.model)
+    return PruningDecision(chosen, chosen.layer_densities, num_rounds)
 
 
 def num_scored(
@@ -104,7 +111,7 @@ def num_scored(
     num_saliency: int,
     regrow: float = 0.0,
 ) -> int:
-    """Examples that an event with these counts scores, each forward and backward as in training.
+    """Examples that an event with these counts will score, each forward and backward.
 
     Rounds that remove nothing score nothing. Regrowth takes one pass over the saliency set.
 
@@ -120,14 +127,24 @@ def num_scored(
     rounds = 0
     if total != kept_before:
         kept = num_weights if method.reference_compat else kept_before
-        for each in _round_densities(kept / num_weights, density, method.criterion.num_rounds):
+        for each in round_densities(kept / num_weights, density, method.criterion.num_rounds):
             rounds += num_kept(each, num_weights) != kept
             kept = num_kept(each, num_weights)
-    swaps = math.floor(min(regrow * total, num_weights - total)) > 0
-    return rounds * method.criterion.num_scored(num_saliency) + swaps * num_saliency
+    regrown = num_swapped(regrow, num_kept=total, num_weights=num_weights) > 0
+    return rounds * method.criterion.num_scored(num_saliency) + regrown * num_saliency
 
 
-def _fresh_model(context: ScoringContext) -> nn.Module:
+def num_swapped(regrow: float, *, num_kept: int, num_weights: int) -> int:
+    """⌊min(regrow · kept, pruned)⌋, how many weights regrowth swaps."""
+    return math.floor(min(regrow * num_kept, num_weights - num_kept))
+
+
+def fresh_model(context: ScoringContext) -> nn.Module:
+    """A newly initialised network, drawn with the context's generator.
+
+    Raises:
+        ValueError: The context makes none.
+    """
     if context.fresh_model is None:
         raise ValueError(
             "control: scores of a newly initialised network were asked for (reinitialised_scores "
@@ -140,8 +157,8 @@ def _fresh_model(context: ScoringContext) -> nn.Module:
 
 def _chosen(
     context: ScoringContext, method: PruningMethod, density: float, weighed: nn.Module
-) -> Mask:
-    """The mask of K survivors of ``context.mask``, in as many rounds as the criterion takes.
+) -> tuple[Mask, int]:
+    """The mask of K survivors of ``context.mask``, and in how many rounds they were scored.
 
     Args:
         context: What is scored.
@@ -153,10 +170,12 @@ def _chosen(
     is_iterated = criterion.num_rounds > 1
     network = copy.deepcopy(context.model) if is_iterated else context.model
     weights = {n: w.detach() for n, w in named_weights(weighed, mask.tensors).items()}
-    for round_density in _round_densities(mask.density, density, criterion.num_rounds):
+    num_rounds = 0
+    for round_density in round_densities(mask.density, density, criterion.num_rounds):
         total = num_kept(round_density, mask.num_weights)
         if total == mask.num_kept:
             continue
+        num_rounds += 1
         if is_iterated:
             mask.apply_(network)
         scores = _ranked(criterion.scores(replace(context, model=network, mask=mask)), mask)
@@ -165,11 +184,11 @@ def _chosen(
         )
         mask = Mask({n: largest(scores[n], kept, counts[n]) for n, kept in mask.tensors.items()})
     if method.control == "shuffle_within_layers":
-        return _shuffled(mask, context.mask, context.generator)
-    return mask
+        mask = _shuffled(mask, context.mask, context.generator)
+    return mask, num_rounds
 
 
-def _round_densities(start: float, end: float, num_rounds: int) -> Iterator[float]:
+def round_densities(start: float, end: float, num_rounds: int) -> Iterator[float]:
     """Densities that fall geometrically from ``start`` (not among them) to exactly ``end``."""
     for round_number in range(1, num_rounds):
         yield start * (end / start) ** (round_number / num_rounds)

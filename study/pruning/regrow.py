@@ -1,11 +1,11 @@
 """Regrowth: weights swapped for pruned ones that the loss asks for (Evci et al., 1911.11134)."""
 
 import copy
-import math
 from dataclasses import replace
 
 from study.pruning.gradients import summed_gradients
 from study.pruning.mask import Mask, named_weights
+from study.pruning.prune import num_swapped
 from study.pruning.scoring import ScoringContext
 from study.pruning.top_k import largest_of_all
 
@@ -29,9 +29,8 @@ def regrow(context: ScoringContext, mask: Mask, *, fraction: float) -> Mask:
     """
     if not 0 <= fraction <= 1:
         raise ValueError(f"regrow must be between 0 and 1, got {fraction}; 10 % is 0.1")
-    num_pruned = mask.num_weights - mask.num_kept
-    num_swapped = math.floor(min(fraction * mask.num_kept, num_pruned))
-    if num_swapped == 0:
+    swapped = num_swapped(fraction, num_kept=mask.num_kept, num_weights=mask.num_weights)
+    if swapped == 0:
         return mask
     network = copy.deepcopy(context.model)
     mask.apply_(network)
@@ -40,11 +39,11 @@ def regrow(context: ScoringContext, mask: Mask, *, fraction: float) -> Mask:
     stays = largest_of_all(
         {name: weight.detach().abs() for name, weight in weights.items()},
         mask.tensors,
-        mask.num_kept - num_swapped,
+        mask.num_kept - swapped,
     )
     comes = largest_of_all(
         {name: gradient.abs() for name, gradient in gradients.items()},
         {name: ~kept for name, kept in mask.tensors.items()},
-        num_swapped,
+        swapped,
     )
     return stays | comes

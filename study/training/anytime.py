@@ -13,9 +13,8 @@ from study.data.dataset import IndexArray
 from study.errors import TrialError
 from study.metrics import chance_error
 from study.models.flops import layer_flops
-from study.pruning.ledger import check_weights, collapsed_layers
+from study.pruning.ledger import collapsed_layers
 from study.pruning.mask import Mask
-from study.pruning.prunable import prunable_parameters
 from study.pruning.scoring import ScoringContext
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.training import epochs
@@ -26,14 +25,22 @@ from study.training.evaluation import (
     cost_metrics,
     density_metrics,
     example_errors,
+    num_parameters_left,
     service_metrics,
     size_metrics,
     with_flops,
 )
 from study.training.generators import global_seed, torch_generator
-from study.training.optimiser import zero_pruned_momentum_
 from study.training.precision import memory_format
-from study.training.progress import BestEpoch, Progress, is_best, pack_state, unpack_state
+from study.training.progress import (
+    BestEpoch,
+    Progress,
+    check_state,
+    is_best,
+    mask_of,
+    pack_state,
+    unpack_state,
+)
 from study.training.pruning_event import opening, pruning_event, saliency_order
 from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
 from study.training.training_plan import TrainingPlan
@@ -73,7 +80,10 @@ class AnytimeLearner:
         self._build_model = build_model
         self._measure = measure
         self.model = self.fresh_model("initialisation")
-        self.mask = Mask.dense(prunable_parameters(self.model, exclude=spec.pruning.exclude))
+        self._pruner = spec.pruning.granularity.pruner(
+            self.model, data.image_shape, exclude=spec.pruning.exclude
+        )
+        self.mask = self._pruner.dense
         self._optimiser = spec.training.optimiser.build(self.model)
         self._forward = torch.compile(self.model) if spec.training.compile else None
         self._training_plan = TrainingPlan(
@@ -83,7 +93,9 @@ class AnytimeLearner:
             seed=spec.seed,
             num_arrivals=data.num_arrivals,
         )
-        self._flops = layer_flops(self.model, data.image_shape)
+        self._dense_flops = layer_flops(self.model, data.image_shape)
+        self._flops = self._dense_flops
+        self._num_parameters = _num_parameters(self.model)
         self._terms = ServiceTerms(
             num_megabatches=len(data.megabatches),
             chance=chance_error(data.num_classes),
@@ -154,28 +166,40 @@ class AnytimeLearner:
         )
         try:
             saliency = self._saliency(train)
-            mask, layers, num_scored = pruning_event(
-                self.spec.pruning, event, self._context(saliency), num_saliency=len(saliency)
+            result = pruning_event(
+                self.spec.pruning,
+                event,
+                self._context(saliency),
+                self._pruner,
+                asked_before=self._progress.asked_density,
+                num_saliency=len(saliency),
             )
         except ValueError as error:
             raise TrialError(f"pruning at megabatch {k}: {error}") from error
-        newly_collapsed = set(collapsed_layers(layers)) - set(
+        newly_collapsed = set(collapsed_layers(result.layers)) - set(
             collapsed_layers(self._progress.layers)
         )
         if newly_collapsed:
             logger.warning(
                 "trial %s, megabatch %d, density %.4g: layer collapse, nothing gets through: %s",
-                self.spec.identity, k, mask.density, ", ".join(sorted(newly_collapsed)),
+                self.spec.identity, k, result.mask.density, ", ".join(sorted(newly_collapsed)),
             )  # fmt: skip
-        mask.apply_(self.model)
+        self._prune(result.mask, optimiser=self._optimiser)
         if self.spec.training.reset_optimizer:
             self._optimiser = self.spec.training.optimiser.build(self.model)
-        # A weight that comes back brings none of the momentum it gathered while it was pruned.
-        zero_pruned_momentum_(self._optimiser, self.model, mask & self.mask)
-        self.mask = mask
         self._progress = self._progress.after_pruning(
-            with_flops(layers, self._flops), num_scored=num_scored
+            with_flops(result.layers, self._dense_flops),
+            asked_density=result.asked_density,
+            num_scored=result.num_scored,
         )
+
+    def _prune(self, mask: Mask, *, optimiser: torch.optim.SGD | None = None) -> None:
+        """Bring the network, and what is known of it, from its mask to ``mask``."""
+        size = _num_parameters(self.model)
+        self._pruner.prune_(self.model, mask, previous=self.mask, optimiser=optimiser)
+        self.mask = mask
+        if _num_parameters(self.model) != size:
+            self._flops = layer_flops(self.model, self.data.image_shape)
 
     def _saliency(self, train: IndexArray) -> IndexArray:
         k, seed = self._progress.megabatch_index, self.spec.seed
@@ -209,7 +233,7 @@ class AnytimeLearner:
         loss, accuracy = epochs.train_epoch_(
             self.model,
             self._optimiser,
-            self.mask,
+            self._pruner.held(self.mask),
             self.data.train_images,
             order,
             epochs.EpochTraining(
@@ -247,19 +271,25 @@ class AnytimeLearner:
         if done.best is not None:
             done.best.restore_(self.model, self._optimiser)
             kept = done.open_epochs[done.best.epoch_index]
-        check_weights(self.model, self.mask)
+        self._pruner.check_network(self.model, self.mask)
+        held = self._pruner.held(self.mask)
         orders = {"train": train, "holdout": self.data.holdout, "test": self.data.test}
         wrong = {name: self._wrong(name, order) for name, order in orders.items() if len(order)}
         rates = {name: int(bits.sum()) / len(bits) for name, bits in wrong.items()}
         earlier = [m.metrics for m in self.history.megabatches]
         metrics = {
             **accuracy_metrics(rates, kept),
-            **density_metrics(self.model, self.mask, done.layers),
-            **size_metrics(self.model, self.mask, self._flops, done.layers),
+            **density_metrics(
+                self.mask,
+                done.layers,
+                num_left=num_parameters_left(self.model, held),
+                num_parameters=self._num_parameters,
+            ),
+            **size_metrics(self.model, held, self._flops),
             **cost_metrics(
                 self._flops,
-                done.layers,
-                earlier=earlier[-1] if earlier else {},
+                held,
+                earlier=earlier[-1] if earlier else {"forward_flops": self._dense_flops.forward},
                 samples_seen=done.samples_seen,
                 samples_scored=done.samples_scored,
                 seconds=done.seconds + time.perf_counter() - started,
@@ -309,9 +339,15 @@ class AnytimeLearner:
         identity = self.spec.identity
         if state["identity"] in self.spec.predecessors:
             identity = state["identity"]
-        progress, self.mask = unpack_state(
-            state, identity=identity, model=self.model, optimiser=self._optimiser
-        )
+        check_state(state, identity=identity)
+        assert not self.position, "a checkpoint is loaded by a learner that has learned nothing"
+        self._prune(mask_of(state, self.device))
+        self._optimiser = self.spec.training.optimiser.build(self.model)
+        progress = unpack_state(state, model=self.model, optimiser=self._optimiser)
         # A predecessor's stream was shorter: the metrics of its whole are made this one's.
         history = along_stream(progress.history, self._terms)
         self._progress = replace(progress, history=history)
+
+
+def _num_parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())

@@ -58,16 +58,21 @@ def accuracy_metrics(error_rates: Mapping[str, float], kept: EpochRecord) -> dic
 
 
 def density_metrics(
-    model: nn.Module, mask: Mask, layers: Sequence[LayerDensity]
+    mask: Mask, layers: Sequence[LayerDensity], *, num_left: int, num_parameters: int
 ) -> dict[str, float]:
-    """Densities of the network in service; ``effective_density`` only where it can be found."""
-    num_parameters = sum(p.numel() for p in model.parameters())
-    num_pruned = mask.num_weights - mask.num_kept
+    """Densities of the network in service; ``effective_density`` only where it can be found.
+
+    Args:
+        mask: Of the network as it was built.
+        layers: Its ledger.
+        num_left: Parameters that are there and not held at zero, prunable or not.
+        num_parameters: Of the network as it was built.
+    """
     shared = sum(layer.mask_overlap * layer.num_kept for layer in layers)
     made = {
         "density": mask.density,
         "sparsity": mask.sparsity,
-        "model_density": (num_parameters - num_pruned) / num_parameters,
+        "model_density": num_left / num_parameters,
         "mask_overlap": shared / mask.num_kept if mask.num_kept else 1.0,
     }
     effective = [layer.effective_density for layer in layers]
@@ -78,16 +83,25 @@ def density_metrics(
     return made
 
 
-def size_metrics(
-    model: nn.Module, mask: Mask, flops: FlopCount, layers: Sequence[LayerDensity]
-) -> dict[str, float]:
-    """Work and memory of the network in service: for one image, and as a file."""
-    densities = {layer.layer: layer.density for layer in layers}
+def num_parameters_left(model: nn.Module, held: Mask) -> int:
+    """Parameters of ``model`` as it is, without those that ``held`` keeps at zero."""
+    return sum(p.numel() for p in model.parameters()) - (held.num_weights - held.num_kept)
+
+
+def size_metrics(model: nn.Module, held: Mask, flops: FlopCount) -> dict[str, float]:
+    """Work and memory of the network in service: for one image, and as a file.
+
+    Args:
+        model: As it is.
+        held: Which of its weights are not held at zero; layers may be left out.
+        flops: Of the network as it is.
+    """
+    densities = held.layer_densities
     return {
         "forward_flops": float(flops.forward),
         "forward_flops_sparse": sparse_training_flops(flops, 1, densities) / TRAINING_PER_FORWARD,
         "model_bytes": float(model_bytes(model)),
-        "sparse_bytes": float(sparse_bytes(model, mask.kept_counts)),
+        "sparse_bytes": float(sparse_bytes(model, held.kept_counts)),
     }
 
 
@@ -99,7 +113,7 @@ def with_flops(layers: Sequence[LayerDensity], flops: FlopCount) -> tuple[LayerD
 
 def cost_metrics(
     flops: FlopCount,
-    layers: Sequence[LayerDensity],
+    held: Mask,
     *,
     earlier: Metrics,
     samples_seen: int,
@@ -109,23 +123,27 @@ def cost_metrics(
     """What the stream has cost so far, and the speed of this megabatch.
 
     Args:
-        flops: Of the network, dense.
-        layers: The ledger, for its densities.
-        earlier: Metrics of the megabatch before; empty for the first.
+        flops: Of the network as it is in this megabatch.
+        held: Which of its weights are not held at zero.
+        earlier: Metrics of the megabatch before; for the first the ``forward_flops`` of the
+            network as it was built.
         samples_seen: Examples forward and backward through the network so far.
-        samples_scored: Of these, those that weights were scored on: on the dense network.
+        samples_scored: Of these, those that weights were scored on: on the network as it was
+            before the pruning event, its zeros counted.
         seconds: Wall time of this megabatch.
     """
     scored = samples_scored - int(earlier.get("samples_scored", 0))
     samples = samples_seen - int(earlier.get("samples_seen", 0)) - scored
-    densities = {layer.layer: layer.density for layer in layers}
+    scoring = TRAINING_PER_FORWARD * int(earlier["forward_flops"]) * scored
     return {
         "samples_seen": float(samples_seen),
         "samples_scored": float(samples_scored),
-        "train_flops": float(training_flops(flops, samples_seen)),
+        "train_flops": float(
+            int(earlier.get("train_flops", 0.0)) + training_flops(flops, samples) + scoring
+        ),
         "train_flops_sparse": earlier.get("train_flops_sparse", 0.0)
-        + sparse_training_flops(flops, samples, densities)
-        + training_flops(flops, scored),
+        + sparse_training_flops(flops, samples, held.layer_densities)
+        + scoring,
         "seconds": seconds,
         "images_per_second": samples / seconds,
     }

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from study.pruning.mask import Mask, named_weights
-
 
 @dataclass(frozen=True)
 class OptimiserSpec:
@@ -40,12 +38,3 @@ class OptimiserSpec:
         # A product like 0.4 · 50 must not be moved to the next step by rounding.
         passed = sum(step >= math.ceil(m * num_steps - 1e-9) for m in self.lr_milestones)
         return self.lr * self.lr_factor**passed
-
-
-def zero_pruned_momentum_(optimiser: torch.optim.SGD, model: nn.Module, mask: Mask) -> None:
-    """Forget the momentum of the weights that ``mask`` does not keep, in place."""
-    with torch.no_grad():
-        for name, weight in named_weights(model, mask.tensors).items():
-            momentum = optimiser.state.get(weight, {}).get("momentum_buffer")
-            if momentum is not None:
-                momentum.masked_fill_(~mask.tensors[name], 0.0)

@@ -61,6 +61,7 @@ class Progress:
         seconds: Wall time of the open megabatch.
         best: Its best epoch, where one is to be kept.
         layers: Ledger of the newest pruning event.
+        asked_density: What its schedule asked for; 1 before the first.
     """
 
     history: TrialHistory = field(default_factory=TrialHistory)
@@ -72,17 +73,21 @@ class Progress:
     seconds: float = 0.0
     best: BestEpoch | None = None
     layers: tuple[LayerDensity, ...] = ()
+    asked_density: float = 1.0
 
     @property
     def open_epochs(self) -> tuple[EpochRecord, ...]:
         """Records of the open megabatch."""
         return self.history.epochs[len(self.history.epochs) - self.epoch_index :]
 
-    def after_pruning(self, layers: tuple[LayerDensity, ...], *, num_scored: int) -> "Progress":
+    def after_pruning(
+        self, layers: tuple[LayerDensity, ...], *, asked_density: float, num_scored: int
+    ) -> "Progress":
         """A megabatch has opened with a pruning event that scored so many examples."""
         return replace(
             self,
             layers=layers,
+            asked_density=asked_density,
             best=None,
             samples_seen=self.samples_seen + num_scored,
             samples_scored=self.samples_scored + num_scored,
@@ -109,6 +114,7 @@ class Progress:
             samples_seen=self.samples_seen,
             samples_scored=self.samples_scored,
             layers=self.layers,
+            asked_density=self.asked_density,
         )
 
 
@@ -136,16 +142,12 @@ def pack_state(
         "best": None if progress.best is None else dict(vars(progress.best)),
         "history": progress.history.to_json(),
         "layers": [dict(vars(layer)) for layer in progress.layers],
+        "asked_density": progress.asked_density,
     }
 
 
-def unpack_state(
-    state: dict[str, Any], *, identity: str, model: nn.Module, optimiser: torch.optim.SGD
-) -> tuple[Progress, Mask]:
-    """Bring network and optimiser to a checkpoint, in place; nothing of it is shared with them.
-
-    Returns:
-        Where the trial stands, and its mask on the network's device.
+def check_state(state: dict[str, Any], *, identity: str) -> None:
+    """Check whose checkpoint it is.
 
     Raises:
         ValueError: It is another trial's, or of another format.
@@ -155,11 +157,30 @@ def unpack_state(
             f"the checkpoint is of trial {state['identity']} (format {state['format']}), not "
             f"of {identity} (format {STATE_FORMAT}); give its folder another name or remove it"
         )
+
+
+def mask_of(state: dict[str, Any], device: torch.device) -> Mask:
+    """The mask of a checkpoint, copied to ``device``."""
+    return Mask({n: t.to(device, copy=True) for n, t in state["mask"].items()})
+
+
+def unpack_state(
+    state: dict[str, Any], *, model: nn.Module, optimiser: torch.optim.SGD
+) -> Progress:
+    """Bring network and optimiser to a checkpoint, in place; nothing of it is shared with them.
+
+    Args:
+        state: A checkpoint.
+        model: Of the shapes that it was written with.
+        optimiser: Of ``model``.
+
+    Returns:
+        Where the trial stands.
+    """
     model.load_state_dict(state["model"], strict=True)
     optimiser.load_state_dict(copy.deepcopy(state["optimizer"]))
-    device = next(model.parameters()).device
     best = state["best"]
-    progress = Progress(
+    return Progress(
         history=TrialHistory.from_json(state["history"]),
         megabatch_index=state["megabatch_index"],
         epoch_index=state["epoch_index"],
@@ -169,6 +190,6 @@ def unpack_state(
         seconds=state["seconds"],
         best=None if best is None else BestEpoch(**copy.deepcopy(best)),
         layers=tuple(LayerDensity(**layer) for layer in state["layers"]),
+        # Of single weights, as older checkpoints all are, the mask says as much.
+        asked_density=state.get("asked_density", 1.0),
     )
-    mask = Mask({n: t.to(device, copy=True) for n, t in state["mask"].items()})
-    return progress, mask

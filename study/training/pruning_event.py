@@ -1,13 +1,14 @@
 """The pruning event that opens a megabatch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from study.data.dataset import IndexArray
 from study.data.stream import Megabatch
-from study.pruning.channels.effective import effective_counts
-from study.pruning.ledger import check_mask, layer_densities
+from study.pruning.granularity.granularity import NetworkPruner
+from study.pruning.ledger import layer_densities
 from study.pruning.mask import Mask
-from study.pruning.prune import num_scored, prune
+from study.pruning.prune import num_swapped
 from study.pruning.regrow import regrow
 from study.pruning.schedules import PruningEvent
 from study.pruning.scoring import ScoringContext
@@ -69,10 +70,41 @@ def opening(
     )
 
 
+@dataclass(frozen=True)
+class EventResult:
+    """What a pruning event comes to.
+
+    Attributes:
+        mask: What is kept.
+        layers: Its ledger.
+        asked_density: What the schedule asked for.
+        num_scored: Examples that weights were scored on, forward and backward.
+    """
+
+    mask: Mask
+    layers: tuple[LayerDensity, ...]
+    asked_density: float
+    num_scored: int
+
+
 def pruning_event(
-    spec: PruningSpec, event: PruningEvent, context: ScoringContext, *, num_saliency: int
-) -> tuple[Mask, tuple[LayerDensity, ...], int]:
-    """The mask after the event, its ledger, and the examples scored; the network stays as it is.
+    spec: PruningSpec,
+    event: PruningEvent,
+    context: ScoringContext,
+    pruner: NetworkPruner,
+    *,
+    asked_before: float,
+    num_saliency: int,
+) -> EventResult:
+    """What is left after the event; the network stays as it is.
+
+    Args:
+        spec: What is pruned.
+        event: The opening of the megabatch.
+        context: The network, its mask, and what to score it on.
+        pruner: Of the network.
+        asked_before: Density that the event before asked for; 1 at the first.
+        num_saliency: Examples of the saliency set.
 
     Raises:
         TrialError: A count or the nesting is broken.
@@ -80,22 +112,20 @@ def pruning_event(
     """
     previous = context.mask
     density = spec.schedule.density_at(event)
-    decision = prune(context, method=spec.method, density=density)
+    decision = pruner.decide(
+        context, method=spec.method, density=density, asked_before=asked_before
+    )
     mask = decision.mask
-    if spec.regrow > 0:
+    scored = decision.num_rounds * spec.method.criterion.num_scored(num_saliency)
+    if num_swapped(spec.regrow, num_kept=mask.num_kept, num_weights=mask.num_weights):
         mask = regrow(context, mask, fraction=spec.regrow)
+        scored += num_saliency
     if not spec.method.reference_compat:  # which is wrong on purpose
-        check_mask(mask, previous=previous, density=density, nested=spec.regrow == 0)
-    effective = effective_counts(context.model, mask.tensors, context.image_shape)
+        pruner.check_mask(mask, previous=previous, density=density, nested=spec.regrow == 0)
     layers = layer_densities(
-        mask, previous=previous, intended=decision.intended_density, effective=effective
+        mask,
+        previous=previous,
+        intended=decision.intended_density,
+        effective=pruner.effective_counts(mask),
     )
-    scored = num_scored(
-        spec.method,
-        num_weights=previous.num_weights,
-        kept_before=previous.num_kept,
-        density=density,
-        num_saliency=num_saliency,
-        regrow=spec.regrow,
-    )
-    return mask, layers, scored
+    return EventResult(mask, layers, density, scored)

@@ -10,6 +10,7 @@ from study.data.batches import ImagePool
 from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
 from study.data.stream import Megabatch
+from study.pruning.granularity.granularity import Granularity
 from study.pruning.mask import Mask
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningSchedule
@@ -44,6 +45,7 @@ class PruningSpec:
     """What is pruned at the opening of each megabatch.
 
     Attributes:
+        granularity: What falls at once.
         target_density: Density at the end of the stream, for schedules that take one.
         exclude: Patterns of layers to leave dense.
         regrow: Fraction of the kept weights that is swapped at each event.
@@ -53,6 +55,7 @@ class PruningSpec:
     """
 
     schedule: PruningSchedule
+    granularity: Granularity
     target_density: float | None
     method: PruningMethod
     exclude: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from study.data.batches import ImagePool
 from study.data.dataset import ImageDataset
 from study.data.splits import Splits, make_splits
 from study.data.stream import Megabatch, cut_stream, with_arrivals
+from study.pruning.granularity.granularity import Granularity, NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningSchedule
@@ -82,6 +83,16 @@ def meta_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
     """The trial's network without memory or random numbers: names, shapes and counts."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return build_model(trial, dataset)
+
+
+def network_pruner(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) -> NetworkPruner:
+    """How the trial's network, as it was built, is pruned.
+
+    Raises:
+        ValueError: It cannot be pruned so.
+    """
+    granularity: Granularity = trial.pruning.plugin("granularity")
+    return granularity.pruner(model, dataset.image_shape, exclude=trial.pruning.exclude)
 
 
 def known_density(trial: TrialConfig) -> float | None:
@@ -172,6 +183,7 @@ def pruning_spec(trial: TrialConfig) -> PruningSpec:
     pruning = trial.pruning
     return PruningSpec(
         schedule=pruning.plugin("schedule"),
+        granularity=pruning.plugin("granularity"),
         target_density=pruning.target_density,
         method=PruningMethod(
             criterion=pruning.plugin("criterion"),

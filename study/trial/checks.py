@@ -1,6 +1,7 @@
 """What is wrong with a trial on its data, found before anything is trained."""
 
 import logging
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -13,6 +14,7 @@ from study.config.sections import TARGETS
 from study.config.trial import TrialConfig
 from study.data.dataset import DataError, ImageDataset
 from study.data.stream import Megabatch
+from study.pruning.granularity.granularity import NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import num_kept
 from study.pruning.schedule_shapes import AnytimeProgressive
@@ -23,6 +25,7 @@ from study.training.training_plan import num_examples
 from study.trial.assembly import (
     lowest_density,
     meta_model,
+    network_pruner,
     scored_examples,
     split,
     stream,
@@ -124,13 +127,15 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     )
     if prunable is None:
         return problems
-    weights = [p.numel() for p in prunable.values()]
-    problems += _density_problems(trial, weights)
+    pruner = _tried(problems, "pruning.granularity", lambda: network_pruner(trial, dataset, model))
+    if pruner is None:
+        return problems
+    problems += _density_problems(trial, pruner)
     if total_samples is not None and not problems:
         shares = megabatch_samples(
             sizes, total_samples, num_scheduled=trial.stream.num_megabatches
         )
-        scored = scored_examples(trial, megabatches, sizes, num_weights=sum(weights))
+        scored = scored_examples(trial, megabatches, sizes, num_weights=pruner.dense.num_weights)
         _tried(
             problems,
             "training.total_samples",
@@ -206,10 +211,10 @@ def _minibatch_problems(
     return []
 
 
-def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Problem]:
+def _density_problems(trial: TrialConfig, pruner: NetworkPruner) -> list[Problem]:
     density = lowest_density(trial)
-    num_weights = sum(layer_sizes)
-    if density is None or num_kept(density, num_weights) >= len(layer_sizes):
+    num_weights = pruner.dense.num_weights
+    if density is None or num_kept(density, num_weights) >= pruner.fewest:
         return []
     targets = [name for name in TARGETS if getattr(trial.pruning, name) is not None]
     own = trial.pruning.plugin("schedule").density_setting
@@ -218,11 +223,17 @@ def _density_problems(trial: TrialConfig, layer_sizes: Sequence[int]) -> list[Pr
             f"pruning.{(targets or [own or 'schedule'])[0]}",
             f"leaves {num_kept(density, num_weights)} of {num_weights:,} weights at "
             f"stream.num_megabatches = {_length(trial)} ({trial.pruning.schedule}, density "
-            f"{density:.3g}), "
-            f"fewer than the {len(layer_sizes)} layers of {trial.model.architecture}; keep at "
-            f"least one a layer",
+            f"{density:.3g}), fewer than {trial.model.architecture} must keep, "
+            f"{pruner.fewest_are}; ask for a density of at least "
+            f"{_rounded_up(pruner.fewest / num_weights)}",
         )
     ]
+
+
+def _rounded_up(value: float) -> str:
+    """Three digits that are not below ``value``."""
+    scale = 10.0 ** (2 - math.floor(math.log10(value)))
+    return f"{math.ceil(value * scale) / scale:.3g}"
 
 
 def _length(trial: TrialConfig) -> str:

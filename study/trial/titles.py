@@ -22,8 +22,16 @@ _ALWAYS = frozenset(
 _NEVER = frozenset({"data.root", "data.download", "data.arrivals"})
 # Settings whose value is understood without their name.
 _PLAIN = frozenset(
-    {"data.dataset", "pruning.criterion", "pruning.allocation", "training.precision"}
+    {
+        "data.dataset",
+        "pruning.criterion",
+        "pruning.allocation",
+        "pruning.granularity",
+        "training.precision",
+    }
 )
+# Said in any case where they are something else.
+_UNSAID = {"pruning.granularity": "weight"}
 
 
 def method_of(config: Mapping[str, Any]) -> str:
@@ -46,6 +54,7 @@ def title_of(config: Mapping[str, Any], varied: Collection[str] = ()) -> str:
     stream, model = config["stream"], config["model"]
     num_arrivals = len(config.get("data", {}).get("arrivals", ()))
     left = [path for path in varied if path not in _ALWAYS | _NEVER | shown]
+    left += [path for path in _unusual(config) if path not in left]
     return " ".join(
         [
             method_of(config),
@@ -56,6 +65,14 @@ def title_of(config: Mapping[str, Any], varied: Collection[str] = ()) -> str:
             f"seed={config['seed']}",
         ]
     )
+
+
+def _unusual(config: Mapping[str, Any]) -> Iterator[str]:
+    for path, usual in _UNSAID.items():
+        section, _, key = path.partition(".")
+        # Trials that were recorded before the setting existed are as usual.
+        if config[section].get(key, usual) != usual:
+            yield path
 
 
 def _target(

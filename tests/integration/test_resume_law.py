@@ -48,6 +48,15 @@ CASES: dict[str, dict[str, Any]] = {
     "fixed examples": {"training__epochs": None, "training__total_samples": 611},
     "new optimiser each megabatch": {"training__reset_optimizer": True},
     "fresh scores": {"pruning__reference_compat": True, "pruning__criterion": "snip"},
+    "channels": {"pruning__granularity": "channel", "training__momentum": 0.9},
+    "channels, several rounds of fresh scores, last epoch": {
+        "pruning__granularity": "channel",
+        "pruning__group_score": "sum",
+        "pruning__criterion": "snip",
+        "pruning__rounds": 3,
+        "pruning__control": "reinitialised_scores",
+        "training__keep": "last",
+    },
 }
 
 

@@ -26,6 +26,13 @@ CASES: dict[str, dict[str, Any]] = {
     "momentum, augmented": OPEN_ENDED
     | {"training__augment": True, "training__keep": "last", "training__lr_milestones": [0.5]},
     "regrowth": OPEN_ENDED | {"pruning__regrow": 0.2},
+    "channels": OPEN_ENDED | {"pruning__granularity": "channel", "model__hidden_sizes": (24, 12)},
+    "channels, at their end": {
+        "pruning__granularity": "channel",
+        "pruning__final_density": 0.4,
+        "pruning__criterion": "snip",
+        "training__momentum": 0.9,
+    },
 }
 
 

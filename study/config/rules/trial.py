@@ -1,8 +1,17 @@
 """What must hold between the values of a trial, without looking at its data."""
 
+from collections.abc import Mapping
+
 from study.config.problems import Problem, shown
 from study.config.section_parsing import plugin_problem
-from study.config.sections import TARGETS, PruningSection, StreamSection, TrainingSection
+from study.config.sections import (
+    TARGETS,
+    PruningSection,
+    Section,
+    StreamSection,
+    TrainingSection,
+)
+from study.pruning.granularity.granularity import Granularity
 
 
 def target_problems(pruning: PruningSection) -> list[Problem]:
@@ -63,3 +72,24 @@ def schedule_problems(pruning: PruningSection, stream: StreamSection) -> list[Pr
     except ValueError as error:
         return [plugin_problem("pruning", pruning, "schedule", error)]
     return []
+
+
+def granularity_problems(sections: Mapping[str, Section]) -> list[Problem]:
+    """Settings that the granularity leaves no room for, among those of ``sections``."""
+    pruning = sections["pruning"]
+    granularity: Granularity = pruning.plugin("granularity")
+    problems = []
+    for path, reason in granularity.refuses.items():
+        section, _, name = path.partition(".")
+        if section not in sections:
+            continue
+        value = getattr(sections[section], name)
+        if value != type(sections[section]).model_fields[name].default:
+            problems.append(
+                Problem(path, f"{shown(value)} under this pruning.granularity: {reason}")
+            )
+    try:
+        granularity.check_method(pruning.plugin("criterion"), pruning.plugin("allocation"))
+    except ValueError as error:
+        problems.append(plugin_problem("pruning", pruning, "granularity", error))
+    return problems

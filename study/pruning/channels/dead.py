@@ -17,6 +17,7 @@ from study.pruning.channels.groups import Axes, ChannelGroups
 from study.pruning.channels.links import Carried, Link, Weighted
 from study.pruning.channels.tracing import TracedNetwork, trace
 from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,20 @@ class Alive:
                 if len(rows):
                     found[name] = tuple(rows.tolist())
         return found
+
+
+def of_mask(model: nn.Module, small: nn.Module, mask: Mask, image_shape: ImageShape) -> Alive:
+    """A network that was pruned by channels, seen from the one that it was built as.
+
+    Args:
+        model: As its architecture builds it.
+        small: What is left of it under ``mask``.
+        mask: In the shapes of ``model``; a layer without one was left out of pruning.
+        image_shape: Channels, height and width.
+    """
+    exclude = [name for name in prunable_parameters(model) if name not in mask.tensors]
+    groups = channel_groups(model, image_shape, exclude=exclude)
+    return Alive(small, groups, groups.kept_in(mask.to("cpu")))
 
 
 def remove_(

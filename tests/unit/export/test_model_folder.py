@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from study.config.trial import TrialConfig
 from study.errors import ExportError
 from study.export.card import ModelCard, Removal
 from study.export.folder import load_model, read_card, read_mask, write_weights
@@ -36,14 +37,18 @@ from tests.helpers.small_studies import search
 from tests.helpers.small_trials import trained, trial
 
 
-@pytest.fixture(scope="module")
-def learner() -> AnytimeLearner:
-    return trained(trial())
+@pytest.fixture(scope="module", params=["weight", "channel"])
+def config(request: pytest.FixtureRequest) -> TrialConfig:
+    return trial(pruning__granularity=request.param)
 
 
 @pytest.fixture(scope="module")
-def model(learner: AnytimeLearner) -> TrialModel:
-    config = trial()
+def learner(config: TrialConfig) -> AnytimeLearner:
+    return trained(config)
+
+
+@pytest.fixture(scope="module")
+def model(config: TrialConfig, learner: AnytimeLearner) -> TrialModel:
     dataset = load_dataset(dataset_key(config.data))
     source = model_source(config, dataset, study=search(name="small"), number=3)
     record = learner.history.megabatches[-1]

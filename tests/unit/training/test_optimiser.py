@@ -1,9 +1,7 @@
 import pytest
-import torch
 from torch import nn
 
-from study.pruning.mask import Mask
-from study.training.optimiser import OptimiserSpec, zero_pruned_momentum_
+from study.training.optimiser import OptimiserSpec
 
 PAPER = OptimiserSpec(lr=0.1, momentum=0.9, weight_decay=1e-4, lr_milestones=(0.4, 0.8))
 
@@ -35,40 +33,3 @@ def test_frozen_parameters_are_left_to_themselves() -> None:
     (group,) = PAPER.build(model).param_groups
     assert [id(p) for p in group["params"]] == [id(model.weight)]
     assert (group["momentum"], group["weight_decay"]) == (0.9, 1e-4)
-
-
-def stepped(model: nn.Module) -> torch.optim.SGD:
-    optimiser = PAPER.build(model)
-    model(torch.ones(1, 3)).sum().backward()
-    optimiser.step()
-    return optimiser
-
-
-def test_pruned_weights_forget_their_momentum_even_if_infinite_and_the_others_keep_it() -> None:
-    model = nn.Linear(3, 2)
-    optimiser = stepped(model)
-    momentum = optimiser.state[model.weight]["momentum_buffer"]
-    momentum[0, 0] = float("inf")
-    before = momentum.clone()
-    kept = torch.tensor([[False, True, True], [True, False, True]])
-    zero_pruned_momentum_(optimiser, model, Mask({"weight": kept}))
-    assert torch.equal(momentum[kept], before[kept])
-    assert torch.all(momentum[~kept] == 0)
-
-
-def test_momentum_of_a_tied_weight_is_found_by_any_of_its_names() -> None:
-    first, second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
-    second.weight = first.weight
-    model = nn.Sequential(first, second)
-    optimiser = stepped(model)
-    zero_pruned_momentum_(
-        optimiser, model, Mask({"1.weight": torch.zeros(3, 3, dtype=torch.bool)})
-    )
-    assert torch.all(optimiser.state[first.weight]["momentum_buffer"] == 0)
-
-
-def test_a_new_optimiser_has_no_momentum_to_forget() -> None:
-    model = nn.Linear(3, 2)
-    optimiser = PAPER.build(model)
-    zero_pruned_momentum_(optimiser, model, Mask.dense({"weight": model.weight}))
-    assert not optimiser.state

@@ -31,14 +31,14 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         {"pruning__exclude": ("nothing",)}, "pruning.exclude", "matches no prunable layer",
     ),
     "fewer weights than layers": (
-        {"pruning__final_density": 1e-4}, "pruning.final_density", "at least one a layer",
+        {"pruning__final_density": 1e-4}, "pruning.final_density", "one weight in each of its",
     ),
     "a rate that leaves nothing": (
         {"pruning__schedule": "geometric", "pruning__final_density": None, "pruning__rate": 0.99},
-        "pruning.rate", "at least one a layer",
+        "pruning.rate", "one weight in each of its",
     ),
     "a floor that leaves nothing": (
-        {**OPEN_ENDED, "pruning__floor": 1e-5}, "pruning.floor", "at least one a layer",
+        {**OPEN_ENDED, "pruning__floor": 1e-5}, "pruning.floor", "one weight in each of its",
     ),
     "a plateau without validation": (
         {**OPEN_ENDED, "pruning__driver": "plateau", "stream__validation_fraction": 0.0},

@@ -1,0 +1,1 @@
+"""What falls at a pruning event: single weights, or whole channels."""
