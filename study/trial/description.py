@@ -38,6 +38,7 @@ _ALWAYS_NUMERIC = (
     "training.weight_decay",
     "training.epochs",
     "training.total_samples",
+    "training.total_flops",
 )
 
 
