@@ -200,6 +200,10 @@ def _of_density() -> Iterator[Metric]:
         )
 
     yield share("density", "minimize", "density", "kept / prunable weights", is_planned=True)
+    yield share(
+        "asked_density", "minimize", "density", "density that the pruning schedule asked for",
+        is_planned=True,
+    )  # fmt: skip
     yield share("sparsity", "maximize", "density", "1 − density", is_planned=True)
     yield share(
         "model_density", "minimize", "density", "non-zeroed / all parameters", is_planned=True

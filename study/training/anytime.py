@@ -297,6 +297,7 @@ class AnytimeLearner:
         earlier = [m.metrics for m in self.history.megabatches]
         metrics = {
             **accuracy_metrics(rates, kept),
+            "asked_density": done.asked_density,
             **density_metrics(
                 self.mask,
                 done.layers,
