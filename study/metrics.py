@@ -233,7 +233,7 @@ def _of_cost() -> Iterator[Metric]:
     yield cost("samples_scored", "examples", "of samples_seen, to score weights", grows=True)
     yield cost(
         "train_flops", "flops",
-        "forward and backward FLOPs so far, of training and of scoring, counted dense",
+        "forward and backward FLOPs so far, of training and of scoring, zeros counted",
         grows=True,
     )  # fmt: skip
     yield cost(
