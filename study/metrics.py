@@ -205,6 +205,10 @@ def _of_density() -> Iterator[Metric]:
         )
 
     yield share("density", "minimize", "density", "kept / prunable weights", is_planned=True)
+    yield share(
+        "asked_density", "minimize", "density", "density that the pruning schedule asked for",
+        is_planned=True,
+    )  # fmt: skip
     yield share("sparsity", "maximize", "density", "1 − density", is_planned=True)
     yield share(
         "model_density", "minimize", "density", "non-zeroed / all parameters", is_planned=True
@@ -234,7 +238,7 @@ def _of_cost() -> Iterator[Metric]:
     yield cost("samples_scored", "examples", "of samples_seen, to score weights", grows=True)
     yield cost(
         "train_flops", "flops",
-        "forward and backward FLOPs so far, of training and of scoring, counted dense",
+        "forward and backward FLOPs so far, of training and of scoring, zeros counted",
         grows=True,
     )  # fmt: skip
     yield cost(

@@ -8,6 +8,7 @@ from analysis.comparison.by_example import ExampleBasis, ExampleValues, RunPair
 from analysis.statistics.differences import MethodDifference
 from analysis.statistics.multiple import Finding, judge_differences
 from analysis.wording import label
+from study.comparisons import budget_words
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Comparison:
         configurations: What each configuration is, beside the others; as many as there are.
         examples: How what the examples add is counted in.
         differing: The ``training.*`` settings in which the sides differ, in words.
+        equal_budget: In what all pairs had an equal budget, where that is not both examples and
+            FLOPs: ``equal FLOPs``.
     """
 
     a: str
@@ -40,6 +43,7 @@ class Comparison:
     configurations: tuple[str, ...] = ("",)
     examples: ExampleBasis = "unknown"
     differing: tuple[str, ...] = ()
+    equal_budget: str = ""
 
     @property
     def each(self) -> tuple[float, ...]:
@@ -55,8 +59,8 @@ def compare(
     Args:
         rows: One a pair, at least one: ``a``, ``b``, ``difference``, ``setting`` and ``kept``
             (together the configuration), ``density`` in words, ``architecture``,
-            ``num_megabatches``, ``settings`` (the values of ``varied``), ``run_a``, ``run_b`` and
-            ``data``.
+            ``num_megabatches``, ``settings`` (the values of ``varied``), ``run_a``, ``run_b``,
+            ``data`` and ``equal`` (in what their budgets are).
         values: Of the examples.
         varied: Settings that the study varies apart from the method.
     """
@@ -85,7 +89,14 @@ def compare(
         ),
         configurations=_configuration_names([own[0] for own in ordered], varied),
         examples=basis,
+        equal_budget=budget_of_all([row["equal"] for row in rows]),
     )
+
+
+def budget_of_all(pairs: Sequence[frozenset[str]]) -> str:
+    """What is said of pairs that are equal in this."""
+    common = frozenset.intersection(*pairs)
+    return budget_words(common) if common else "equal examples or FLOPs"
 
 
 def _configuration_names(firsts: "Sequence[Row]", varied: Sequence[str]) -> tuple[str, ...]:

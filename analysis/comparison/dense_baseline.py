@@ -9,7 +9,14 @@ from analysis.runs.frames import KEY, T
 from analysis.statistics import summary
 from analysis.statistics.summary import Interval
 from study.candidates import DENSITY, Candidate, nominated, smallness
-from study.comparisons import EQUAL_SAMPLES, TASK_SECTIONS
+from study.comparisons import (
+    TASK_SECTIONS,
+    Side,
+    Spent,
+    budget_words,
+    dense_beside,
+    equal_in,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,11 +69,16 @@ class Measure:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The dense trial at one T and one model, with the intervals of its two errors."""
+    """The dense trial at one T and one model, with the intervals of its two errors.
+
+    ``equal_budget`` says in what it had an equal budget, where that is not both examples and
+    FLOPs: ``equal FLOPs``.
+    """
 
     trial: Row
     service: Interval
     final: Interval
+    equal_budget: str = ""
 
 
 def measure_of(runs: "Runs") -> Measure:
@@ -97,18 +109,20 @@ def _split_size(runs: "Runs", name: str) -> int | None:
     return int(sizes.min()) if len(sizes) and sizes.min() >= 1 else None
 
 
-def budgeted_examples(trials: "pd.DataFrame") -> "pd.Series":
-    """Examples by which two budgets are equal.
-
-    Under ``training.total_samples`` all that went through the network, of which scoring weights
-    takes its part; under ``training.epochs`` those trained on, which scoring comes on top of.
-    """
+def budgets(trials: "pd.DataFrame") -> "pd.Series":
+    """What each trial's training took, as budgets are compared."""
     import pandas as pd
 
     none = pd.Series(float("nan"), index=trials.index)
-    is_by_epochs = trials.get("training.total_samples", none).isna()
-    scored = trials.get("samples_scored", none).fillna(0.0)
-    return trials["samples_seen"].astype(float) - scored.where(is_by_epochs, 0.0)
+    totals = [trials.get(f"training.{name}", none) for name in ("total_samples", "total_flops")]
+    is_by_epochs = totals[0].isna() & totals[1].isna()
+    counts = ("samples_seen", "samples_scored", "train_flops")
+    columns = [pd.to_numeric(trials.get(name, none), errors="coerce") for name in counts]
+    made = [
+        Spent.of(dict(zip(counts, values, strict=True)), is_by_epochs=by_epochs)
+        for by_epochs, *values in zip(is_by_epochs, *columns, strict=True)
+    ]
+    return pd.Series(made, index=trials.index, dtype=object)
 
 
 class Baselines:
@@ -116,46 +130,51 @@ class Baselines:
 
     def __init__(self, runs: "Runs", measure: Measure) -> None:
         self._measure = measure
-        self._settings = _settings(runs.trials)
-        self._examples = dict(zip(runs.trials[KEY], budgeted_examples(runs.trials), strict=True))
+        trials = runs.trials
+        self._tasks = _tasks(trials)
+        self._spent = dict(zip(trials[KEY], budgets(trials), strict=True))
         dense = runs.complete[runs.complete["method"] == DENSE]
         dense = dense[dense[measure.service].notna() & dense[measure.final].notna()]
         # The hardest to match come first; on the test split the first, since nothing is chosen.
         order = [measure.service, "number"] if measure.may_select else ["number"]
-        self._dense: dict[tuple[str, ...], list[Row]] = {}
+        self._dense: dict[Hashable, list[Side[Row]]] = {}
         for trial in dense.sort_values(order).to_dict("records"):
-            self._dense.setdefault(self._settings[trial[KEY]], []).append(trial)
+            side = self._side(trial)
+            self._dense.setdefault(side.task, []).append(side)
         # Many trials have the same: each is looked for once.
-        self._found: dict[tuple[tuple[str, ...], float, str], Baseline | None] = {}
+        self._found: dict[tuple[Hashable, Spent, str], Baseline | None] = {}
 
     def for_trial(self, trial: Row) -> Baseline | None:
         """The dense trial that ``trial`` is to be compared with, or None.
 
-        Complete, with the same T, stream, data and model, and an equal budget of examples. It
-        may have been trained with other settings: see :func:`training_differences`. Of several it
-        is the one with the trial's own seed, and of those the one with the lowest service error,
-        or the first where errors are of the test split.
+        Complete, with the same T, stream, data and model, and an equal budget of examples or of
+        FLOPs: see :func:`study.comparisons.dense_beside`. It may have been trained with other
+        settings: see :func:`training_differences`. Of equals it is the one with the lowest service
+        error, or the first where errors are of the test split.
         """
-        wanted = self._settings[trial[KEY]], self._examples[trial[KEY]], str(trial["seed"])
+        side = self._side(trial)
+        wanted = side.task, side.spent, side.seed
         if wanted not in self._found:
-            self._found[wanted] = self._find(*wanted)
+            self._found[wanted] = self._find(side)
         return self._found[wanted]
 
-    def _find(self, settings: tuple[str, ...], seen: float, seed: str) -> Baseline | None:
-        same = [
-            dense
-            for dense in self._dense.get(settings, [])
-            if not abs(self._examples[dense[KEY]] - seen) > EQUAL_SAMPLES * seen
-        ]
-        if not same:
+    def _side(self, trial: Row) -> Side[Row]:
+        key = trial[KEY]
+        return Side(trial, self._tasks[key], str(trial["seed"]), self._spent[key])
+
+    def _find(self, side: Side[Row]) -> Baseline | None:
+        chosen = dense_beside(side, self._dense.get(side.task, []))
+        if chosen is None:
             return None
-        chosen = next((dense for dense in same if str(dense["seed"]) == seed), same[0])
-        service = self._measure.interval(chosen[self._measure.service])
-        final = self._measure.interval(chosen[self._measure.final])
-        return None if service is None or final is None else Baseline(chosen, service, final)
+        service = self._measure.interval(chosen.trial[self._measure.service])
+        final = self._measure.interval(chosen.trial[self._measure.final])
+        if service is None or final is None:
+            return None
+        equal = budget_words(equal_in(side.spent, chosen.spent))
+        return Baseline(chosen.trial, service, final, equal)
 
 
-def _settings(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
+def _tasks(trials: "pd.DataFrame") -> dict[str, tuple[str, ...]]:
     """Trial key → all that must be equal for a fair comparison."""
     names = [
         name
@@ -255,7 +274,12 @@ def _mean_match(own: list[Match], measure: Measure) -> Match:
             [m.baseline.final for m in own],
         )
     )
-    return Match(trial, Baseline(dense, service, final), own[0].configuration, len(own))
+    return Match(
+        trial,
+        Baseline(dense, service, final, own[0].baseline.equal_budget),
+        own[0].configuration,
+        len(own),
+    )
 
 
 def as_good(match: Match, measure: Measure) -> bool:

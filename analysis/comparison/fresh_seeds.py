@@ -7,21 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analysis.comparison.by_example import RunPair, example_values
-from analysis.comparison.comparisons import Comparison
+from analysis.comparison.comparisons import Comparison, budget_of_all
 from analysis.comparison.dense_baseline import (
     DENSE,
-    budgeted_examples,
+    budgets,
     measure_of,
     num_megabatches,
     training_differences,
 )
-from analysis.comparison.methods import data_keys, weights_kept
+from analysis.comparison.methods import asked_weights, data_keys, equal_in_pairs
 from analysis.runs.cache import cached
 from analysis.statistics import summary
 from analysis.statistics.differences import MethodDifference
 from analysis.statistics.summary import Interval, mean_interval
 from analysis.wording import size
-from study.comparisons import EQUAL_SAMPLES
 from study.metrics import METRICS
 from study.tracking import names
 
@@ -102,7 +101,8 @@ class Confirmation:
         runs: The study.
         metric: What is compared.
         arms: The trials of the search first, in the order that they were chosen in.
-        num_unequal: Pairs left out, since another number of weights was left or of examples seen.
+        num_unequal: Pairs left out, since they were asked for another number of weights, or had
+            neither equal examples nor equal FLOPs.
     """
 
     runs: "Runs"
@@ -182,9 +182,8 @@ def _against(runs: "Runs", arm: Arm, baseline: Arm) -> tuple[list[Comparison], i
     """The differences within pairs of one seed, if there are two; and how many are left out."""
     a, b = _by_seed(arm), _by_seed(baseline)
     both = a.merge(b, on="pair", suffixes=("", "_b")).sort_values("number", kind="stable")
-    is_equal = (both["samples_seen"] - both["samples_seen_b"]).abs() <= (
-        EQUAL_SAMPLES * both["samples_seen"]
-    )
+    in_what = equal_in_pairs(both)
+    is_equal = in_what.map(bool).astype(bool)
     if baseline.first["method"] != DENSE:
         is_equal &= both["kept"] == both["kept_b"]
     equal = both[is_equal]
@@ -206,6 +205,7 @@ def _against(runs: "Runs", arm: Arm, baseline: Arm) -> tuple[list[Comparison], i
         result=MethodDifference((tuple(equal["value"] - equal["value_b"]),), variance),
         examples=basis,
         differing=tuple(training_differences(arm.first, baseline.first, tuned)),
+        equal_budget=budget_of_all(in_what[equal.index].tolist()),
     )
     return [comparison], num_unequal
 
@@ -213,9 +213,9 @@ def _against(runs: "Runs", arm: Arm, baseline: Arm) -> tuple[list[Comparison], i
 def _by_seed(arm: Arm) -> "pd.DataFrame":
     trials = arm.trials
     frame = trials[["number", "run_id"]].assign(
-        samples_seen=budgeted_examples(trials),
+        spent=budgets(trials),
         value=trials[arm.metric].astype(float),
-        kept=weights_kept(trials),
+        kept=asked_weights(trials),
         pair=summary.seed_keys(trials),
         data=data_keys(trials).map(str),
     )

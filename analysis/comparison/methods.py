@@ -1,4 +1,4 @@
-"""Which trials may be compared as methods: at equal density, paired by seed."""
+"""Which trials may be compared as methods: at equal density and budget, paired by seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.by_example import ExampleValues, example_values
 from analysis.comparison.comparisons import Comparison, compare
-from analysis.comparison.dense_baseline import DENSE, Row, budgeted_examples
+from analysis.comparison.dense_baseline import DENSE, Row, budgets
 from analysis.runs.cache import cached
 from analysis.statistics import summary
 from analysis.wording import size
-from study.comparisons import EQUAL_SAMPLES, HOW_MUCH, METHOD_SECTIONS, NAMED
+from study.comparisons import HOW_MUCH, METHOD_SECTIONS, NAMED, equal_in, weights_asked
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Pairs:
         values: What each example adds to the metric.
         varied: Settings that the study varies apart from the method.
         num_alone: Finished pruned trials without a partner of another method at their density.
-        num_unequal: Pairs left out as their trials saw different numbers of examples.
+        num_unequal: Pairs left out as their trials had neither equal examples nor equal FLOPs.
     """
 
     frame: "pd.DataFrame"
@@ -95,9 +95,9 @@ class Pairs:
 def pairs(runs: "Runs", metric: str) -> Pairs:
     """The pairs of finished trials that have ``metric``.
 
-    Two trials are a pair if all is equal but the method: data, model, stream, training, seeds,
-    the examples trained on, and the weights kept, to the weight. Dense keeps all of them, and is
-    compared with every density.
+    Two trials are a pair if all is equal but the method: data, model, stream, training, seeds, the
+    examples or the FLOPs of their training, and the weights that they were asked to keep. Dense
+    keeps all of them, and is compared with every density.
     """
     import pandas as pd
 
@@ -109,9 +109,8 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
     equal = met[met["arm"] < met["arm_b"]]
     with_dense = pruned.merge(dense.drop(columns="kept"), on=place, suffixes=("", "_b"))
     both = pd.concat([equal, with_dense], ignore_index=True)
-    apart = (both["samples_seen"] - both["samples_seen_b"]).abs()
-    unequal = apart > EQUAL_SAMPLES * both["samples_seen"]
-    kept = both[~unequal]
+    equal_budget = equal_in_pairs(both)
+    kept = both[equal_budget.map(bool).astype(bool)]
     partners = equal[["trial", "trial_b"]].to_numpy().ravel()
     alone = pruned[~pruned["trial"].isin(partners)] if pruned["arm"].nunique() > 1 else pruned[:0]
     frame = pd.DataFrame(
@@ -128,6 +127,7 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
             "run_a": kept["run"],
             "run_b": kept["run_b"],
             "data": kept["data"],
+            "equal": equal_budget[kept.index],
         }
     )
     return Pairs(
@@ -135,7 +135,7 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
         example_values(runs, metric),
         tuple(_settings_varied(runs.complete)),
         len(alone),
-        int(unequal.sum()),
+        len(both) - len(kept),
     )
 
 
@@ -166,6 +166,7 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
 
     complete = runs.complete
     trials = complete[complete[metric].notna() & complete["density"].notna()]
+    asked = asked_weights(trials)
     return (
         pd.DataFrame(
             {
@@ -173,11 +174,11 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
                 "run": trials["run_id"].map(str),
                 "arm": method_names(trials),
                 "setting": summary.configurations(trials, excluding=("method", *METHOD_SECTIONS)),
-                "kept": weights_kept(trials),
+                "kept": asked,
                 "pair": summary.seed_keys(trials),
                 "value": trials[metric].astype(float),
-                "samples_seen": budgeted_examples(trials),
-                "density": trials["density"],
+                "spent": budgets(trials),
+                "density": asked / _num_weights(trials),
                 "architecture": trials["architecture"],
                 "num_megabatches": trials[T],
                 "settings": _texts(trials, _settings_varied(complete)),
@@ -219,20 +220,39 @@ def _texts(trials: "pd.DataFrame", names: Sequence[str]) -> "pd.Series":
     return pd.Series(list(rows), index=trials.index, dtype=object)
 
 
-def weights_kept(trials: "pd.DataFrame") -> "pd.Series":
-    """How many weights each trial has left: what makes densities equal."""
+def equal_in_pairs(both: "pd.DataFrame") -> "pd.Series":
+    """In what the trials of each pair had an equal budget, of ``spent`` and ``spent_b``."""
     import pandas as pd
 
-    weights = (
-        pd.to_numeric(trials["model.num_prunable"], errors="coerce")
-        if "model.num_prunable" in trials
-        else pd.Series(float("nan"), index=trials.index)
+    return pd.Series(
+        [equal_in(a, b) for a, b in zip(both["spent"], both["spent_b"], strict=True)],
+        index=both.index,
+        dtype=object,
     )
-    # Where the number of weights is unknown, a millionth is near enough to one of them.
-    return (trials["density"] * weights.fillna(1e6)).round()
+
+
+def asked_weights(trials: "pd.DataFrame") -> "pd.Series":
+    """How many weights each trial was asked to keep: what makes densities equal."""
+    import pandas as pd
+
+    none = pd.Series(float("nan"), index=trials.index)
+    asked = trials.get("asked_density", none).astype(float)
+    # It prunes to less than it is asked for.
+    is_compat = trials.get("pruning.reference_compat", none).map(str) == "True"
+    rows = zip(asked.mask(is_compat), trials["density"], _num_weights(trials), strict=True)
+    return pd.Series([weights_asked(*row) for row in rows], index=trials.index, dtype=float)
+
+
+def _num_weights(trials: "pd.DataFrame") -> "pd.Series":
+    """N of each trial; a million where it is unknown, near enough to one weight."""
+    import pandas as pd
+
+    if "model.num_prunable" not in trials:
+        return pd.Series(1e6, index=trials.index)
+    return pd.to_numeric(trials["model.num_prunable"], errors="coerce").fillna(1e6)
 
 
 _FIRST = (
-    "trial", "run", "samples_seen", "density", "architecture", "num_megabatches", "settings",
+    "trial", "run", "spent", "density", "architecture", "num_megabatches", "settings",
     "data",
 )  # fmt: skip

@@ -103,10 +103,15 @@ def _against_dense(match: Match, measure: Measure) -> str:
         f"{size(trial['final_density'])} of the weights ({_name(match)}), "
         f"service error {percent(trial[measure.service])} against dense "
         f"{percent(dense.trial[measure.service])} {bounds(dense.service)} at the same number of "
-        f"megabatches, final error {percent(trial[measure.final])} against "
+        f"megabatches{_at_budget(match)}, final error {percent(trial[measure.final])} against "
         f"{percent(dense.trial[measure.final])} {bounds(dense.final)}"
         f"{_brings(match)}{_trained_apart(match)}"
     )
+
+
+def _at_budget(match: Match) -> str:
+    """In what the two sides had an equal budget, where that is not both examples and FLOPs."""
+    return f", at {match.baseline.equal_budget}" if match.baseline.equal_budget else ""
 
 
 def _name(match: Match) -> str:
@@ -132,7 +137,8 @@ def _at_size(best: Match, measure: Measure, words: str) -> str:
         f"{share_kept(best.trial)}, service error {percent(best.trial[measure.service])} "
         f"(dense {percent(best.baseline.trial[measure.service])}), final error "
         f"{percent(best.trial[measure.final])} "
-        f"(dense {percent(best.baseline.trial[measure.final])}){_trained_apart(best)}: {looks}."
+        f"(dense {percent(best.baseline.trial[measure.final])}){_at_budget(best)}"
+        f"{_trained_apart(best)}: {looks}."
     )
 
 

@@ -52,7 +52,7 @@ def comparison_sentence(comparison: Comparison, finding: Finding, standard: Stan
         return _one_by_one(comparison, metric)
     where = (
         f" at {comparison.density} of the weights" if comparison.density else " at equal density"
-    )
+    ) + (f" and {comparison.equal_budget}" if comparison.equal_budget else "")
     margin = margin_words(standard.margin) if standard.margin else ""
     a, b = comparison.a, comparison.b
     opening = {

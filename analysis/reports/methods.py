@@ -1,4 +1,4 @@
-"""Which schedule: methods at equal density, paired by seed."""
+"""Which schedule: methods at equal density and budget, paired by seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +36,7 @@ _MAX_ROWS = 12
 @REPORTS.register("methods")
 @dataclass(frozen=True)
 class MethodsReport(Report):
-    """Dense, one-shot, APP and others at equal density, T and examples, paired by seed."""
+    """Dense, one-shot, APP and others at equal density, T and budget, paired by seed."""
 
     position: ClassVar[int] = 20
 
@@ -111,13 +111,13 @@ def _left_out(found: Pairs) -> list[str]:
     if found.num_alone:
         sentences.append(
             f"{count(found.num_alone, 'finished pruned trial')} could not be compared with "
-            f"another schedule: no trial with the same seed and settings ended at the same "
+            f"another schedule: no trial with the same seed and settings was pruned to the same "
             f"density, to the weight."
         )
     if found.num_unequal:
         sentences.append(
-            f"{count(found.num_unequal, 'pair')} of trials saw different numbers of examples and "
-            f"{'is' if found.num_unequal == 1 else 'are'} left out."
+            f"{count(found.num_unequal, 'pair')} of trials had neither equal examples nor equal "
+            f"FLOPs, and {'is' if found.num_unequal == 1 else 'are'} left out."
         )
     return sentences
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from study.config.paths import is_active, path_problem
 from study.config.problems import ConfigError, Problem, shown, unknown_key
 from study.config.section_parsing import as_tuples
-from study.config.sections import SECTIONS, field_annotations
+from study.config.sections import SECTIONS, TOTALS, as_whole, field_annotations
 
 _RANGE_KEYS = ("low", "high", "log", "step", "when")
 _CHOICES_KEYS = ("choices", "when")
@@ -108,7 +108,7 @@ def parse_dimension(path: str, raw: Any) -> Dimension:
     when = _when(where, raw.get("when", {}), problems)
     domain: Range | Choices | None
     if "choices" in raw:
-        domain = _choices(where, raw["choices"], problems)
+        domain = _choices(where, path, raw["choices"], problems)
     else:
         domain = _range(where, path, raw, problems)
     if problems or domain is None:
@@ -133,11 +133,13 @@ def _when(where: str, raw: Any, problems: list[Problem]) -> dict[str, tuple[Any,
     return when
 
 
-def _choices(where: str, raw: Any, problems: list[Problem]) -> Choices | None:
+def _choices(where: str, path: str, raw: Any, problems: list[Problem]) -> Choices | None:
     if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
         problems.append(Problem(where, f"needs a list of at least one choice, got {shown(raw)}"))
         return None
     values = as_tuples(raw)
+    if path in TOTALS:
+        values = tuple(as_whole(value) for value in values)
     if any(isinstance(v, Mapping) for v in values):
         problems.append(Problem(where, "a choice is a value or a list of values, not a mapping"))
     marks = [(type(v).__name__, shown(v)) for v in values]

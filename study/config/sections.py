@@ -24,6 +24,17 @@ MAX_SEED = 2**63 - 1
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
+MAX_FLOPS = 9 * 10**18  # below 2⁶³, which tables of trials hold
+
+
+def as_whole(value: Any) -> Any:
+    """A float that is whole as an integer, since large numbers are written ``1e12``."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, pydantic.BeforeValidator(as_whole)]
+
+
 class Strict(BaseModel):
     """Refuses unknown keys, wrong types, and numbers that are none."""
 
@@ -144,7 +155,8 @@ class TrainingSection(Section):
     """SGD within a megabatch; the defaults are the paper's."""
 
     epochs: Annotated[int, Field(ge=1)] | None = None
-    total_samples: Annotated[int, Field(ge=2)] | None = None
+    total_samples: Annotated[Whole, Field(ge=2)] | None = None
+    total_flops: Annotated[Whole, Field(ge=1, le=MAX_FLOPS)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
     lr: Annotated[float, Field(gt=0)] = 0.1
     momentum: Fraction = 0.9
@@ -169,6 +181,10 @@ SECTIONS: dict[str, type[Section]] = {
     "training": TrainingSection,
 }
 TARGETS = ("final_density", "tau")
+# How long a trial trains, of which exactly one is given.
+LENGTHS = ("epochs", "total_samples", "total_flops")
+# Budgets of a trial, by path: whole numbers that may be written as floats.
+TOTALS = ("training.total_samples", "training.total_flops")
 
 
 @functools.cache

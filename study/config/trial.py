@@ -31,7 +31,10 @@ _ARRIVALS = "data.arrivals"
 _NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
 # Settings that trials did without, at the value that these had all the same: what such a trial is
 # has not changed since.
-_ADDED = {"pruning.granularity": PruningSection.model_fields["granularity"].default}
+_ADDED = {
+    "pruning.granularity": PruningSection.model_fields["granularity"].default,
+    "training.total_flops": None,
+}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from study.candidates import Candidate, by_dense_service, smallness, sought_metric
-from study.comparisons import EQUAL_SAMPLES, PLACES_OF_DATA, TASK_SECTIONS
+from study.comparisons import PLACES_OF_DATA, TASK_SECTIONS, Side, Spent, dense_beside
 from study.config.study_config import StudyConfig
 from study.config.trial import flatten
 from study.operations.confirm_arms import DENSE
@@ -20,21 +20,22 @@ Groups = Mapping[Hashable, Sequence[Candidate]]
 def compared_with_dense(record: Record, study: StudyConfig) -> Groups:
     """The pruned trials that may win, each beside dense, by network, data and T.
 
-    Dense has the same data, network, stream and examples through SGD; of several it is that with
-    the trial's own seed, and of these the best in service. A trial without a value of what the
-    study seeks is none of them.
+    Dense has the same data, network and stream, and an equal budget: see
+    :func:`study.comparisons.dense_beside`. Of equals it is the best in service. A trial without a
+    value of what the study seeks is none of them.
     """
     sought = sought_metric(study.objective.metrics)
     dense = sorted(
         (t for t in record.trials.values() if _is_dense(t) and _errors(t)),
         key=lambda trial: trial.final_values["service_error"],
     )
-    by_settings: dict[Hashable, list[RecordedTrial]] = {}
-    for trial in dense:
-        by_settings.setdefault(_settings(trial), []).append(trial)
+    by_task: dict[Hashable, list[Side[RecordedTrial]]] = {}
+    for side in map(_side, dense):
+        by_task.setdefault(side.task, []).append(side)
     groups: dict[Hashable, list[Candidate]] = {}
     for trial in eligible(record, study.objective):
-        beside = _dense_of(trial, by_settings.get(_settings(trial), []))
+        side = _side(trial)
+        beside = dense_beside(side, by_task.get(side.task, []))
         value = trial.final_values.get(sought, float("nan"))
         if _is_dense(trial) or beside is None or not _errors(trial) or not value > 0:
             continue
@@ -45,7 +46,7 @@ def compared_with_dense(record: Record, study: StudyConfig) -> Groups:
             config["stream"]["num_megabatches"],
         )
         size = smallness(sought, value)
-        made = Candidate(trial.number, size, *_errors(trial), *_errors(beside))
+        made = Candidate(trial.number, size, *_errors(trial), *_errors(beside.trial))
         groups.setdefault(place, []).append(made)
     return groups
 
@@ -67,27 +68,13 @@ def _errors(trial: RecordedTrial) -> tuple[float, ...]:
     return found if all(value == value for value in found) else ()
 
 
-def _settings(trial: RecordedTrial) -> tuple[tuple[str, str], ...]:
-    """All that must be equal for a fair comparison."""
+def _side(trial: RecordedTrial) -> Side[RecordedTrial]:
     flat: Mapping[str, Any] = flatten(trial.config)
-    return tuple(
+    task = tuple(
         (path, str(value))
         for path, value in sorted(flat.items())
         if path.startswith(TASK_SECTIONS) and path not in PLACES_OF_DATA
     )
-
-
-def _dense_of(trial: RecordedTrial, dense: Sequence[RecordedTrial]) -> RecordedTrial | None:
-    """Of dense trials, the best first, the one that a trial is compared with."""
-    seen = _samples(trial)
-    same = [one for one in dense if not abs(_samples(one) - seen) > EQUAL_SAMPLES * seen]
-    own = [one for one in same if one.config["seed"] == trial.config["seed"]]
-    return next(iter([*own, *same]), None)
-
-
-def _samples(trial: RecordedTrial) -> float:
-    """Examples by which budgets are equal: by epochs, scoring weights comes on top of them."""
-    seen = trial.final_values.get("samples_seen", 0.0)
-    if trial.config["training"]["total_samples"] is not None:
-        return seen
-    return seen - trial.final_values.get("samples_scored", 0.0)
+    is_by_epochs = flat.get("training.epochs") is not None
+    spent = Spent.of(trial.final_values, is_by_epochs=is_by_epochs)
+    return Side(trial, task, str(trial.config["seed"]), spent)

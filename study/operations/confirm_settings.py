@@ -6,7 +6,7 @@ from typing import Any
 
 from study.comparisons import PLACES_OF_DATA, TASK_SECTIONS
 from study.config.paths import is_active
-from study.config.sections import TARGETS
+from study.config.sections import LENGTHS, TARGETS
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig, parse_trial, unflatten
 from study.search.ranking import best_first
@@ -14,7 +14,7 @@ from study.store.record import Record, RecordedTrial
 from study.trial.assembly import known_density
 
 # Equal in two sides beside the task: what it may cost, and what a baseline is.
-_COST = ("training.total_samples", "training.epochs")
+_COST = tuple(f"training.{name}" for name in LENGTHS)
 _KIND = ("pruning.schedule", "pruning.reference_compat")
 # Settings are taken over between densities that differ by at most this factor.
 _LIKE_DENSITY = 2.0

@@ -12,7 +12,6 @@ from study.config.arms import arm_name
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
-from study.models.flops import layer_flops, training_flops
 from study.pruning.prunable import prunable_parameters
 from study.training.epochs import EVALUATION_BATCH_SIZE
 from study.training.precision import (
@@ -22,7 +21,14 @@ from study.training.precision import (
     resolve_precision,
 )
 from study.training.training_plan import num_examples
-from study.trial.assembly import build_model, scored_examples, split, stream
+from study.trial.assembly import (
+    build_model,
+    example_cost,
+    scored_examples,
+    split,
+    stream,
+    training_budget,
+)
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
 
@@ -148,16 +154,17 @@ def trial_cost(
     prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
     num_prunable = sum(p.numel() for p in prunable.values())
     scored = scored_examples(trial, megabatches, train, num_weights=num_prunable)
-    if trial.training.total_samples is not None:
-        each = trial.training.total_samples / sum(train[: trial.stream.num_megabatches])
-        passes = [max(0.0, each - s / n) for s, n in zip(scored, train, strict=True)]
-        samples = round(each * sum(train))
+    each, budget = example_cost(model, dataset), training_budget(trial, train)
+    if budget is not None:
+        trained = budget.planned_samples(scored, each)
     else:
         assert trial.training.epochs is not None
-        passes = [float(trial.training.epochs)] * len(train)
-        samples = trial.training.epochs * sum(train) + sum(scored)
+        trained = [trial.training.epochs * n for n in train]
+    cost = each.times(sum(trained) + sum(scored))
     served = (len(splits.holdout) + len(splits.test)) * len(train)
-    checked = sum(p * n for p, n in zip(passes, validation, strict=True))
+    checked = sum(
+        m / n * validated for m, n, validated in zip(trained, train, validation, strict=True)
+    )
     evaluated = round(checked) + sum(train) + served
     speed = _speed(trial, dataset, model, speeds)
     return TrialCost(
@@ -165,10 +172,10 @@ def trial_cost(
         num_megabatches=trial.stream.num_megabatches,
         num_parameters=sum(p.numel() for p in model.parameters()),
         num_prunable=num_prunable,
-        samples=samples,
+        samples=cost.samples,
         evaluated=evaluated,
-        flops=training_flops(layer_flops(model, dataset.image_shape), samples),
-        seconds=samples / speed.training + evaluated / speed.evaluation,
+        flops=cost.flops,
+        seconds=cost.samples / speed.training + evaluated / speed.evaluation,
     )
 
 

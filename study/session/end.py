@@ -17,7 +17,13 @@ def _cost(trial: RecordedTrial, outcome: Outcome) -> TrialCost:
         outcome,
         used=trial.history.megabatches[-1].metrics.get("samples_seen", 0.0),
         stated=training["total_samples"],
-        length=(trial.config["stream"]["num_megabatches"], training["epochs"]),
+        # The examples of a budget of FLOPs depend on the network.
+        length=(
+            trial.config["stream"]["num_megabatches"],
+            training["epochs"],
+            training.get("total_flops"),
+            trial.config["model"]["architecture"],
+        ),
     )
 
 

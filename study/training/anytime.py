@@ -12,13 +12,15 @@ from torch import nn
 from study.data.dataset import IndexArray
 from study.errors import TrialError
 from study.metrics import chance_error
-from study.models.flops import layer_flops
+from study.models.flops import TRAINING_PER_FORWARD, layer_flops, training_flops
 from study.pruning.ledger import collapsed_layers
 from study.pruning.mask import Mask
 from study.pruning.scoring import ScoringContext
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.training import epochs
+from study.training.budget import Cost
 from study.training.evaluation import (
+    Metrics,
     ServiceTerms,
     accuracy_metrics,
     along_stream,
@@ -141,9 +143,7 @@ class AnytimeLearner:
         train, validation = self._training_plan.examples(self._progress.megabatch_index)
         if self._progress.epoch_index == 0:
             self._open(train)
-        sizes = self._training_plan.epoch_sizes(
-            self._progress.megabatch_index, len(train), num_scored=self._progress.scored_now
-        )
+        sizes = self._epoch_sizes(len(train))
         while self._progress.epoch_index < len(sizes):
             record = self._train_epoch(train, validation, sizes)
             seconds = self._progress.seconds + time.perf_counter() - started
@@ -192,6 +192,27 @@ class AnytimeLearner:
             asked_density=result.asked_density,
             num_scored=result.num_scored,
         )
+
+    def _epoch_sizes(self, num_train: int) -> list[int]:
+        """Of the open megabatch, from what was spent before it: the same after a restart."""
+        done, earlier = self._progress, self._earlier
+        before = Cost(1, TRAINING_PER_FORWARD * int(earlier["forward_flops"]))
+        num_samples = self._training_plan.num_samples(
+            done.megabatch_index,
+            num_train,
+            spent=Cost(int(earlier["samples_seen"]), int(earlier["train_flops"])),
+            scoring=before.times(done.scored_now),
+            each=Cost(1, training_flops(self._flops, 1)),
+        )
+        return epochs.epoch_sizes(num_train, num_samples)
+
+    @property
+    def _earlier(self) -> Metrics:
+        """Metrics of the megabatch before; before the first, what its network is and has cost."""
+        if self.history.megabatches:
+            return self.history.megabatches[-1].metrics
+        dense = float(self._dense_flops.forward)
+        return {"forward_flops": dense, "samples_seen": 0.0, "train_flops": 0.0}
 
     def _prune(self, mask: Mask, *, optimiser: torch.optim.SGD | None = None) -> None:
         """Bring the network, and what is known of it, from its mask to ``mask``."""
@@ -279,6 +300,7 @@ class AnytimeLearner:
         earlier = [m.metrics for m in self.history.megabatches]
         metrics = {
             **accuracy_metrics(rates, kept),
+            "asked_density": done.asked_density,
             **density_metrics(
                 self.mask,
                 done.layers,
@@ -289,7 +311,7 @@ class AnytimeLearner:
             **cost_metrics(
                 self._flops,
                 held,
-                earlier=earlier[-1] if earlier else {"forward_flops": self._dense_flops.forward},
+                earlier=self._earlier,
                 samples_seen=done.samples_seen,
                 samples_scored=done.samples_scored,
                 seconds=done.seconds + time.perf_counter() - started,

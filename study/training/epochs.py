@@ -1,7 +1,7 @@
 """How long a megabatch is trained, one pass over it, and evaluation."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,62 +24,6 @@ from study.training.precision import autocast
 LOSS_EXPLOSION = 1e6
 
 EVALUATION_BATCH_SIZE = 128  # larger ones are slower on CPU
-
-
-def megabatch_samples(
-    sizes: Sequence[int], total_samples: int, *, num_scheduled: int | None = None
-) -> list[int]:
-    """Examples through SGD in each megabatch, in proportion to what it trains on.
-
-    Every megabatch gets total / Σ n_k passes over its n_k examples; the parts add up to
-    ``total_samples`` exactly.
-
-    Args:
-        sizes: n_1 … n_T, and those of what arrives after the stream.
-        total_samples: Of the stream; what arrives after it gets as many passes on top.
-        num_scheduled: T, where something arrives after the stream.
-
-    Raises:
-        ValueError: A megabatch would get fewer than two examples.
-    """
-    everything = sum(sizes[:num_scheduled])
-    until = 0
-    samples = []
-    arrived = 0
-    for size in sizes:
-        arrived += size
-        # Rounded to nearest in whole numbers, so that no example is lost to floating point.
-        upto = (2 * total_samples * arrived + everything) // (2 * everything)
-        samples.append(upto - until)
-        until = upto
-    if min(samples) < 2:
-        raise ValueError(
-            f"training.total_samples = {total_samples} leaves a megabatch with {min(samples)} "
-            f"examples to train on; at least {-(-2 * everything // min(sizes))} are needed for "
-            f"stream.num_megabatches = {len(sizes)}"
-        )
-    return samples
-
-
-def after_scoring(samples: Sequence[int], scored: Mapping[int, int]) -> list[int]:
-    """What is left for SGD of each megabatch's share, once its scoring is paid for.
-
-    Args:
-        samples: The share of each of :func:`megabatch_samples`.
-        scored: Megabatch index → examples that its weights are scored on.
-
-    Raises:
-        ValueError: Less than two examples are left to a megabatch.
-    """
-    left = [share - scored.get(k, 0) for k, share in enumerate(samples)]
-    if min(left) < 2:
-        k = left.index(min(left))
-        raise ValueError(
-            f"training.total_samples gives megabatch {k} {samples[k]} examples, of which scoring "
-            f"its weights takes {scored[k]}: too few are left to train on; raise it, lower "
-            f"saliency.fraction, or take fewer megabatches or a pruning.criterion without data"
-        )
-    return left
 
 
 def epoch_sizes(num_examples: int, num_samples: int) -> list[int]:

@@ -36,7 +36,7 @@ class TaskData:
 
     @property
     def num_scheduled(self) -> int:
-        """T: the megabatches that the pruning schedule and ``total_samples`` were made for."""
+        """T: the megabatches that the pruning schedule and a budget of training were made for."""
         return len(self.megabatches) - self.num_arrivals
 
 
@@ -67,7 +67,7 @@ class PruningSpec:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How a megabatch is trained: exactly one of ``epochs`` and ``total_samples`` is given.
+    """How a megabatch is trained, with one of ``epochs``, ``total_samples`` and ``total_flops``.
 
     ``compile`` trains through ``torch.compile``; evaluation and scores never do.
     """
@@ -75,6 +75,7 @@ class TrainingSpec:
     optimiser: OptimiserSpec
     epochs: int | None
     total_samples: int | None
+    total_flops: int | None
     batch_size: int
     keep: Literal["best", "last"]
     reset_optimizer: bool

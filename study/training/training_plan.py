@@ -11,23 +11,20 @@ from study.errors import TrialError
 from study.pruning.prune import num_kept, num_scored
 from study.results import TrialHistory
 from study.seeding import derive_seed
-from study.training.epochs import after_scoring, epoch_sizes, megabatch_samples
+from study.training.budget import Budget, Cost, budget_of
 from study.training.pruning_event import opening, saliency_size
 from study.training.specs import PruningSpec, TrainingSpec
 
 
 class TrainingPlan:
-    """Examples and epoch lengths of each megabatch: a pure function of stream and settings.
+    """Examples of each megabatch, and how many of them go through SGD, at what they cost.
 
     Args:
         megabatches: The stream, and what arrives after it.
         replay: Which of what has arrived is trained on.
-        training: ``epochs`` a megabatch, or ``total_samples`` a trial.
+        training: ``epochs`` a megabatch, or a budget of ``total_samples`` or ``total_flops``.
         seed: The trial's.
         num_arrivals: How many of the megabatches arrive after the stream.
-
-    Raises:
-        ValueError: ``total_samples`` is too small for the stream.
     """
 
     def __init__(
@@ -43,20 +40,15 @@ class TrainingPlan:
         self._replay = replay
         self._epochs = training.epochs
         self._seed = seed
-        self._samples: list[int] | None = None
-        if training.total_samples is not None:
+        self._budget: Budget | None = None
+        if training.epochs is None:
             sizes, _ = num_examples(replay, megabatches, seed=seed)
-            num_scheduled = len(sizes) - num_arrivals
-            self._samples = megabatch_samples(
-                sizes, training.total_samples, num_scheduled=num_scheduled
+            self._budget = budget_of(
+                sizes,
+                num_scheduled=len(sizes) - num_arrivals,
+                total_samples=training.total_samples,
+                total_flops=training.total_flops,
             )
-
-    def _left(self, megabatch_index: int, num_scored: int) -> int:
-        assert self._samples is not None
-        try:
-            return after_scoring(self._samples, {megabatch_index: num_scored})[megabatch_index]
-        except ValueError as error:
-            raise TrialError(str(error)) from None
 
     def examples(self, megabatch_index: int) -> tuple[IndexArray, IndexArray]:
         """Training and validation examples, replayed ones among them; validation may be empty."""
@@ -66,21 +58,30 @@ class TrainingPlan:
             raise TrialError(f"megabatch {megabatch_index} has no training examples")
         return train, validation
 
-    def epoch_sizes(
-        self, megabatch_index: int, num_train: int, *, num_scored: int = 0
-    ) -> list[int]:
-        """Examples through SGD in each epoch, of ``num_train`` to train on.
+    def num_samples(
+        self, megabatch_index: int, num_train: int, *, spent: Cost, scoring: Cost, each: Cost
+    ) -> int:
+        """Examples through SGD in a megabatch, of ``num_train`` to train on.
 
-        Of a budget of ``total_samples`` the megabatch has its share less ``num_scored``, the
-        examples that weights were scored on.
+        Args:
+            megabatch_index: 0-based.
+            num_train: How many different ones there are.
+            spent: By the megabatches before it.
+            scoring: Of scoring its weights.
+            each: Of training on one example with the network that its pruning event has left.
 
         Raises:
-            TrialError: Scoring leaves less than two examples of the share.
+            TrialError: Scoring leaves less than two examples of a budget's share.
         """
-        if self._samples is not None:
-            return epoch_sizes(num_train, self._left(megabatch_index, num_scored))
-        assert self._epochs is not None
-        return [num_train] * self._epochs
+        if self._budget is None:
+            assert self._epochs is not None
+            return num_train * self._epochs
+        try:
+            return self._budget.num_samples(
+                megabatch_index, spent=spent, scoring=scoring, each=each
+            )
+        except ValueError as error:
+            raise TrialError(str(error)) from None
 
 
 def replayed(

@@ -11,11 +11,13 @@ from study.data.batches import ImagePool
 from study.data.dataset import ImageDataset
 from study.data.splits import Splits, make_splits
 from study.data.stream import Megabatch, cut_stream, with_arrivals
+from study.models.flops import layer_flops, training_flops
 from study.pruning.granularity.granularity import Granularity, NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningSchedule
 from study.training.anytime import AnytimeLearner
+from study.training.budget import Budget, Cost, budget_of
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
 from study.training.specs import (
@@ -69,6 +71,24 @@ def scored_examples(
         num_weights=num_weights,
         num_arrivals=len(megabatches) - trial.stream.num_megabatches,
     )
+
+
+def training_budget(trial: TrialConfig, sizes: Sequence[int]) -> Budget | None:
+    """What a trial's training may cost in all; None where it trains by epochs.
+
+    ``sizes`` are how many examples each megabatch trains on, replay included.
+    """
+    return budget_of(
+        sizes,
+        num_scheduled=trial.stream.num_megabatches,
+        total_samples=trial.training.total_samples,
+        total_flops=trial.training.total_flops,
+    )
+
+
+def example_cost(model: nn.Module, dataset: ImageDataset) -> Cost:
+    """Of training ``model`` on one example of the data set."""
+    return Cost(samples=1, flops=training_flops(layer_flops(model, dataset.image_shape), 1))
 
 
 def build_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
@@ -215,6 +235,7 @@ def _training_spec(
         ),
         epochs=training.epochs,
         total_samples=training.total_samples,
+        total_flops=training.total_flops,
         batch_size=training.batch_size,
         keep=training.keep,
         reset_optimizer=training.reset_optimizer,

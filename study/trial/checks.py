@@ -20,15 +20,16 @@ from study.pruning.prune import num_kept
 from study.pruning.schedule_shapes import AnytimeProgressive
 from study.pruning.schedules import SPARSITY_BASE
 from study.text import count
-from study.training.epochs import after_scoring, megabatch_samples
 from study.training.training_plan import num_examples
 from study.trial.assembly import (
+    example_cost,
     lowest_density,
     meta_model,
     network_pruner,
     scored_examples,
     split,
     stream,
+    training_budget,
 )
 from study.trial.datasets import DatasetKey, dataset_key, load_dataset
 
@@ -106,20 +107,17 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     if megabatches is None:
         return problems
     sizes, _ = num_examples(trial.stream.plugin("replay"), megabatches, seed=trial.seed)
-    total_samples = trial.training.total_samples
-    if total_samples is not None:
-        _tried(
-            problems,
-            "training.total_samples",
-            lambda: megabatch_samples(
-                sizes, total_samples, num_scheduled=trial.stream.num_megabatches
-            ),
-        )
     problems += _validation_problems(trial, megabatches)
     model = _tried(problems, "model.architecture", lambda: meta_model(trial, dataset))
     if model is None:
         return problems
-    problems += _minibatch_problems(trial, dataset, model, sizes)
+    unfit = _minibatch_problems(trial, dataset, model, sizes)
+    problems += unfit
+    budget = training_budget(trial, sizes)
+    if budget is not None and not unfit:
+        each = example_cost(model, dataset)
+        nothing = [0] * len(sizes)
+        _tried(problems, budget.setting, lambda: budget.planned_samples(nothing, each))
     prunable = _tried(
         problems,
         "pruning.exclude",
@@ -131,16 +129,9 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     if pruner is None:
         return problems
     problems += _density_problems(trial, pruner)
-    if total_samples is not None and not problems:
-        shares = megabatch_samples(
-            sizes, total_samples, num_scheduled=trial.stream.num_megabatches
-        )
+    if budget is not None and not problems:
         scored = scored_examples(trial, megabatches, sizes, num_weights=pruner.dense.num_weights)
-        _tried(
-            problems,
-            "training.total_samples",
-            lambda: after_scoring(shares, dict(enumerate(scored))),
-        )
+        _tried(problems, budget.setting, lambda: budget.planned_samples(scored, each))
     return problems
 
 

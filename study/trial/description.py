@@ -39,6 +39,7 @@ _ALWAYS_NUMERIC = (
     "training.weight_decay",
     "training.epochs",
     "training.total_samples",
+    "training.total_flops",
 )
 
 

@@ -41,7 +41,9 @@ def searched(
         summary = {"service_error": service, "final_error": final, "final_density": density}
         if (length, density) in (speedups or {}):
             summary["speedup"] = (speedups or {})[length, density]
-        last = replace(made.megabatches[-1], summary=summary)
+        spent = {"samples_seen": 1000.0, "train_flops": 1e6}
+        last = made.megabatches[-1]
+        last = replace(last, summary=summary, metrics={**last.metrics, **spent})
         record.trials[str(number)] = RecordedTrial(
             str(number), number, "search", chosen, study.compose(chosen).to_dict(),
             TrialHistory(made.epochs, (*made.megabatches[:-1], last)), Outcome.COMPLETE,

@@ -200,7 +200,8 @@ WRONG: dict[str, Wrong] = {
         ("fixed.pruning.rate", "20 % is 0.2"),
     ),
     "both epochs and total_samples": Wrong(
-        study(fixed=fixed(training__epochs=3)), ("training.epochs", "exactly one", "not both")
+        study(fixed=fixed(training__epochs=3)),
+        ("training.epochs", "exactly one", "not both epochs and total_samples"),
     ),
     "an unknown plug-in": Wrong(
         study(fixed=fixed(pruning__criterion="snap")),

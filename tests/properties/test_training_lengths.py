@@ -1,33 +1,8 @@
-from itertools import accumulate
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.training.epochs import epoch_order, epoch_sizes, megabatch_samples
-
-SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=15)
-
-
-@given(SIZES, st.integers(1, 10**7))
-def test_the_parts_of_the_megabatches_add_up_exactly_and_are_fair_to_one_example(
-    sizes: list[int], extra: int
-) -> None:
-    total = -(-2 * sum(sizes) // min(sizes)) + extra
-    parts = megabatch_samples(sizes, total)
-    assert sum(parts) == total
-    assert min(parts) >= 2
-    for done, arrived in zip(accumulate(parts), accumulate(sizes), strict=True):
-        assert abs(done - total * arrived / sum(sizes)) <= 0.5 + 1e-6
-
-
-@given(SIZES)
-def test_the_least_total_that_a_refusal_names_is_enough(sizes: list[int]) -> None:
-    enough = -(-2 * sum(sizes) // min(sizes))
-    assert min(megabatch_samples(sizes, enough)) >= 2
-    with pytest.raises(ValueError, match=f"at least {enough} are needed"):
-        megabatch_samples(sizes, 1)
+from study.training.epochs import epoch_order, epoch_sizes
 
 
 @given(st.integers(1, 300), st.integers(2, 3000))

@@ -123,10 +123,10 @@ def section_sentences(found: Confirmation) -> list[str]:
         if comparison.a not in told or comparison.b != DENSE  # its verdict says more
     ]
     if found.num_unequal:
+        verb = "is" if found.num_unequal == 1 else "are"
         sentences.append(
-            f"{count(found.num_unequal, 'pair')} of trials ended at different densities or saw "
-            f"different numbers of examples and {'is' if found.num_unequal == 1 else 'are'} left "
-            f"out."
+            f"{count(found.num_unequal, 'pair')} of trials {verb} left out: pruned to different "
+            f"densities, or with neither equal examples nor equal FLOPs."
         )
     return [*sentences, *_settings_sentences(found), _split_sentence(found)]
 

@@ -19,7 +19,7 @@ from analysis.runs import trial_filter
 from analysis.statistics import summary
 from analysis.statistics.hypervolume import SMALLEST_DENSITY, density_cost, running_hypervolume
 from analysis.wording import label, listing, percent
-from study.comparisons import EQUAL_SAMPLES
+from study.comparisons import EQUAL_BUDGET
 from study.metrics import METRICS
 from study.results import Outcome
 from study.text import count
@@ -132,7 +132,7 @@ class ParetoReport(Report):
             return objectives
         cost = runs.complete[_COST].dropna()
         # What costs all trials the same, a last mini-batch apart, makes none of them better.
-        differs = len(cost) > 1 and cost.max() - cost.min() > EQUAL_SAMPLES * cost.max()
+        differs = len(cost) > 1 and cost.max() - cost.min() > EQUAL_BUDGET * cost.max()
         return [measure.service, "final_density", *([_COST] if differs else [])]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _USED = "samples_seen"
 _TOTAL = "training.total_samples"
-_LENGTH = (T, "training.epochs")
+_LENGTH = (T, "training.epochs", "training.total_flops", "architecture")
 
 
 def examples_saved(trials: "pd.DataFrame") -> Savings:

@@ -3,7 +3,7 @@
 import contextlib
 
 from study.config.problems import Problem, did_you_mean, shown
-from study.config.sections import StreamSection
+from study.config.sections import TOTALS, StreamSection
 from study.config.study_config import StudyConfig
 from study.constraints import Constraint, parse_constraint
 from study.metrics import METRICS, Metric, on_selection_split
@@ -61,15 +61,15 @@ def charge_problems(study: StudyConfig) -> list[Problem]:
         return []
     limited = (c.metric for c in _limits(study) if c.symbol == "<=" and c.metric in METRICS)
     charged = [*_objectives(study), *(METRICS[name] for name in limited)]
-    if "training.total_samples" in study.fixed or any(m.is_training_compute for m in charged):
+    if any(path in study.fixed for path in TOTALS) or any(m.is_training_compute for m in charged):
         return []
     where = "search.space" if _T in study.space.paths else "search.points"
     return [
         Problem(
             f"{where}.{_T}",
             "is searched while compute is not charged, so the longest stream wins by training "
-            "more; fix training.total_samples, or add samples_seen or train_flops to "
-            "objective.metrics or a limit on one of them to objective.constraints",
+            "more; fix training.total_samples or training.total_flops, or add samples_seen or "
+            "train_flops to objective.metrics or a limit on one of them to objective.constraints",
         )
     ]
 

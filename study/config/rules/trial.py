@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from study.config.problems import Problem, shown
 from study.config.section_parsing import plugin_problem
 from study.config.sections import (
+    LENGTHS,
     TARGETS,
     PruningSection,
     Section,
@@ -40,14 +41,14 @@ def target_problems(pruning: PruningSection) -> list[Problem]:
 def training_problems(training: TrainingSection) -> list[Problem]:
     """One length of the training; milestones that rise; momentum where Nesterov's needs it."""
     problems = []
-    given = [n for n in ("epochs", "total_samples") if getattr(training, n) is not None]
+    given = [name for name in LENGTHS if getattr(training, name) is not None]
     if len(given) != 1:
-        both = "not both" if given else "none is given"
+        found = f"not both {' and '.join(given)}" if given else "none is given"
         problems.append(
             Problem(
                 "training.epochs",
-                f"give training.epochs (per megabatch) or training.total_samples (examples "
-                f"through SGD per trial), exactly one of them ({both})",
+                f"give training.epochs (per megabatch), training.total_samples (examples per "
+                f"trial) or training.total_flops (FLOPs per trial), exactly one of them ({found})",
             )
         )
     if list(training.lr_milestones) != sorted(set(training.lr_milestones)):

@@ -8,11 +8,13 @@ from study.config.loading import study_from_raw
 from study.config.problems import ConfigError
 from study.config.study import parse_study, renamed
 from study.config.study_config import StudyConfig
+from study.config.yaml_io import read_yaml
 from study.trial.description import study_info
 from tests.helpers.small_studies import FIXED as SMALL
 from tests.helpers.small_studies import raw_search
 
 FIXED = {"pruning.final_density": 0.5, "training.total_samples": 100}
+UNTIMED = {"pruning.final_density": 0.5}
 SEARCH: dict[str, Any] = {
     "search": {"space": {"pruning.final_density": {"low": 0.1, "high": 1.0}}},
     "objective": {"metrics": ["service_error"]},
@@ -258,3 +260,30 @@ def test_only_a_search_is_confirmed() -> None:
     raw = {"name": "grid", "axes": {"seed": [0, 1]}, "confirm": {"top": 1}}
     with pytest.raises(ConfigError, match="confirm: runs the best of a search again"):
         parse_study(raw)
+
+
+@pytest.mark.parametrize("written", ["1e12", "1.0e12", "1000000000000", "1_000_000e6"])
+def test_flops_are_written_as_whole_numbers_in_any_form(written: str) -> None:
+    study = make(fixed={**UNTIMED, "training.total_flops": read_yaml(written)})
+    assert study.compose({}).training.total_flops == 10**12
+    assert isinstance(study.compose({}).flat()["training.total_flops"], int)
+
+
+def test_flops_are_searched_as_whole_numbers() -> None:
+    for domain in ([1e12, 2e12], {"low": 1e11, "high": 1e12, "log": True}):
+        search = {"space": {"training.total_flops": domain}}
+        study = make(**(SEARCH | {"fixed": UNTIMED, "search": search}))
+        ends = study.space.dimensions[0].domain.ends()
+        assert all(isinstance(value, int) for value in ends)
+        assert [t.training.total_flops for t in study.corners()] == list(ends)
+
+
+@pytest.mark.parametrize("total", [1.5, 0, 1e19, "1e12", True])
+def test_what_is_no_number_of_flops_is_refused(total: object) -> None:
+    (problem,) = problems_of(fixed={**UNTIMED, "training.total_flops": total})
+    assert "training.total_flops" in problem
+
+
+def test_two_lengths_of_training_are_refused_by_name() -> None:
+    (problem,) = problems_of(fixed={**FIXED, "training.total_flops": 10**12})
+    assert "exactly one of them (not both total_samples and total_flops)" in problem

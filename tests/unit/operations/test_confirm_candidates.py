@@ -119,6 +119,8 @@ def test_what_a_smaller_one_beats_in_service_is_not_on_the_front() -> None:
         ({"training.epochs": 2}, 1000, False),
         ({"training.total_samples": 1000}, 1000, True),  # scoring takes its part
         ({"training.total_samples": 1000}, 1200, False),
+        ({"training.total_flops": 10**9}, 1000, True),
+        ({"training.total_flops": 10**9}, 1200, False),
     ],
 )
 def test_a_pruned_trial_is_compared_with_dense_at_an_equal_budget(
@@ -132,6 +134,7 @@ def test_a_pruned_trial_is_compared_with_dense_at_an_equal_budget(
     for trial, samples_seen, scored in ((dense, 1000, 0), (pruned, seen, 200)):
         made = trial.history
         counts = {"samples_seen": float(samples_seen), "samples_scored": float(scored)}
+        counts["train_flops"] = 1e6 * samples_seen
         last = made.megabatches[-1]
         last = replace(last, metrics={**last.metrics, **counts})
         opened.record.trials[trial.key] = replace(

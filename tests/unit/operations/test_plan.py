@@ -19,7 +19,14 @@ class _AnySpeed(dict[object, Speed]):
         return Speed(training=1.0, evaluation=1.0)
 
 
-@pytest.mark.parametrize("budget", [{"training__total_samples": 900}, {"training__epochs": 2}])
+@pytest.mark.parametrize(
+    "budget",
+    [
+        {"training__total_samples": 900},
+        {"training__total_flops": 12_000_000},
+        {"training__epochs": 2},
+    ],
+)
 @pytest.mark.parametrize("criterion", ["magnitude", "snip", "grasp", "synflow"])
 def test_the_plan_counts_the_examples_that_are_trained_on_and_scored(
     criterion: str, budget: dict[str, Any]

@@ -11,7 +11,6 @@ from study.pruning.mask import Mask
 from study.training.epochs import (
     EpochTraining,
     epoch_sizes,
-    megabatch_samples,
     num_steps,
     steps_of,
     train_epoch_,
@@ -46,17 +45,6 @@ def how(lr: float = 0.1) -> EpochTraining:
         first_step=0,
         num_steps=4,
     )
-
-
-def test_megabatches_share_the_examples_in_proportion_to_what_they_train_on() -> None:
-    assert megabatch_samples([10, 20, 30], 600) == [100, 200, 300]
-
-
-def test_too_few_examples_are_refused_with_the_least_number_that_is_enough() -> None:
-    with pytest.raises(ValueError, match=r"training\.total_samples = 3 .* at least 12 are") as e:
-        megabatch_samples([10, 20, 30], 3)
-    assert "stream.num_megabatches = 3" in str(e.value)
-    assert min(megabatch_samples([10, 20, 30], 12)) >= 2
 
 
 def test_a_last_epoch_of_one_example_joins_the_epoch_before() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.comparison.dense_baseline import budgeted_examples, matches, measure_of
+from analysis.comparison.dense_baseline import budgets, matches, measure_of
 from analysis.runs.study_runs import Runs
 from tests.helpers.fake_study import FakeTrial, runs_of
 
@@ -15,7 +15,11 @@ def scored(*, by_epochs: bool) -> Runs:
     trials = runs.trials.assign(samples_scored=[0.0, 1000.0])
     if by_epochs:
         trials = trials.assign(
-            **{"samples_seen": [10_000.0, 11_000.0], "training.total_samples": None}
+            **{
+                "samples_seen": [10_000.0, 11_000.0],
+                "train_flops": [1e9, 1.1e9],
+                "training.total_samples": None,
+            }
         )
     return replace(runs, trials=trials)
 
@@ -23,12 +27,21 @@ def scored(*, by_epochs: bool) -> Runs:
 @pytest.mark.parametrize("by_epochs", [True, False])
 def test_scoring_is_no_reason_to_have_no_baseline(by_epochs: bool) -> None:
     runs = scored(by_epochs=by_epochs)
-    assert budgeted_examples(runs.trials).tolist() == [10_000, 10_000]
+    assert [spent.examples for spent in budgets(runs.trials)] == [10_000, 10_000]
+    assert [spent.flops for spent in budgets(runs.trials)] == pytest.approx([1e9, 1e9])
     (match,) = matches(runs, measure_of(runs))
     assert match.baseline.trial["number"] == 0
+    assert match.baseline.equal_budget == ""
 
 
 def test_who_trained_on_more_is_no_baseline() -> None:
     runs = scored(by_epochs=True)
-    more = runs.trials.assign(samples_seen=[10_000.0, 12_000.0])
+    more = runs.trials.assign(samples_seen=[10_000.0, 12_000.0], train_flops=[1e9, 1.2e9])
     assert matches(replace(runs, trials=more), measure_of(runs)) == []
+
+
+def test_who_trained_on_more_at_equal_flops_has_a_baseline_and_it_is_said() -> None:
+    runs = runs_of([FakeTrial(0, "dense", 4, 1.0), FakeTrial(1, "app", 4, 0.3)])
+    more = runs.trials.assign(samples_seen=[10_000.0, 15_000.0])
+    (match,) = matches(replace(runs, trials=more), measure_of(runs))
+    assert match.baseline.equal_budget == "equal FLOPs"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import method_names, pairs
 from analysis.reports.methods import MethodsReport
 from analysis.runs.study_runs import Runs
@@ -79,14 +80,56 @@ def test_trials_of_other_seeds_lengths_or_models_are_no_pair() -> None:
     assert pairs(runs_of(trials), "service_error").frame.empty
 
 
-def test_pairs_of_unequal_examples_are_left_out_and_reported() -> None:
+def budgeted(app: float, flops: float) -> Runs:
+    """Three methods, of which app saw so many examples for so many FLOPs."""
     runs = study(2)
-    runs.trials.loc[runs.trials["method"] == "app", "samples_seen"] = 20_000.0
+    is_app = runs.trials["method"] == "app"
+    runs.trials.loc[is_app, "samples_seen"] = app
+    runs.trials.loc[is_app, "train_flops"] = flops
+    return runs
+
+
+def test_pairs_of_unequal_budgets_are_left_out_and_reported() -> None:
+    runs = budgeted(20_000.0, 2e9)
     found = pairs(runs, "service_error")
     assert found.num_unequal == 4
     assert set(found.frame["a"]) == {"one_shot"}
     said = " ".join(MethodsReport().build(runs).sentences)
-    assert "4 pairs of trials saw different numbers of examples and are left out" in said
+    assert "4 pairs of trials had neither equal examples nor equal FLOPs, and are left out" in said
+
+
+@pytest.mark.parametrize(
+    ("seen", "flops", "words"),
+    [(20_000.0, 1e9, " and equal FLOPs"), (10_000.0, 4e8, " and equal examples")],
+)
+def test_a_network_that_gets_smaller_is_compared_at_equal_examples_or_flops_and_it_is_said(
+    seen: float, flops: float, words: str
+) -> None:
+    runs = budgeted(seen, flops)
+    found = pairs(runs, "service_error")
+    assert found.num_unequal == 0
+    assert {c.equal_budget for c in found.pooled() if "app" in (c.a, c.b)} == {words[5:]}
+    assert {c.equal_budget for c in found.pooled() if "app" not in (c.a, c.b)} == {""}
+    said = " ".join(MethodsReport().build(runs).sentences)
+    assert f"app against dense at 10 % of the weights{words}" in said
+
+
+def test_networks_that_miss_the_density_they_were_asked_for_are_of_equal_density() -> None:
+    missed = (("app", 0.104), ("one_shot", 0.1), ("dense", 1.0))
+    runs = study(3, methods=missed)
+    asked = {"app": 0.1, "one_shot": 0.1, "dense": 1.0}
+    runs.trials["asked_density"] = runs.trials["method"].map(asked)
+    assert len(pairs(runs, "service_error").frame) == 9
+    (pair,) = [c for c in pairs(runs, "service_error").pooled() if DENSE not in (c.a, c.b)]
+    assert pair.density == "10 %"
+
+
+def test_what_the_reference_code_makes_of_a_density_is_the_density_that_counts() -> None:
+    missed = (("app", 0.02), ("one_shot", 0.1))
+    runs = study(3, methods=missed)
+    runs.trials["asked_density"] = 0.1
+    runs.trials["pruning.reference_compat"] = runs.trials["method"] == "app"
+    assert pairs(runs, "service_error").frame.empty
 
 
 def test_a_trial_run_twice_is_one_contestant() -> None:

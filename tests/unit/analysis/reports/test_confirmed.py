@@ -103,7 +103,7 @@ def test_pairs_of_unequal_density_are_left_out_and_counted_but_for_dense() -> No
     assert pairs["app, T = 8, trial 12", "dense"] == 8
     assert found.num_unequal == 1
     said = " ".join(ConfirmedReport().build(replace(runs, trials=trials)).sentences)
-    assert "1 pair of trials ended at different densities" in said
+    assert "1 pair of trials is left out: pruned to different densities" in said
 
 
 def test_a_seed_that_failed_is_missing_in_its_arm_and_its_pairs_and_is_reported() -> None:

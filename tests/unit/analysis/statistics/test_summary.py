@@ -136,7 +136,9 @@ def test_the_dense_baseline_is_of_equal_length_data_and_examples_and_of_the_same
     assert found is not None
     assert found.trial["number"] == 2
     assert Baselines(runs, by).for_trial(runs.trials.iloc[4]) is None
-    more = runs.trials.assign(samples_seen=[1e4, 1e4, 9e9, 1e4, 1e4])
+    more = runs.trials.assign(
+        samples_seen=[1e4, 1e4, 9e9, 1e4, 1e4], train_flops=[1e9, 1e9, 9e14, 1e9, 1e9]
+    )
     by_examples = Baselines(dataclasses.replace(runs, trials=more), by).for_trial(more.iloc[3])
     assert by_examples is not None
     assert by_examples.trial["number"] == 1
