@@ -21,7 +21,7 @@ from study.measurement.runtimes import loaded, torch_threads
 SUITE = "latency"
 NETWORKS = ("resnet20",)
 ALL_NETWORKS = (*NETWORKS, "resnet18", "vgg16_bn")
-NUM_REPEATS, NUM_REPEATS_FULL = 10, 60
+NUM_REPEATS, NUM_REPEATS_FULL = 20, 60
 DENSITY = 0.1
 
 

@@ -26,7 +26,7 @@ class Timing:
     warm_up_s: float = 0.1
     turn_s: float = 0.002
     limit_s: float = 2.0
-    max_rounds: int = 60
+    max_rounds: int = 200
 
 
 @dataclass(frozen=True)
