@@ -324,8 +324,11 @@ def on_selection_split(metric: Metric) -> Metric:
 # What is timed of the network in service, where a study asks for it.
 LATENCIES = frozenset(n for n, m in METRICS.items() if m.quantity in ("latency", "speed-up"))
 
+# What is measured of the network in service beside its errors.
+OF_NETWORK = LATENCIES | {"file_bytes"}
+
 # What is measured on a machine: two runs of one trial may differ in it, and in nothing else.
-MEASURED = LATENCIES | {"seconds", "images_per_second", "file_bytes"}
+MEASURED = OF_NETWORK | {"seconds", "images_per_second"}
 
 # A metric of the whole trial → what stands for it while the trial runs, comparable at equal T.
 RUNNING_FORMS: dict[str, str] = {

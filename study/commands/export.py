@@ -19,7 +19,7 @@ Study = Annotated[
     str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)
 ]
 Format = Annotated[
-    str, typer.Option("--format", help="safetensors, state_dict, torch_export or onnx.")
+    str, typer.Option("--format", help="safetensors, state_dict, sparse, torch_export or onnx.")
 ]
 Licence = Annotated[
     str | None, typer.Option(help="Licence of the model, for its card.", show_default=False)
@@ -91,11 +91,16 @@ def check_export_options(format_name: str, register: str | None, alias: str | No
 
 def print_exported(card: "ModelCard", folder: Path) -> None:
     """Where a model lies and what it is."""
+    from study.export.formats import FORMATS
+
+    size = (folder / FORMATS.get(card.format).file_name).stat().st_size
     say(
         Console(),
-        f"Trial {card.trial_number}, {card.title}: {folder} ({card.format}, read again and "
-        f"compared with the network)",
+        f"Trial {card.trial_number}, {card.title}: {folder} ({card.format}, {size:,} bytes, read "
+        f"again and compared with the network)",
     )
+    if card.removal is not None and (card.removal.num_channels or card.removal.reason):
+        say(Console(), card.removal.sentence())
 
 
 def register_model(

@@ -17,8 +17,8 @@ from study.session.console import say
 from study.text import printable
 
 if TYPE_CHECKING:
+    from study.measurement.here import LatencyHere
     from study.measurement.network import Latency
-    from study.operations.latency import LatencyHere
 
 
 def latency(
@@ -48,7 +48,7 @@ def latency(
     store: Store = None,
 ) -> None:
     """Time networks on this machine, in turns with the dense one of their architecture."""
-    from study.operations.latency import folders_latency, trials_latency
+    from study.measurement.here import exported_latency, model_latency
 
     console = Console()
     sizes = tuple(dict.fromkeys(batch or (1, 64)))
@@ -58,8 +58,8 @@ def latency(
             "e.g. app-study latency quickstart --trial best"
         )
     if name is None:
-        for found in folders_latency(exported or [], threads=threads, batch_sizes=sizes):
-            _print(found, console)
+        for folder in exported or []:
+            _print(exported_latency(folder, threads=threads or 1, batch_sizes=sizes), console)
         return
     from study.operations.opened_study import OpenedStudy
     from study.search.selection import choose
@@ -67,8 +67,10 @@ def latency(
     opened = OpenedStudy.open(name, store, data_root)
     with in_file(opened.folder.config_path):
         chosen = choose(opened.record, trial, opened.study.objective)
-        for found in trials_latency(opened, chosen, threads=threads, batch_sizes=sizes):
-            _print(found, console)
+        for recorded in chosen:
+            model = opened.final_model(recorded)
+            num_threads = threads or opened.study.resources.cpus_per_trial
+            _print(model_latency(model, threads=num_threads, batch_sizes=sizes), console)
 
 
 def _print(found: "LatencyHere", console: Console) -> None:

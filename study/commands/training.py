@@ -1,6 +1,7 @@
 """What all commands that train a study have in common: its tracker, its end, its answer."""
 
 import contextlib
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from study.commands.ending import print_answer, print_end, study_to_report
 from study.commands.options import tracking_address
+from study.credentials import holds_credentials
 from study.session.console import say
+from study.text import count, printable
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -78,3 +81,89 @@ def open_tracker(study: "StudyConfig", uri: str) -> "Tracker":
     from study.tracking.mlflow.tracker import MlflowTracker
 
     return MlflowTracker(uri, experiment=study.tracking.experiment)
+
+
+def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
+    """How many trials ended how, and how to continue."""
+    from study.store.store import DEFAULT_STORE, StorePlace
+
+    progress = f"{count(end.num_complete, 'trial')} complete"
+    if end.num_failed:
+        progress += f", {end.num_failed} failed"
+    if end.num_interrupted:
+        progress += f", {end.num_interrupted} interrupted"
+    is_elsewhere = store.place != StorePlace.from_address(DEFAULT_STORE)
+    where = f" --store {shlex.quote(str(store.place))}" if is_elsewhere else ""
+    if end.is_finished:
+        say(console, f"The study {end.name} is finished: {progress}.")
+    else:
+        how = "was ended by its budget" if end.why else "was interrupted"
+        say(
+            console,
+            f"The study {end.name} {how}: {progress}.\n"
+            f"Nothing is lost; resume it with: app-study resume {end.name}{where}",
+        )
+    if end.savings.num_stopped:
+        say(
+            console,
+            f"Stopped early: {count(end.savings.num_stopped, 'trial')}, which saved "
+            f"{end.savings.fraction:.0%} of the examples through SGD.",
+        )
+    if end.why:
+        say(console, f"  {end.why}")
+    for reason, num_failed in end.failures:
+        say(console, f"  failed ({count(num_failed, 'trial')}): {reason}")
+    _print_unsent(end, where, console)
+
+
+def _print_unsent(end: "StudyEnd", where: str, console: Console) -> None:
+    """What has not reached the study's store and the tracking store, and how to send it."""
+    if end.unsent:
+        say(
+            console,
+            f"The study's store is missing a part of its record: {end.unsent}\n"
+            f"The copy on this machine is complete; once the store answers, upload it with: "
+            f"app-study sync {end.name}{where}",
+        )
+    if end.undelivered:
+        unsent = end.undelivered
+        say(
+            console,
+            f"MLflow is missing results of {count(unsent.num_trials, 'trial')} and the study's "
+            f"own run: {unsent.reason}\n"
+            f"The study's record is complete; once MLflow answers, log the rest with: "
+            f"app-study sync {end.name}{where}",
+        )
+
+
+def study_to_report(study: "StudyConfig", name: str, uri: str) -> str:
+    """The study to report on: the one that is confirmed, where MLflow has it; else its own."""
+    from analysis.runs.load import is_known
+
+    if study.confirms is None or not is_known(study.confirms.study, tracking_uri=uri):
+        return name
+    return study.confirms.study
+
+
+def print_answer(name: str, uri: str, reports: Path, console: Console) -> None:
+    """Write the report and print its sentences."""
+    from analysis.page.page import write_report
+
+    report = write_report(name, tracking_uri=uri, out=reports / name)
+    console.print()
+    for sentence in report.sentences:
+        say(console, f"• {sentence}", wrap_words=True)
+    console.print()
+    console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
+    console.print(f"[bold]MLflow UI[/bold]  {escape(_interface(name, uri))}", soft_wrap=True)
+
+
+def _interface(name: str, uri: str) -> str:
+    """Where MLflow shows the study, or the command that shows it."""
+    if uri.startswith(("http://", "https://")):
+        return printable(uri)
+    if holds_credentials(uri):  # they are no argument of a command
+        return f"app-study ui {name}"
+    mlflow = Path(sys.executable).with_name("mlflow")
+    program = mlflow if mlflow.exists() else "mlflow"
+    return f"{program} ui --backend-store-uri {printable(uri)}"

@@ -16,6 +16,36 @@ UNLICENSED = "not stated"
 
 
 @dataclass(frozen=True)
+class Removal:
+    """Channels that pruning had cut off, and that are not in the file.
+
+    Attributes:
+        num_channels, of_channels: Removed and all; channels that fall together are one.
+        num_weights, of_them_kept: Prunable weights that went with them, and those of them that
+            pruning had kept.
+        reason: Why none were looked for; empty where they were.
+    """
+
+    num_channels: int = 0
+    of_channels: int = 0
+    num_weights: int = 0
+    of_them_kept: int = 0
+    reason: str = ""
+
+    def sentence(self) -> str:
+        """All of it, in words."""
+        if self.reason:
+            return f"Channels that pruning may have cut off are still there: {self.reason}."
+        if not self.num_channels:
+            return f"Pruning has cut off none of its {self.of_channels:,} channels."
+        return (
+            f"Pruning has cut off {self.num_channels:,} of its {self.of_channels:,} channels: "
+            f"they changed no logit and are removed, and with them {self.num_weights:,} weights "
+            f"({self.of_them_kept:,} of them kept)."
+        )
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Everything that is known of a model, and how its file is read.
 
@@ -29,6 +59,7 @@ class ModelCard:
         layers: The sparsity ledger.
         licence: The user's word on it.
         measured_with: Runtime, threads and processor of the latency among the metrics.
+        removal: Of channels that pruning had cut off; None in cards of before it was done.
     """
 
     format: str
@@ -44,6 +75,7 @@ class ModelCard:
     layers: tuple[LayerDensity, ...]
     licence: str = UNLICENSED
     measured_with: str = ""
+    removal: Removal | None = None
     version: str = __version__
     schema: str = field(default=CARD_SCHEMA)
 
@@ -55,6 +87,7 @@ class ModelCard:
         *,
         format_name: str,
         licence: str = UNLICENSED,
+        removal: Removal | None = None,
     ) -> "ModelCard":
         """The card of the model that ``record`` reports, without the place of its data."""
         config = source.trial.to_dict()
@@ -73,6 +106,7 @@ class ModelCard:
             layers=record.layers,
             licence=licence,
             measured_with=record.measured_with,
+            removal=removal,
         )
 
     @property
@@ -95,8 +129,9 @@ class ModelCard:
             raw = json.loads(text)
             network = NetworkSpec.from_dict(raw["network"])
             layers = tuple(LayerDensity(**layer) for layer in raw["layers"])
-            return cls(**{**raw, "network": network, "layers": layers})
-        except (KeyError, TypeError, ValueError) as error:
+            removal = Removal(**raw["removal"]) if raw.get("removal") else None
+            return cls(**{**raw, "network": network, "layers": layers, "removal": removal})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is no model card of schema {CARD_SCHEMA}: {error}") from None
 
 

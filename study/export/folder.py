@@ -3,17 +3,17 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from study.errors import ExportError
 from study.export.card import ModelCard
-from study.export.formats import FORMATS, Predict, Safetensors, save_weights
+from study.export.formats import FORMATS, ExportFormat, Predict, Safetensors, save_weights
 from study.export.readme import readme
 from study.files import UNFINISHED
 from study.pruning.mask import Mask
@@ -28,12 +28,28 @@ def write_weights(network: nn.Module, mask: Mask, folder: Path) -> None:
     """
     with replaced(folder) as new:
         save_weights(network, new / Safetensors.file_name)
-        write_masks(mask, new)
+        _write_masks(mask.tensors, new)
 
 
-def write_masks(mask: Mask, folder: Path) -> None:
-    """Write the masks, a byte a weight."""
-    save_file({n: t.cpu().contiguous() for n, t in mask.tensors.items()}, folder / MASKS_FILE)
+def write_model(network: nn.Module, mask: Mask, card: ModelCard, folder: Path) -> None:
+    """Write the model in its card's format, masks that its file does not tell, and the card.
+
+    Raises:
+        ExportError: The network cannot be written in this format.
+    """
+    export_format = FORMATS.get(card.format)()
+    path = folder / export_format.file_name
+    export_format.write(network, mask, card.network, path)
+    told = export_format.masks(path, card.network)
+    untold = {name: tensor for name, tensor in mask.tensors.items() if name not in told}
+    if untold:
+        _write_masks(untold, folder)
+    write_card(card, folder)
+
+
+def _write_masks(masks: Mapping[str, Tensor], folder: Path) -> None:
+    """Write masks, a byte a weight."""
+    save_file({n: t.cpu().contiguous() for n, t in masks.items()}, folder / MASKS_FILE)
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
@@ -58,8 +74,23 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def read_mask(folder: Path) -> Mask:
-    """The masks in a model's folder."""
-    return Mask({name: t.to(torch.bool) for name, t in load_file(folder / MASKS_FILE).items()})
+    """The masks of a model, from its file or from beside it.
+
+    Raises:
+        ExportError: They are not there, or cannot be read.
+    """
+    card = read_card(folder)
+    export_format = _format_of(card, folder)
+    with _reading(folder / export_format.file_name) as path:
+        masks = export_format.masks(path, card.network)
+    names = [layer.layer for layer in card.layers]
+    if not masks.keys() >= set(names):
+        with _reading(folder / MASKS_FILE) as path:
+            masks |= {name: t.to(torch.bool) for name, t in load_file(path).items()}
+    missing = [name for name in names if name not in masks]
+    if missing:
+        raise ExportError(f"{folder}: the masks of {', '.join(missing)} are gone; export it again")
+    return Mask({name: masks[name] for name in names})
 
 
 def load_model(folder: Path) -> tuple[ModelCard, Predict]:
@@ -71,18 +102,26 @@ def load_model(folder: Path) -> tuple[ModelCard, Predict]:
         ExportError: The folder holds no model that can be read here.
     """
     card = read_card(folder)
+    export_format = _format_of(card, folder)
+    with _reading(folder / export_format.file_name) as path:
+        return card, export_format.load(path, card.network)
+
+
+def _format_of(card: ModelCard, folder: Path) -> ExportFormat:
     if card.format not in FORMATS:
         raise ExportError(
             f"{folder}: unknown format {card.format!r} (known: {', '.join(FORMATS)})"
         )
-    export_format = FORMATS.get(card.format)()
+    return FORMATS.get(card.format)()
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """Whatever is wrong with the file is told with its path."""
     try:
-        path = folder / export_format.file_name
-        return card, export_format.load(path, card.network, read_mask(folder))
+        yield path
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ExportError(
-            f"{folder / export_format.file_name}: cannot be read: {error}"
-        ) from error
+        raise ExportError(f"{path}: cannot be read: {error}") from error
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from study.errors import ExportError
 from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
+from study.export.sparse import load_sparse, save_sparse
 from study.pruning.mask import Mask
 from study.registry import Registry, nearest
 
@@ -36,16 +37,26 @@ class ExportFormat(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:
+    def write(self, network: nn.Module, mask: Mask, spec: NetworkSpec, path: Path) -> None:
         """Write the network, which takes normalised images.
+
+        Args:
+            network: In evaluation mode, on the CPU; its pruned weights are zero.
+            mask: Of its weights.
+            spec: What is known of it besides.
+            path: The file.
 
         Raises:
             ExportError: It cannot be written in this format.
         """
 
     @abstractmethod
-    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:
         """The file's logits of images ``uint8 [B, C, H, W]``; no code in it is run."""
+
+    def masks(self, path: Path, spec: NetworkSpec) -> dict[str, Tensor]:  # noqa: ARG002  # most tell none
+        """The masks of those layers of which the file tells them, bool."""
+        return {}
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -68,13 +79,13 @@ class _Weights(ExportFormat):
     holds_graph: ClassVar[bool] = False
 
     @abstractmethod
-    def read(self, path: Path) -> dict[str, Tensor]:
-        """The weights by their names; no code in the file is run."""
+    def read(self, path: Path, network: nn.Module) -> dict[str, Tensor]:
+        """The weights of ``network`` by their names; no code in the file is run."""
 
-    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:
         """Every name and shape must fit."""
-        network = spec.build(mask)
-        network.load_state_dict(self.read(path), strict=True)
+        network = spec.build()
+        network.load_state_dict(self.read(path, network), strict=True)
         return lambda images: logits_of(network, spec, images)
 
 
@@ -85,11 +96,11 @@ class Safetensors(_Weights):
 
     file_name: ClassVar[str] = "model.safetensors"
 
-    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
+    def write(self, network: nn.Module, mask: Mask, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
         """Write weights and buffers."""
         save_weights(network, path)
 
-    def read(self, path: Path) -> dict[str, Tensor]:
+    def read(self, path: Path, network: nn.Module) -> dict[str, Tensor]:  # noqa: ARG002  # all are in the file
         """The tensors of the file."""
         return load_file(path)
 
@@ -101,14 +112,34 @@ class StateDict(_Weights):
 
     file_name: ClassVar[str] = "state_dict.pt"
 
-    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
+    def write(self, network: nn.Module, mask: Mask, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
         """Write weights and buffers."""
         torch.save({name: t.detach().cpu() for name, t in network.state_dict().items()}, path)
 
-    def read(self, path: Path) -> dict[str, Tensor]:
+    def read(self, path: Path, network: nn.Module) -> dict[str, Tensor]:  # noqa: ARG002  # all are in the file
         """The tensors of the file."""
         weights: dict[str, Tensor] = torch.load(path, weights_only=True)
         return weights
+
+
+@FORMATS.register("sparse")
+@dataclass(frozen=True)
+class Sparse(_Weights):
+    """The kept weights and where they are, in no more bytes than ``sparse_bytes`` and a header."""
+
+    file_name: ClassVar[str] = "sparse.safetensors"
+
+    def write(self, network: nn.Module, mask: Mask, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # weights alone
+        """Write weights and buffers."""
+        save_sparse(network, mask, path)
+
+    def read(self, path: Path, network: nn.Module) -> dict[str, Tensor]:
+        """The weights of the file, the pruned ones zero."""
+        return load_sparse(path, network).weights
+
+    def masks(self, path: Path, spec: NetworkSpec) -> dict[str, Tensor]:
+        """Of the layers that are not stored densely."""
+        return load_sparse(path, spec.build()).masks
 
 
 @FORMATS.register("torch_export")
@@ -119,12 +150,12 @@ class TorchExport(ExportFormat):
     file_name: ClassVar[str] = "model.pt2"
     holds_graph: ClassVar[bool] = True
 
-    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:
+    def write(self, network: nn.Module, mask: Mask, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # zeros as they are
         """Trace the network, for any number of images at once."""
         with _quiet():
             torch.export.save(_program(network, spec, self), path)
 
-    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:  # noqa: ARG002  # it is all in the file
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
         """The program itself."""
         with _quiet():
             program = torch.export.load(path).module()
@@ -146,7 +177,7 @@ class Onnx(ExportFormat):
     holds_graph: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
 
-    def write(self, network: nn.Module, spec: NetworkSpec, path: Path) -> None:
+    def write(self, network: nn.Module, mask: Mask, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG002  # zeros as they are
         """Trace the network, for any number of images at once, into one file."""
         with _quiet():
             program = torch.onnx.export(
@@ -160,7 +191,7 @@ class Onnx(ExportFormat):
             assert program is not None
             program.save(path, external_data=False)
 
-    def load(self, path: Path, spec: NetworkSpec, mask: Mask) -> Predict:  # noqa: ARG002  # it is all in the file
+    def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
         """By onnxruntime, on the CPU."""
         runtime: Any = importlib.import_module("onnxruntime")
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

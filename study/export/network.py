@@ -1,7 +1,7 @@
 """A network that goes out into the world: how it is built again, and what it takes and gives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from study.config.trial import TrialConfig
 from study.data.batches import normalisation
 from study.data.dataset import ImageDataset
 from study.models.architecture import ARCHITECTURES, Architecture
+from study.pruning.channels.dead import remove_
 from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
@@ -33,6 +34,8 @@ class NetworkSpec:
         image_shape: Channels, height, width.
         class_names: One a logit.
         mean, std: Per channel, of images scaled to [0, 1].
+        removed: Channels that the network has no more, as rows of a tensor by its name; with each
+            go all that fall with it.
         granularity: What was pruned at once, which says whether masks change the shapes.
     """
 
@@ -42,6 +45,7 @@ class NetworkSpec:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    removed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     granularity: str = DEFAULT
 
     @classmethod
@@ -63,9 +67,11 @@ class NetworkSpec:
     def from_dict(cls, raw: Mapping[str, Any]) -> "NetworkSpec":
         """What :func:`dataclasses.asdict` made of one, be it through JSON."""
         lists = ("plugins", "image_shape", "class_names", "mean", "std")
-        # Cards of models that were written before there was a choice have no granularity.
+        # Cards of before there was a choice have no granularity, and of before anything was
+        # removed say nothing of it.
         return cls(
             model=raw["model"],
+            removed={name: tuple(rows) for name, rows in raw.get("removed", {}).items()},
             granularity=raw.get("granularity", DEFAULT),
             **{name: tuple(raw[name]) for name in lists},
         )
@@ -85,24 +91,28 @@ class NetworkSpec:
         architecture: Architecture = section.plugin("architecture")
         return architecture
 
-    def build(self, mask: Mask) -> nn.Module:
-        """The network in the shapes that it has under ``mask``, with weights of no meaning.
+    def build(self, mask: Mask | None = None) -> nn.Module:
+        """The network in the shapes that it has, with weights of no meaning.
+
+        Args:
+            mask: In the shapes that its architecture has; none for a network of whose channels
+                ``removed`` says all.
 
         Raises:
-            ValueError: Its architecture is not installed here, or has no such masks.
+            ValueError: Its architecture is not installed here, or has no such masks, or not the
+                channels that are to be removed.
         """
         with torch.random.fork_rng(devices=[]):
             network = self.architecture().build(self.image_shape, len(self.class_names))
-        # The layers that were left out of pruning are those without a mask.
-        exclude = [name for name in prunable_parameters(network) if name not in mask.tensors]
-        granularity = GRANULARITIES.get(self.granularity)()
-        granularity.pruner(network, self.image_shape, exclude=exclude).prune_(network, mask)
-        return network.eval()
-
-    @property
-    def keeps_shapes(self) -> bool:
-        """Whether the network has the shapes in which its architecture builds it."""
-        return GRANULARITIES.get(self.granularity).keeps_shapes
+        network.eval()
+        if self.removed:
+            remove_(network, self.image_shape, self.removed)
+        if mask is not None:
+            # The layers that were left out of pruning are those without a mask.
+            exclude = [name for name in prunable_parameters(network) if name not in mask.tensors]
+            granularity = GRANULARITIES.get(self.granularity)()
+            granularity.pruner(network, self.image_shape, exclude=exclude).prune_(network, mask)
+        return network
 
 
 class ServedNetwork(nn.Module):

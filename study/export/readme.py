@@ -4,6 +4,7 @@ from study.config.trial import flatten
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, INPUT, OUTPUT
 from study.export.network import NetworkSpec
+from study.export.sparse import NUMPY_READER
 from study.metrics import METRICS, wilson_interval
 
 # Error rates of single models, measured on a split of known size.
@@ -12,8 +13,8 @@ _SHOWN = (
     "holdout_error_rate", "test_error_rate", "validation_error_rate", "service_error",
     "anytime_error", "final_error", "test_service_error", "test_final_error",
     "generalization_gap", "density", "effective_density", "model_density", "forward_flops",
-    "forward_flops_sparse", "samples_seen", "latency_ms", "speedup", "latency_ms_batch64",
-    "speedup_batch64",
+    "forward_flops_sparse", "model_bytes", "sparse_bytes", "samples_seen", "latency_ms", "speedup",
+    "latency_ms_batch64", "speedup_batch64", "file_bytes",
 )  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def _torchvision_lines(network: NetworkSpec) -> tuple[str, ...] | None:
 
 def _weights_code(card: ModelCard, file_name: str) -> str:
     network = card.network
-    lines = _torchvision_lines(network) if network.keeps_shapes else None
+    lines = _torchvision_lines(network)
     if lines is None:
         return (
             "# torchvision cannot make this network: anytime-pruning-study does. The formats\n"
@@ -96,21 +97,24 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
             'card, predict = load_model(Path("."))\n'
             "logits = predict(images)  # images: a numpy array"
         )
-    by_safetensors = card.format == "safetensors"
-    loaded = (
-        f'load_file("{file_name}")'
-        if by_safetensors
-        else f'torch.load("{file_name}", weights_only=True)'
-    )
+    loaded = {
+        "safetensors": f'load_file("{file_name}")',
+        "state_dict": f'torch.load("{file_name}", weights_only=True)',
+        "sparse": "{name: torch.tensor(t) for name, t in tensors.items()}",
+    }[card.format]
     imports = ["import torch", "import torchvision"]
-    imports += ["from safetensors.torch import load_file"] if by_safetensors else []
-    imports += ["from torch import nn"] if len(lines) > 1 else []
+    imports += ["from safetensors.torch import load_file"] if "load_file" in loaded else []
+    imports += ["from torch import nn"] if len(lines) > 1 or network.removed else []
+    loading = [f"model.load_state_dict({loaded})"]
+    if network.removed:
+        loading = [f"weights = {loaded}", *_LOADED_SMALLER]
     return "\n".join(
         [
             *imports,
             "",
+            *([NUMPY_READER] if card.format == "sparse" else []),
             *lines,
-            f"model.load_state_dict({loaded})",
+            *loading,
             "model.eval()",
             f"mean = torch.tensor({list(network.mean)}).view(1, -1, 1, 1)",
             f"std = torch.tensor({list(network.std)}).view(1, -1, 1, 1)",
@@ -118,6 +122,17 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
             "    logits = model((images / 255 - mean) / std)  # images: a torch tensor",
         ]
     )
+
+
+_LOADED_SMALLER = (
+    "for name, tensor in weights.items():  # some channels have been removed",
+    '    module, _, own_name = name.rpartition(".")',
+    "    layer = model.get_submodule(module)",
+    '    if own_name == "weight" and getattr(layer, "groups", 1) > 1:',
+    "        layer.groups = layer.groups * len(tensor) // layer.out_channels",
+    "    is_parameter = own_name in layer._parameters",
+    "    setattr(layer, own_name, nn.Parameter(tensor) if is_parameter else tensor)",
+)
 
 
 def _data(card: ModelCard) -> str:
@@ -168,6 +183,8 @@ def _layers(card: ModelCard) -> str:
     num_kept = sum(layer.num_kept for layer in card.layers)
     num_weights = sum(layer.num_weights for layer in card.layers)
     lines.append(f"| all | {num_weights:,} | {num_kept:,} | {num_kept / num_weights:.4g} | |")
+    if card.removal is not None:
+        lines += ["", card.removal.sentence()]
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """The model of a trial, and its way into a folder that others can use."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.errors import ExportError
 from study.export.card import UNLICENSED, ModelCard, ModelSource
-from study.export.folder import load_model, replaced, write_card, write_masks
+from study.export.folder import load_model, replaced, write_model
 from study.export.formats import format_called
 from study.export.network import Images, NetworkSpec, logits_of
+from study.export.smallest import smallest
 from study.pruning.mask import Mask
 from study.results import MegabatchRecord
 from study.training.checkpoint import CheckpointFolder
@@ -99,6 +101,8 @@ def export_model(
 ) -> ModelCard:
     """Write the model, read it again, and only if its logits are the same let it appear.
 
+    Channels that pruning has cut off are left out, where that changes no logit.
+
     Args:
         model: What goes out.
         folder: Appears whole or not at all, in the place of an earlier model.
@@ -110,14 +114,17 @@ def export_model(
             logits than the network, or ``folder`` is something that is no model.
     """
     _check_replaceable(folder)
+    format_called(format_name)
+    small = smallest(model.network, model.mask, model.source.network)
     card = ModelCard.from_record(
-        model.source, model.record, format_name=format_name, licence=licence or UNLICENSED
+        dataclasses.replace(model.source, network=small.spec),
+        model.record,
+        format_name=format_name,
+        licence=licence or UNLICENSED,
+        removal=small.removal,
     )
-    export_format = format_called(format_name)
     with replaced(folder) as new:
-        export_format.write(model.network, model.source.network, new / export_format.file_name)
-        write_masks(model.mask, new)
-        write_card(card, new)
+        write_model(small.network, small.mask, card, new)
         _verify(model, new)
     return card
 

@@ -18,6 +18,7 @@ from torch import nn
 from study.errors import ExportError
 from study.export.formats import INPUT, OUTPUT, Onnx, Predict
 from study.export.network import Images, Logits, NetworkSpec, logits_of
+from study.pruning.mask import Mask
 from study.text import count
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class OnnxRuntime(Runtime):
         """As ``export --format onnx`` writes it."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / Onnx.file_name
-            Onnx().write(network, spec, path)
+            Onnx().write(network, Mask({}), spec, path)  # which looks at no mask
             return self.load_file(path)
 
     def load_file(self, path: Path) -> Predict:

@@ -14,8 +14,10 @@ from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.export.formats import DEFAULT_FORMAT, format_called
 from study.export.network import NetworkSpec
+from study.export.smallest import Smallest, smallest
 from study.measurement.network import LatencyFound, network_latency
 from study.metrics import speedup_names
+from study.pruning.mask import Mask
 from study.training.specs import NOTHING_MEASURED, Measured
 
 
@@ -42,30 +44,30 @@ class TrialMeasurement:
         spec = NetworkSpec.from_trial(trial, dataset, study.plugins)
         return cls(spec, study.resources.cpus_per_trial, study.measured_latency)
 
-    def __call__(self, network: nn.Module, *, is_last: bool) -> Measured:
+    def __call__(self, network: nn.Module, mask: Mask, *, is_last: bool) -> Measured:
         """The metrics of a network, which are none where it is not to be measured."""
         if not (is_last or self.log_latency == "every_megabatch"):
             return NOTHING_MEASURED
-        exported = _as_exported(network)
-        metrics = {"file_bytes": float(file_bytes(exported, self.spec))}
+        exported = smallest(_on_cpu(network), mask.to("cpu"), self.spec)
+        metrics = {"file_bytes": float(file_bytes(exported))}
         if self.log_latency == "none":
             return Measured(metrics)
-        latency = network_latency(exported, self.spec, threads=self.threads)
+        latency = network_latency(exported.network, exported.spec, threads=self.threads)
         return Measured(metrics | latency_metrics(latency), latency.conditions)
 
 
-def _as_exported(network: nn.Module) -> nn.Module:
-    """A copy for the CPU, as its file holds it."""
+def _on_cpu(network: nn.Module) -> nn.Module:
+    """A copy, as its file holds it."""
     exported = copy.deepcopy(network).requires_grad_(False).cpu().eval()
     return exported.to(memory_format=torch.contiguous_format)
 
 
-def file_bytes(network: nn.Module, spec: NetworkSpec) -> int:
+def file_bytes(exported: Smallest) -> int:
     """Bytes of the file that ``app-study export`` writes in its default format."""
     export_format = format_called(DEFAULT_FORMAT)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / export_format.file_name
-        export_format.write(network, spec, path)
+        export_format.write(exported.network, exported.mask, exported.spec, path)
         return path.stat().st_size
 
 

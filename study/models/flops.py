@@ -6,6 +6,7 @@ pass, one for the gradient of the activations and one for the gradient of the we
 torch's counter finds a little less, as the first layer needs no gradient of its input.
 """
 
+import enum
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -140,8 +141,37 @@ def model_bytes(model: nn.Module) -> int:
     return sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
 
 
+class Stored(enum.Enum):
+    """How a sparse file holds a layer of which some weights are kept."""
+
+    DENSE = "every weight"
+    BITS = "the kept weights, and a bit for each weight"
+    POSITIONS = "the kept weights, and their positions"
+
+
+def position_bytes(size: int) -> int:
+    """Bytes of a position among ``size`` weights: 2 up to 65,536, else 4, beyond 2³² 8."""
+    return 2 if size <= 2**16 else 4 if size <= 2**32 else 8
+
+
+def stored_as(size: int, kept: int, *, value_bytes: int) -> tuple[Stored, int]:
+    """The way that takes the fewest bytes, and how many; of equals the first of :class:`Stored`.
+
+    Args:
+        size: Weights of the layer.
+        kept: Those that are kept.
+        value_bytes: Bytes of a weight.
+    """
+    costs = {
+        Stored.DENSE: size * value_bytes,
+        Stored.BITS: kept * value_bytes + math.ceil(size / 8),
+        Stored.POSITIONS: kept * (value_bytes + position_bytes(size)),
+    }
+    return min(costs.items(), key=lambda way: way[1])
+
+
 def sparse_bytes(model: nn.Module, kept_counts: Mapping[str, int]) -> int:
-    """Bytes of the network in a sparse file.
+    """Bytes of the network in a sparse file, without the file's header.
 
     A layer of n weights with k kept is stored as its k values in their own type, and their
     positions: a bit for each of the n, or the k positions, of 2 bytes where n is at most 65,536,
@@ -160,11 +190,11 @@ def sparse_bytes(model: nn.Module, kept_counts: Mapping[str, int]) -> int:
     for name, kept in kept_counts.items():
         if name not in parameters:
             raise ValueError(f"{name!r} is no parameter of the network")
-        size = parameters[name].numel()
-        if not 0 <= kept <= size:
-            raise ValueError(f"{name} has {size} weights, so {kept} of them cannot be kept")
-        position = 2 if size <= 2**16 else 4 if size <= 2**32 else 8
-        positions = min(math.ceil(size / 8), kept * position)
-        sparse = kept * parameters[name].element_size() + positions
-        total += min(sparse - parameters[name].nbytes, 0)
+        weights = parameters[name]
+        if not 0 <= kept <= weights.numel():
+            raise ValueError(
+                f"{name} has {weights.numel()} weights, so {kept} of them cannot be kept"
+            )
+        _, stored = stored_as(weights.numel(), kept, value_bytes=weights.element_size())
+        total += stored - weights.nbytes
     return total

@@ -13,7 +13,7 @@ from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.measurement.trial import TrialMeasurement
-from study.metrics import LATENCIES
+from study.metrics import OF_NETWORK
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.session.console import say
 from study.training.anytime import AnytimeLearner
@@ -96,7 +96,7 @@ def run_trial(
                 progress.advance(task)
     console.print(_megabatch_table(learner.history))
     last = learner.history.megabatches[-1]
-    measured = {n: v for n, v in last.metrics.items() if n in LATENCIES or n == "file_bytes"}
+    measured = {n: v for n, v in last.metrics.items() if n in OF_NETWORK}
     for name, value in {**last.summary, **measured}.items():
         say(console, f"{name:<22} {value:.6g}")
     if last.measured_with:

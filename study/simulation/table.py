@@ -12,6 +12,7 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml, write_yaml
 from study.errors import StudyError
+from study.metrics import OF_NETWORK
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.store.record import RecordedTrial
 
@@ -102,7 +103,12 @@ def read_table(path: Path) -> Table:
 
 
 def _summary(row: RecordedTrial) -> Mapping[str, float]:
-    return row.history.megabatches[-1].summary if row.outcome is Outcome.COMPLETE else {}
+    """What is known of a trial at its end alone."""
+    if row.outcome is not Outcome.COMPLETE:
+        return {}
+    last = row.history.megabatches[-1]
+    measured = {name: value for name, value in last.metrics.items() if name in OF_NETWORK}
+    return {**measured, **last.summary}
 
 
 def _plain(value: Any) -> Any:
@@ -116,7 +122,11 @@ def _row(study: StudyConfig, number: int, row: Mapping[str, Any]) -> RecordedTri
         if name.startswith("chosen.") and value is not None
     }
     curves = {n.removeprefix("curve."): v for n, v in row.items() if n.startswith("curve.") and v}
-    summary = {n.removeprefix("final."): v for n, v in row.items() if n.startswith("final.")}
+    summary = {
+        name.removeprefix("final."): value
+        for name, value in row.items()
+        if name.startswith("final.") and value is not None
+    }
     trial = study.compose(chosen)
     length = max((len(values) for values in curves.values()), default=0)
     outcome = Outcome(row["outcome"])

@@ -296,7 +296,7 @@ class AnytimeLearner:
             ),
         }
         running, summary = service_metrics([*earlier, metrics], self._terms)
-        measured = self._measure(self.model, is_last=bool(summary))
+        measured = self._measure(self.model, self.mask, is_last=bool(summary))
         record = MegabatchRecord(
             megabatch_index=done.megabatch_index,
             stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,

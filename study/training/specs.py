@@ -11,6 +11,7 @@ from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
 from study.data.stream import Megabatch
 from study.pruning.granularity.granularity import Granularity
+from study.pruning.mask import Mask
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningSchedule
 from study.training.optimiser import OptimiserSpec
@@ -110,13 +111,13 @@ class Measured:
 class Measure(Protocol):
     """Measures the network that goes into service, which stays as it is; draws nothing."""
 
-    def __call__(self, network: nn.Module, *, is_last: bool) -> Measured:
+    def __call__(self, network: nn.Module, mask: Mask, *, is_last: bool) -> Measured:
         """Its metrics; ``is_last`` where the stream has ended."""
 
 
 NOTHING_MEASURED = Measured()
 
 
-def measure_nothing(network: nn.Module, *, is_last: bool) -> Measured:  # noqa: ARG001  # the protocol's
+def measure_nothing(network: nn.Module, mask: Mask, *, is_last: bool) -> Measured:  # noqa: ARG001  # the protocol's
     """No metrics, at no cost."""
     return NOTHING_MEASURED

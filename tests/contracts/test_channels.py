@@ -24,9 +24,9 @@ from tests.helpers.architectures import NUM_CLASSES, built, smallest_side
 # What is refused, by the beginning of the name: what the message names.
 REFUSED = {
     "vit_": "MultiheadAttention",
-    "swin_": "shifted_window_attention",
-    "maxvit_": "attention",
-    "shufflenet_": "chunk",
+    "swin_": "shifted_window_attention in ShiftedWindowAttention",
+    "maxvit_": "chunk, which gives a tuple in RelativePositionalMultiHeadAttention",
+    "shufflenet_": "chunk, which gives a tuple in InvertedResidual",
 }
 # Those of the registry that take little time at their smallest images.
 QUICK = {

@@ -1,4 +1,4 @@
-"""The way out of a real study: four formats in processes without this package, and served."""
+"""The way out of a real study: five formats in processes without this package, and served."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def assert_equal_logits(one: Any, other: Any) -> None:
     assert np.abs(one - other).max() <= 1e-5 * max(1.0, np.abs(other).max())
 
 
-@pytest.mark.parametrize("name", ["safetensors", "state_dict", "torch_export", "onnx"])
+@pytest.mark.parametrize("name", ["safetensors", "state_dict", "sparse", "torch_export", "onnx"])
 def test_the_cards_own_code_gives_the_same_logits_where_this_package_is_not(
     name: str, launched: LaunchedStudy, tmp_path: Path
 ) -> None:

@@ -38,8 +38,9 @@ def cut_(
     """
     if bool((after & ~before).any()):
         raise ValueError("channels that have been cut cannot come back")
+    present, left = _with_never(before), _with_never(after)
     cuts = {
-        name: (_left(axes.rows, before, after), _left(axes.columns, before, after))
+        name: (_left(axes.rows, present, left), _left(axes.columns, present, left))
         for name, axes in groups.axes.items()
     }
     _check_sizes(model, cuts)
@@ -66,18 +67,18 @@ def silenced(model: nn.Module, groups: ChannelGroups, kept: Tensor) -> nn.Module
         kept: bool ``[num_groups]``.
     """
     twin = copy.deepcopy(model)
+    fallen = ~_with_never(kept)
     with torch.no_grad():
         for name, parameter in twin.named_parameters():
             axes = groups.axes.get(name, Axes(None, None))
             if axes.rows is not None:
-                parameter[_fallen(axes.rows, kept)] = 0.0
+                parameter[fallen[axes.rows]] = 0.0
             if axes.columns is not None:
-                parameter[:, _fallen(axes.columns, kept)] = 0.0
+                parameter[:, fallen[axes.columns]] = 0.0
     for name, module in twin.named_modules():
         rows = groups.axes.get(f"{name}.sources", Axes(None, None)).rows
         if isinstance(module, ChannelMap) and rows is not None:
-            fallen = _fallen(rows, kept).tolist()
-            pairs = zip(module.sources, fallen, strict=True)
+            pairs = zip(module.sources, fallen[rows].tolist(), strict=True)
             module.sources = tuple(-1 if is_fallen else source for source, is_fallen in pairs)
     return twin
 
@@ -86,13 +87,13 @@ _Cut = tuple[Tensor | None, Tensor | None]
 """Of the rows and the columns that a tensor has: whether each is left. None: all of them."""
 
 
-def _fallen(axis: Tensor, kept: Tensor) -> Tensor:
-    # -1 is the last place: what never falls.
-    return ~torch.cat([kept, kept.new_ones(1)])[axis]
+def _with_never(kept: Tensor) -> Tensor:
+    """``kept`` with a last place for -1, what never falls."""
+    return torch.cat([kept, kept.new_ones(1)])
 
 
-def _left(axis: Tensor | None, before: Tensor, after: Tensor) -> Tensor | None:
-    return None if axis is None else ~_fallen(axis, after)[~_fallen(axis, before)]
+def _left(axis: Tensor | None, present: Tensor, left: Tensor) -> Tensor | None:
+    return None if axis is None else left[axis[present[axis]]]
 
 
 def _loses(cut: _Cut) -> bool:

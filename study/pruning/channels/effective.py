@@ -1,7 +1,7 @@
 """Effective weights: those on some path from the images to the logits."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, fx, nn
@@ -31,7 +31,7 @@ def effective_counts(
         operation that is not understood, as attention: never a guess.
     """
     try:
-        used = _used_joins(_with_masks(trace(model, image_shape), tensors))
+        used = _used_joins(with_masks(trace(model, image_shape), tensors))
     except NotUnderstoodError:
         return None
     counts = {}
@@ -44,7 +44,7 @@ def effective_counts(
     return counts
 
 
-def _with_masks(network: TracedNetwork, tensors: Mapping[str, Tensor]) -> TracedNetwork:
+def with_masks(network: TracedNetwork, tensors: Mapping[str, Tensor]) -> TracedNetwork:
     """The network whose weighted layers join what the masks keep."""
     steps = {}
     for node, step in network.steps.items():
@@ -60,8 +60,21 @@ def _masked(link: Link, tensors: Mapping[str, Tensor]) -> Link:
     return replace(link, joins=(mask if mask.dim() == 2 else mask.flatten(2).any(2)).cpu())
 
 
-def _used_joins(network: TracedNetwork) -> dict[str, Tensor]:
-    """By layer, bool ``[out, in / groups]``: whether a path passes between the two channels."""
+@dataclass(frozen=True)
+class Flow:
+    """What flows through a network, by value and channel, bool ``[channels]``.
+
+    Attributes:
+        reached: Whether a path of kept weights leads to it from the images.
+        wanted: Whether one leads from it to the logits.
+    """
+
+    reached: Mapping[fx.Node, Tensor]
+    wanted: Mapping[fx.Node, Tensor]
+
+
+def flow_through(network: TracedNetwork) -> Flow:
+    """What flows through a network whose weighted layers join what they do."""
     reached: dict[fx.Node, Tensor] = {}
     for node, step in network.steps.items():
         flags = [link.forward(reached[argument]) for argument, link in step.sources]
@@ -70,11 +83,20 @@ def _used_joins(network: TracedNetwork) -> dict[str, Tensor]:
 
     wanted = {node: torch.zeros_like(flags) for node, flags in reached.items()}
     wanted[network.logits].fill_(True)
-    used: dict[str, Tensor] = {}
     for node, step in reversed(network.steps.items()):
         for argument, link in step.sources:
             wanted[argument] |= link.backward(wanted[node])
+    return Flow(reached, wanted)
+
+
+def _used_joins(network: TracedNetwork) -> dict[str, Tensor]:
+    """By layer, bool ``[out, in / groups]``: whether a path passes between the two channels."""
+    flow = flow_through(network)
+    used: dict[str, Tensor] = {}
+    for node, step in network.steps.items():
+        for argument, link in step.sources:
             if isinstance(link, Weighted):
-                passed = link.joins & link.by_input(reached[argument]) & wanted[node][:, None]
+                reached, wanted = link.by_input(flow.reached[argument]), flow.wanted[node]
+                passed = link.joins & reached & wanted[:, None]
                 used[link.name] = used.get(link.name, torch.zeros_like(passed)) | passed
     return used

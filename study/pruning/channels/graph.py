@@ -44,8 +44,9 @@ def channel_groups(
         groups = walk.groups(sizes)
         _check_by_cutting(model, image_shape, groups, walk)
     except NotUnderstoodError as error:
+        reason = str(error).partition("\n")[0]  # what follows is about the graph
         raise ValueError(
-            f"which channels of this network fall together is not known, because of {error}; "
+            f"which channels of this network fall together is not known, because of {reason}; "
             "prune single weights (pruning.granularity: weight)"
         ) from error
     return groups
@@ -115,10 +116,10 @@ class _Walk:
         if link.groups == 1:
             self._record(link.name, after, before)
         else:
-            for written, read in zip(
-                after.chunk(link.groups), before.chunk(link.groups), strict=True
-            ):
-                self._channels.unite(torch.cat([written, read]), int(written[0]))
+            for channels in (after, before):
+                by_group = channels.reshape(link.groups, -1)
+                first = after.reshape(link.groups, -1)[:, :1].expand_as(by_group)
+                self._channels.unite(by_group.flatten(), first.flatten())
             self._record(link.name, after, None)
         return after
 

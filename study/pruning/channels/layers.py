@@ -42,7 +42,7 @@ def layer_step(
     for kinds, rule in _RULES:
         if isinstance(module, kinds):
             return rule(module, name, argument, value, shape)
-    raise NotUnderstoodError(type(module).__name__)
+    raise NotUnderstoodError(f"{type(module).__name__} {name}")
 
 
 def _pointwise(_: nn.Module, __: str, argument: fx.Node, value: Value, ___: Sequence[int]) -> Step:
@@ -126,7 +126,7 @@ def _weighted(
 ) -> Step:
     is_plain = "weight" in module._parameters  # not one that is computed from others
     require(is_plain, f"parametrised weight of {type(module).__name__} {name}")
-    joins = torch.ones(module.weight.shape[:2], dtype=torch.bool)
+    joins = torch.ones(1, 1, dtype=torch.bool).expand(module.weight.shape[:2])
     link = Weighted(f"{name}.weight", joins, groups)
     return Step([(argument, link)], value.dim, _named(module, name, ["bias"]), zeros=True)
 

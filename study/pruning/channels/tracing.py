@@ -1,5 +1,7 @@
 """A network as the steps that lead from its images to its logits, channel by channel."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,7 +63,8 @@ def trace(model: nn.Module, image_shape: ImageShape) -> TracedNetwork:
                 shapes[arg] for arg in node.all_input_nodes if arg in shapes.keys() - values
             ]
             several = any(constant.numel() > 1 for constant in constants)
-            steps[node] = call_step(node, inputs, shape, has_constants=several)
+            with _told_where(node):
+                steps[node] = call_step(node, inputs, shape, has_constants=several)
         values[node] = Value(shape, steps[node].dim)
     (last,) = (node.args[0] for node in shapes if node.op == "output")
     is_known = isinstance(last, fx.Node) and last in values and values[last].last == 1
@@ -108,9 +111,23 @@ class _ShapeRecorder(fx.Interpreter):
         result = super().run_node(n)
         if isinstance(result, Tensor):
             self.shapes[n] = result.shape
-        elif not isinstance(result, _PLAIN_VALUES):
-            raise NotUnderstoodError(f"{call_name(n)}, which gives a {type(result).__name__}")
+        with _told_where(n):
+            is_known = isinstance(result, (Tensor, *_PLAIN_VALUES))
+            require(is_known, f"{call_name(n)}, which gives a {type(result).__name__}")
         return result
+
+
+@contextmanager
+def _told_where(node: fx.Node) -> Iterator[None]:
+    """Add to what is not understood the module that does it."""
+    try:
+        yield
+    except NotUnderstoodError as error:
+        stack: dict[str, Any] = node.meta.get("nn_module_stack") or {}
+        for path, kind in list(stack.values())[-1:]:
+            name = kind if isinstance(kind, str) else kind.__name__
+            raise NotUnderstoodError(f"{error} in {name} {path}") from error
+        raise
 
 
 def _graph(
@@ -124,5 +141,6 @@ def _graph(
             recorder.run(torch.empty(_NUM_EXAMPLES, *image_shape, device="meta"))
     # What tracing raises where the code depends on values; ValueError includes its TraceError.
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        raise NotUnderstoodError(str(error)) from error
+        # What follows the first line is about the graph.
+        raise NotUnderstoodError(str(error).partition("\n")[0]) from error
     return graph, recorder.shapes

@@ -48,9 +48,14 @@ def test_a_trial_is_timed_beside_dense_for_the_batches_and_threads_that_are_aske
     assert "The study has not measured it: see tracking.log_latency." in said
 
 
-@pytest.mark.parametrize("format_name", ["safetensors", "torch_export"])
-def test_an_exported_folder_is_timed_without_its_study(
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("format_name", "runtime"),
+    [("safetensors", "torch "), ("torch_export", "torch "), ("onnx", "onnxruntime ")],
+)
+def test_an_exported_folder_is_timed_without_its_study_by_what_its_file_is_for(
     format_name: str,
+    runtime: str,
     store: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -63,7 +68,7 @@ def test_an_exported_folder_is_timed_without_its_study(
     said = capsys.readouterr().out
     assert f"{tmp_path / 'model'}: s trial 0 megabatch 1" in said
     assert [line.split()[0] for line in said.splitlines() if " here " in line] == ["1", "64"]
-    assert "Here: torch " in said
+    assert f"Here: {runtime}" in said
     assert ", 1 thread, " in said
 
 

@@ -1,6 +1,8 @@
 """What is written of a model is the model, and nothing else gets through."""
 
+import copy
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +13,24 @@ from torch import nn
 
 from study.config.trial import TrialConfig
 from study.errors import ExportError
-from study.export.card import ModelCard
+from study.export.card import ModelCard, Removal
 from study.export.folder import load_model, read_card, read_mask, write_weights
 from study.export.formats import FORMATS, StateDict, format_called
 from study.export.network import NetworkSpec, ServedNetwork, logits_of
 from study.export.pyfunc import _load_pyfunc
-from study.export.readme import readme
-from study.export.trial_model import TrialModel, export_model, model_source, sample_images
+from study.export.readme import code, readme
+from study.export.trial_model import (
+    TrialModel,
+    _without_dead_channels,
+    export_model,
+    model_source,
+    sample_images,
+)
 from study.metrics import wilson_interval
 from study.models.architecture import ARCHITECTURES
 from study.models.torchvision_networks.plain import plain_torchvision_code
 from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
 from study.training.anytime import AnytimeLearner
 from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.small_studies import search
@@ -64,6 +73,100 @@ def test_a_model_says_the_same_after_a_round_trip_for_any_number_of_images(
     assert np.array_equal(served["logits"], predict(model.sample))
 
 
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_channels_that_pruning_cut_off_are_not_in_the_file_and_the_card_says_so(
+    name: str, model: TrialModel, tmp_path: Path
+) -> None:
+    mask = Mask({name: tensor.clone() for name, tensor in model.mask.tensors.items()})
+    first, last = mask.tensors.values()
+    first[[0, 1]] = False
+    last[:, [1, 5, 6]] = False
+    network = copy.deepcopy(model.network)
+    mask.apply_(network)
+    cut_off = dataclasses.replace(model, network=network, mask=mask)
+    made = export_model(cut_off, tmp_path / "out", format_name=name)
+    gone = {int(row) for row in range(12) if not first[row].any() or not last[:, row].any()}
+    assert gone >= {0, 1, 5, 6}
+    num_weights = len(gone) * (first.shape[1] + last.shape[0])
+    left = torch.tensor(sorted(set(range(12)) - gone))
+    num_kept = mask.num_kept - int(first[left].sum() + last[:, left].sum())
+    assert made.removal == Removal(len(gone), 12, num_weights, num_kept)
+
+    card, predict = load_model(tmp_path / "out")
+    assert (card.removal, card.network.removed) == (made.removal, made.network.removed)
+    wanted = logits_of(network, model.source.network, model.sample)
+    assert np.abs(predict(model.sample) - wanted).max() <= 1e-5
+    masks = list(read_mask(tmp_path / "out").tensors.values())
+    assert torch.equal(masks[0], first[left])
+    assert torch.equal(masks[1], last[:, left])
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert f"cut off {len(gone)} of its 12 channels" in text
+    assert f"with them {num_weights:,} weights ({num_kept:,} of them kept)" in text
+
+
+def test_a_network_that_is_not_understood_goes_out_as_it_is_and_the_card_says_so(
+    model: TrialModel,
+) -> None:
+    vit = NetworkSpec(
+        {"architecture": "vit_b_32"}, (), (3, 32, 32), ("a", "b"), (0.5,) * 3, (0.25,) * 3
+    )
+    with torch.device("meta"):
+        network = ARCHITECTURES.get("vit_b_32")().build((3, 32, 32), 2)
+    mask = Mask.dense(prunable_parameters(network))
+    source = dataclasses.replace(model.source, network=vit)
+    found, removal = _without_dead_channels(
+        dataclasses.replace(model, source=source, network=network, mask=mask)
+    )
+    assert found.network is network
+    assert "MultiheadAttention" in removal.sentence()
+    assert "pruning.granularity" not in removal.sentence()
+
+
+def test_a_card_from_before_anything_was_removed_is_read(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name="safetensors")
+    path = tmp_path / "out" / "model_card.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    del raw["removal"], raw["network"]["removed"]
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    card = read_card(tmp_path / "out")
+    assert card.removal is None
+    assert not card.network.removed
+
+
+def test_masks_that_the_file_tells_are_not_written_again(
+    model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name="sparse")
+    assert not (tmp_path / "out" / "masks.safetensors").exists()
+    # A layer that is all but dense is stored densely: its mask is beside the file, and no other.
+    (first, *others) = model.mask.tensors
+    flags = torch.ones_like(model.mask.tensors[first])
+    flags[0, 0] = False
+    mask = Mask({first: flags, **{name: model.mask.tensors[name] for name in others}})
+    export_model(dataclasses.replace(model, mask=mask), tmp_path / "out", format_name="sparse")
+    assert list(load_file(tmp_path / "out" / "masks.safetensors")) == [first]
+    assert read_mask(tmp_path / "out") == mask
+    (tmp_path / "out" / "masks.safetensors").unlink()
+    with pytest.raises(ExportError, match=r"masks\.safetensors: cannot be read"):
+        read_mask(tmp_path / "out")
+
+
+def test_a_damaged_sparse_file_is_told_with_its_path(model: TrialModel, tmp_path: Path) -> None:
+    export_model(model, tmp_path / "out", format_name="sparse")
+    path = tmp_path / "out" / "sparse.safetensors"
+    content = path.read_bytes()
+    for damage in (content[:-1], content[:100], b"\xff" * 8 + content[8:], b"", None):
+        path.unlink()
+        if damage is not None:
+            path.write_bytes(damage)
+        for reading in (load_model, read_mask):
+            with pytest.raises(ExportError, match=r"sparse\.safetensors: cannot be read"):
+                reading(tmp_path / "out")
+        path.touch()
+
+
 def test_the_served_network_sees_what_training_saw_to_the_bit(
     learner: AnytimeLearner, model: TrialModel
 ) -> None:
@@ -100,7 +203,13 @@ def test_an_interval_is_wilsons() -> None:
 def test_a_format_that_says_something_else_is_not_exported(
     model: TrialModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(_: StateDict, network: nn.Module, spec: NetworkSpec, path: Path) -> None:  # noqa: ARG001  # the protocol's
+    def write(
+        _: StateDict,
+        network: nn.Module,
+        mask: Mask,  # noqa: ARG001  # the protocol's
+        spec: NetworkSpec,  # noqa: ARG001  # the protocol's
+        path: Path,
+    ) -> None:
         torch.save({n: t * 1.01 for n, t in network.state_dict().items()}, path)
 
     monkeypatch.setattr(StateDict, "write", write)
@@ -145,7 +254,8 @@ def test_weights_that_lie_channels_last_are_written_as_any_others(tmp_path: Path
     write_weights(network, mask, tmp_path / "model")
     weights = load_file(tmp_path / "model" / "model.safetensors")
     assert torch.equal(weights["weight"], network.weight)
-    assert torch.equal(read_mask(tmp_path / "model").tensors["weight"], mask.tensors["weight"])
+    masks = load_file(tmp_path / "model" / "masks.safetensors")
+    assert torch.equal(masks["weight"], mask.tensors["weight"])
 
 
 def test_a_broken_card_and_an_unknown_format_are_told_with_a_remedy(
@@ -180,6 +290,32 @@ def test_torchvision_makes_the_network_that_the_weights_fit(name: str) -> None:
     exec(code, namespace)  # it is what the card tells people to run
     plain = namespace["model"]
     plain.load_state_dict(architecture.build((3, 32, 32), 7).state_dict(), strict=True)
+
+
+@pytest.mark.parametrize("name", ["safetensors", "state_dict", "sparse"])
+def test_the_cards_code_loads_a_torchvision_network_whose_channels_are_gone(
+    name: str, model: TrialModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = NetworkSpec(
+        {"architecture": "mobilenet_v2"}, (), (3, 32, 32), ("a", "b"), (0.5,) * 3, (0.25,) * 3
+    )
+    network = spec.build()
+    mask = Mask.dense(prunable_parameters(network))
+    last = mask.tensors["classifier.1.weight"]
+    last[:, : last.shape[1] // 2] = False
+    mask.tensors["features.3.conv.2.weight"][:, ::3] = False  # behind a depthwise convolution
+    mask.apply_(network)
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)
+    source = dataclasses.replace(model.source, network=spec)
+    cut_off = dataclasses.replace(model, source=source, network=network, mask=mask, sample=images)
+    made = export_model(cut_off, tmp_path / "out", format_name=name)
+    assert {"features.3.conv.0.0.weight", "features.18.0.weight"} <= made.network.removed.keys()
+    monkeypatch.chdir(tmp_path / "out")
+    namespace = {"images": torch.tensor(images)}
+    exec(compile(code(made), "<card>", "exec"), namespace)
+    logits = namespace["logits"].numpy()
+    wanted = logits_of(network, spec, images)
+    assert np.abs(logits - wanted).max() <= 1e-5 * max(1.0, np.abs(wanted).max())
 
 
 def test_a_network_that_torchvision_has_not_got_has_no_such_code() -> None:

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
+from study.models.channel_map import ChannelMap
 from study.models.cifar_resnet import (
     CifarResNet,
     PaddedShortcut,
@@ -52,6 +53,15 @@ def test_the_padded_shortcut_takes_every_second_pixel_and_adds_silent_channels()
     y = PaddedShortcut(2, 4)(x)
     assert torch.equal(y[:, 1:3], x[:, :, ::2, ::2])
     assert y[:, [0, 3]].abs().sum() == 0
+
+
+def test_a_channel_map_brings_channels_to_their_places_and_zeros_elsewhere() -> None:
+    x = torch.arange(1.0, 13.0).reshape(1, 3, 2, 2).requires_grad_()
+    y = ChannelMap([2, -1, 0, 2])(x)
+    assert torch.equal(y, torch.cat([x[:, 2:], 0 * x[:, :1], x[:, :1], x[:, 2:]], 1))
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad[0, :, 0, 0].tolist() == [1, 0, 2]
 
 
 def test_convolutions_of_a_cifar_resnet_start_with_the_variance_of_he() -> None:

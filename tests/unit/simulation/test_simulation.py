@@ -1,6 +1,7 @@
 """A replay is a search through what was recorded, and nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,19 @@ def test_a_table_is_read_back_as_it_was_written(table: Table, tmp_path: Path) ->
     write_table(table, tmp_path / "t.parquet")
     again = read_table(tmp_path / "t.parquet")
     assert again == table
+
+
+def test_what_was_measured_of_a_last_network_is_kept_and_missing_where_it_was_not(
+    table: Table, tmp_path: Path
+) -> None:
+    row, other = table.rows[:2]
+    *earlier, last = row.history.megabatches
+    timed = replace(last, metrics={**last.metrics, "speedup": 2.5})
+    row = replace(row, history=TrialHistory((), (*earlier, timed)))
+    write_table(Table(table.study, (row, other)), tmp_path / "t.parquet")
+    again = read_table(tmp_path / "t.parquet").rows
+    assert again[0].final_values == row.final_values
+    assert "speedup" not in again[1].final_values
 
 
 def test_a_study_whose_trials_were_stopped_is_no_table(table: Table) -> None:

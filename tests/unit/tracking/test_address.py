@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from analysis import cli as report_cli
 from study import cli
-from study.commands import ending
+from study.commands import training
 from study.commands.options import DEFAULT_TRACKING_URI, tracking_address, with_override
 from study.config.loading import load_study
 from study.config.problems import ConfigError
@@ -127,5 +127,5 @@ def test_the_end_of_a_study_says_where_mlflow_shows_it(
         page, sentences = Path("index.html"), ()
 
     monkeypatch.setattr("analysis.page.page.write_report", lambda *_, **__: Written)
-    ending.print_answer("small", uri, Path("reports"), Console(width=200))
+    training.print_answer("small", uri, Path("reports"), Console(width=200))
     assert shown in capsys.readouterr().out

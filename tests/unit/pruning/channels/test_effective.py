@@ -210,6 +210,7 @@ def test_keeping_more_never_lowers_the_effective_count(seed: int) -> None:
         "mobilenet_v3_small",
         "densenet121",
         "squeezenet1_1",
+        "convnext_tiny",
     ],
 )
 def test_all_weights_of_a_dense_network_are_effective(name: str) -> None:
@@ -251,6 +252,30 @@ class Shuffling(nn.Module):
 )
 def test_a_network_that_is_not_understood_has_no_answer(model: nn.Module) -> None:
     assert effective_counts(model, dense(model), (1, 2, 2)) is None
+
+
+def test_normalisation_across_channels_makes_each_depend_on_all_of_its_group() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 1), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(4, 2))
+    masks = dense(model)
+    masks["0.weight"][1:] = False  # channel 1 is of the first group with 0, 2 and 3 are not
+    assert effective_counts(model, masks, (1, 1, 1)) == {"0.weight": 1, "3.weight": 4}
+
+
+def test_linear_layers_on_rows_are_followed() -> None:
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(3, 4)
+            self.second = nn.Linear(4, 2)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.second(self.first(images.permute(0, 2, 3, 1))).mean((1, 2))
+
+    masks = dense(Rows())
+    masks["first.weight"][0] = False
+    masks["second.weight"][:, 3] = False
+    counts = effective_counts(Rows(), masks, (3, 2, 2))
+    assert counts == {"first.weight": 2 * 3, "second.weight": 2 * 2}
 
 
 def test_attention_has_no_answer() -> None:
