@@ -155,7 +155,7 @@ def _rule_problems(sections: Mapping[str, Any]) -> list[Problem]:
         problems += target_problems(sections["pruning"])
         if not problems and "stream" in sections:
             problems += schedule_problems(sections["pruning"], sections["stream"])
-        problems += granularity_problems(sections)
+        problems += granularity_problems(sections["pruning"], sections)
     if "training" in sections:
         problems += training_problems(sections["training"])
     return problems

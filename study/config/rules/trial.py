@@ -75,9 +75,10 @@ def schedule_problems(pruning: PruningSection, stream: StreamSection) -> list[Pr
     return []
 
 
-def granularity_problems(sections: Mapping[str, Section]) -> list[Problem]:
+def granularity_problems(
+    pruning: PruningSection, sections: Mapping[str, Section]
+) -> list[Problem]:
     """Settings that the granularity leaves no room for, among those of ``sections``."""
-    pruning = sections["pruning"]
     granularity: Granularity = pruning.plugin("granularity")
     problems = []
     for path, reason in granularity.refuses.items():
@@ -87,7 +88,11 @@ def granularity_problems(sections: Mapping[str, Section]) -> list[Problem]:
         value = getattr(sections[section], name)
         if value != type(sections[section]).model_fields[name].default:
             problems.append(
-                Problem(path, f"{shown(value)} under this pruning.granularity: {reason}")
+                Problem(
+                    path,
+                    f"cannot be {shown(value)} under the pruning.granularity "
+                    f"{pruning.granularity!r}: {reason}",
+                )
             )
     try:
         granularity.check_method(pruning.plugin("criterion"), pruning.plugin("allocation"))
