@@ -6,6 +6,7 @@ from pathlib import Path
 
 from study.export.folder import load_model, read_card
 from study.export.formats import FORMATS, Onnx, format_called
+from study.export.smallest import smallest
 from study.export.trial_model import TrialModel
 from study.measurement.network import (
     BATCH_SIZES,
@@ -45,8 +46,9 @@ def model_latency(
         batch_sizes: Images that are answered at once.
     """
     source, record = model.source, model.record
+    exported = smallest(model.network, model.mask, source.network)
     found = network_latency(
-        model.network, source.network, threads=threads, batch_sizes=batch_sizes
+        exported.network, exported.spec, threads=threads, batch_sizes=batch_sizes
     )
     title = f"Trial {source.trial_number}, {source.title}"
     return LatencyHere(title, found, record.metrics, record.measured_with)
