@@ -22,7 +22,10 @@ from benchmarks.studies import one_thread
 from study.config.plugins import load_builtin_plugins
 from study.config.trial import TrialConfig, parse_trial, unflatten
 from study.data.dataset import ImageDataset
+from study.export.network import NetworkSpec
+from study.measurement.trial import TrialMeasurement
 from study.results import EpochRecord, MegabatchRecord
+from study.training.anytime import AnytimeLearner
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
 
@@ -59,6 +62,7 @@ def settings(density: float) -> dict[str, Any]:
 class Stream:
     """A trial on its way, and the seconds that it has taken so far."""
 
+    learner: AnytimeLearner
     steps: Iterator[EpochRecord | MegabatchRecord]
     seconds: float = 0.0
     last: MegabatchRecord | None = None
@@ -74,16 +78,27 @@ class Stream:
 
 
 def in_turns(trials: Mapping[float, TrialConfig], dataset: ImageDataset) -> list[dict[str, Any]]:
-    """Train all of them side by side; a row for each density."""
-    streams = {density: Stream(assemble(t, dataset).run()) for density, t in trials.items()}
+    """Train all of them side by side, then time them; a row for each density."""
+    learners = {density: assemble(trial, dataset) for density, trial in trials.items()}
+    streams = {density: Stream(learner, learner.run()) for density, learner in learners.items()}
     open_ones = list(streams.values())
     while open_ones:
         open_ones = [stream for stream in open_ones if stream.advance()]
     rows = []
     for density, stream in streams.items():
         assert stream.last is not None
-        values = {**stream.last.metrics, **stream.last.summary}
-        rows.append({"density": density, "wall_seconds": stream.seconds, "metrics": values})
+        spec = NetworkSpec.from_trial(trials[density], dataset, ())
+        measure = TrialMeasurement(spec, threads=1, log_latency="final")
+        found = measure(stream.learner.model, stream.learner.mask, is_last=True)
+        values = {**stream.last.metrics, **stream.last.summary, **found.metrics}
+        rows.append(
+            {
+                "density": density,
+                "wall_seconds": stream.seconds,
+                "metrics": values,
+                "measured_with": found.conditions,
+            }
+        )
     return rows
 
 
