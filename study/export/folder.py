@@ -31,6 +31,11 @@ def write_weights(network: nn.Module, mask: Mask, folder: Path) -> None:
         _write_masks(mask.tensors, new)
 
 
+def read_trained_mask(folder: Path) -> Mask:
+    """The masks that :func:`write_weights` wrote."""
+    return Mask({n: t.to(torch.bool) for n, t in load_file(folder / MASKS_FILE).items()})
+
+
 def write_model(network: nn.Module, mask: Mask, card: ModelCard, folder: Path) -> None:
     """Write the model in its card's format, masks that its file does not tell, and the card.
 

@@ -58,6 +58,19 @@ def smallest(network: nn.Module, mask: Mask, spec: NetworkSpec) -> Smallest:
     return _described(alive, mask, spec, removal)
 
 
+def with_removed(spec: NetworkSpec, mask: Mask) -> NetworkSpec:
+    """The spec of a network whose weights were written in the shapes that it had in training.
+
+    Args:
+        spec: Of the trial.
+        mask: In the shapes that the network was built with.
+    """
+    if GRANULARITIES.get(spec.granularity).keeps_shapes:
+        return spec
+    network = spec.build()
+    return _described(of_mask(network, network, mask, spec.image_shape), mask, spec, None).spec
+
+
 def _described(alive: Alive, mask: Mask, spec: NetworkSpec, removal: Removal | None) -> Smallest:
     described = dataclasses.replace(spec, removed=alive.removed)
     return Smallest(alive.network, alive.mask(mask), described, removal)

@@ -1,5 +1,6 @@
 """Models of a running study: workers write them to their folders, the driver logs them."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from study.config.study_sections import LogModels
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.export.card import ModelCard, ModelSource
-from study.export.folder import write_card, write_weights
+from study.export.folder import read_trained_mask, write_card, write_weights
 from study.export.registration import model_info
+from study.export.smallest import with_removed
 from study.export.trial_model import model_source
 from study.results import MegabatchRecord
 from study.store.record import RecordedTrial
@@ -109,9 +111,10 @@ class ServiceModels:
         found = []
         for record, folder in wanted:
             if folder.is_dir():
-                card = ModelCard.from_record(
-                    self._source(trial), record, format_name="safetensors"
-                )
+                source = self._source(trial)
+                network = with_removed(source.network, read_trained_mask(folder))
+                source = dataclasses.replace(source, network=network)
+                card = ModelCard.from_record(source, record, format_name="safetensors")
                 write_card(card, folder)
                 self.logged.add((trial.key, record.megabatch_index))
                 found.append(model_info(card, folder))

@@ -48,6 +48,7 @@ class Channels(Granularity):
             or ``norm`` (L2).
     """
 
+    keeps_shapes: ClassVar[bool] = False
     refuses: ClassVar[dict[str, str]] = {
         "pruning.regrow": "a channel that was cut off has no weights left to come back with; "
         "leave it out, or take weight",

@@ -19,9 +19,9 @@ from study.export.formats import FORMATS, StateDict, format_called
 from study.export.network import NetworkSpec, ServedNetwork, logits_of
 from study.export.pyfunc import _load_pyfunc
 from study.export.readme import code, readme
+from study.export.smallest import smallest
 from study.export.trial_model import (
     TrialModel,
-    _without_dead_channels,
     export_model,
     model_source,
     sample_images,
@@ -68,11 +68,13 @@ def test_a_model_says_the_same_after_a_round_trip_for_any_number_of_images(
         assert predict(images).dtype == np.float32
         assert np.abs(predict(images) - wanted).max() <= 1e-5
     assert card.format == name
-    assert read_mask(tmp_path / "out") == model.mask
+    small = smallest(model.network, model.mask, model.source.network)
+    assert read_mask(tmp_path / "out") == small.mask
     served = _load_pyfunc(str(tmp_path / "out")).predict(model.sample)
     assert np.array_equal(served["logits"], predict(model.sample))
 
 
+@pytest.mark.parametrize("config", ["weight"], indirect=True)
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_channels_that_pruning_cut_off_are_not_in_the_file_and_the_card_says_so(
     name: str, model: TrialModel, tmp_path: Path
@@ -104,22 +106,18 @@ def test_channels_that_pruning_cut_off_are_not_in_the_file_and_the_card_says_so(
     assert f"with them {num_weights:,} weights ({num_kept:,} of them kept)" in text
 
 
-def test_a_network_that_is_not_understood_goes_out_as_it_is_and_the_card_says_so(
-    model: TrialModel,
-) -> None:
+def test_a_network_that_is_not_understood_goes_out_as_it_is_and_the_card_says_so() -> None:
     vit = NetworkSpec(
         {"architecture": "vit_b_32"}, (), (3, 32, 32), ("a", "b"), (0.5,) * 3, (0.25,) * 3
     )
     with torch.device("meta"):
         network = ARCHITECTURES.get("vit_b_32")().build((3, 32, 32), 2)
     mask = Mask.dense(prunable_parameters(network))
-    source = dataclasses.replace(model.source, network=vit)
-    found, removal = _without_dead_channels(
-        dataclasses.replace(model, source=source, network=network, mask=mask)
-    )
+    found = smallest(network, mask, vit)
     assert found.network is network
-    assert "MultiheadAttention" in removal.sentence()
-    assert "pruning.granularity" not in removal.sentence()
+    assert found.removal is not None
+    assert "MultiheadAttention" in found.removal.sentence()
+    assert "pruning.granularity" not in found.removal.sentence()
 
 
 def test_a_card_from_before_anything_was_removed_is_read(
@@ -135,6 +133,7 @@ def test_a_card_from_before_anything_was_removed_is_read(
     assert not card.network.removed
 
 
+@pytest.mark.parametrize("config", ["weight"], indirect=True)
 def test_masks_that_the_file_tells_are_not_written_again(
     model: TrialModel, tmp_path: Path
 ) -> None:

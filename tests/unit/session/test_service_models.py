@@ -17,11 +17,14 @@ from tests.helpers.small_studies import FIXED, raw_search
 from tests.helpers.small_trials import learner
 
 
-def run_and_keep(mode: Any, folder: Path) -> tuple[AnytimeLearner, RecordedTrial, ServiceModels]:
+def run_and_keep(
+    mode: Any, folder: Path, granularity: str = "weight"
+) -> tuple[AnytimeLearner, RecordedTrial, ServiceModels]:
     raw = raw_search(tracking={"log_models": mode})
     study = parse_study(raw)
     chosen = {
-        "pruning.schedule": "app", "pruning.final_density": 0.3, "stream.num_megabatches": 4
+        "pruning.schedule": "app", "pruning.final_density": 0.3, "stream.num_megabatches": 4,
+        "pruning.granularity": granularity,
     }  # fmt: skip
     config = study.compose(chosen)
     made = learner(config)
@@ -54,8 +57,11 @@ def test_the_best_model_is_waited_for_until_the_trial_has_ended(tmp_path: Path) 
     assert len(service_models.new_models(trial)) == 1
 
 
-def test_a_model_that_was_left_makes_the_errors_that_its_record_tells(tmp_path: Path) -> None:
-    made, trial, service_models = run_and_keep("every_megabatch", tmp_path)
+@pytest.mark.parametrize("granularity", ["weight", "channel"])
+def test_a_model_that_was_left_makes_the_errors_that_its_record_tells(
+    granularity: str, tmp_path: Path
+) -> None:
+    made, trial, service_models = run_and_keep("every_megabatch", tmp_path, granularity)
     dataset = load_dataset(dataset_key(parse_trial(trial.config).data))
     for info, record in zip(
         service_models.new_models(trial), made.history.megabatches, strict=True
