@@ -58,8 +58,7 @@ class TrialMeasurement:
 
 def _on_cpu(network: nn.Module) -> nn.Module:
     """A copy, as its file holds it."""
-    exported = copy.deepcopy(network).requires_grad_(False).cpu().eval()
-    return exported.to(memory_format=torch.contiguous_format)
+    return copy.deepcopy(network).cpu().eval().to(memory_format=torch.contiguous_format)
 
 
 def file_bytes(exported: Smallest) -> int:

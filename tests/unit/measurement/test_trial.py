@@ -9,6 +9,7 @@ from torch import nn
 
 from study.export.formats import DEFAULT_FORMAT, format_called
 from study.export.network import NetworkSpec
+from study.export.smallest import smallest
 from study.measurement import network, runtimes
 from study.measurement.network import dense_network, network_latency
 from study.measurement.runtimes import Torch, is_installed, processor
@@ -16,6 +17,7 @@ from study.measurement.trial import TrialMeasurement, file_bytes
 from study.measurement.turns import Timing
 from study.metrics import LATENCIES, METRICS
 from study.pruning.mask import Mask
+from study.pruning.prunable import prunable_parameters
 from study.training.anytime import AnytimeLearner
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
@@ -83,13 +85,28 @@ def test_latency_is_of_the_last_network_or_of_none_and_its_file_is_measured_in_a
 
 
 def test_the_file_is_as_large_as_the_one_that_export_writes(tmp_path: Path) -> None:
-    small, large = spec(hidden_sizes=(4,)), spec(hidden_sizes=(64,))
-    path = tmp_path / "model"
-    for one in (small, large):
-        format_called(DEFAULT_FORMAT).write(dense_network(one), one, path)
-        assert file_bytes(dense_network(one), Mask({}), one) == path.stat().st_size
-    sizes = [file_bytes(dense_network(one), Mask({}), one) for one in (small, large)]
+    sizes = []
+    for one in (spec(hidden_sizes=(4,)), spec(hidden_sizes=(64,))):
+        network, path = dense_network(one), tmp_path / "model"
+        mask = Mask.dense(prunable_parameters(network))
+        exported = smallest(network, mask, one)
+        format_called(DEFAULT_FORMAT).write(exported.network, exported.mask, exported.spec, path)
+        sizes.append(file_bytes(exported))
+        assert sizes[-1] == path.stat().st_size
     assert sizes[1] > 4 * sizes[0]
+
+
+def test_channels_that_pruning_has_cut_off_are_not_in_the_file_that_is_measured() -> None:
+    one = spec(hidden_sizes=(32,))
+    network = dense_network(one)
+    mask = Mask.dense(prunable_parameters(network))
+    first, _ = mask.tensors.values()
+    cut_off = first.clone().index_fill_(0, torch.arange(24), False)
+    cut = Mask({**mask.tensors, next(iter(mask.tensors)): cut_off})
+    cut.apply_(network)
+    whole = TrialMeasurement(one, threads=1)(dense_network(one), mask, is_last=True)
+    fewer = TrialMeasurement(one, threads=1)(network, cut, is_last=True)
+    assert fewer.metrics["file_bytes"] < whole.metrics["file_bytes"]
 
 
 @pytest.mark.slow  # it is about time
