@@ -38,8 +38,9 @@ class Taken:
 
     @property
     def interval(self) -> Interval | None:
-        """Student's 95 % interval of it; None for a single seed."""
-        return mean_interval(self.ratios)
+        """Student's 95 % interval of it, above 0; None for a single seed."""
+        found = mean_interval(self.ratios)
+        return Interval(max(0.0, found.low), found.high) if found else None
 
     @property
     def means(self) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from analysis.presentation.deployed import FILE, SPEEDUP
 from analysis.presentation.hover import hover_texts
 from analysis.runs.frames import T
 from analysis.statistics import summary
-from analysis.wording import bounds, is_size, label, listing, on_axis, percent
+from analysis.wording import bounds, is_size, listing, on_axis, percent
 from study.metrics import METRICS
 from study.results import Outcome
 
@@ -98,7 +98,7 @@ def front_figure(
 def _ringed(on_front: "pd.Series | None", metrics: Sequence[str]) -> str:
     if on_front is None:
         return ""
-    front = listing([label(name) for name in metrics])
+    front = listing([on_axis(name).name for name in metrics])
     return f"the ringed ones are the front of {front}, grey ones are dominated; "
 
 
