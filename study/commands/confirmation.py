@@ -1,15 +1,13 @@
 """One way to confirm, for ``app-study confirm`` and for a study whose file says ``confirm``."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from study.commands.options import tracking_address
-from study.comparisons import METHOD_SECTIONS
+from study.comparisons import matter_to
 from study.config.problems import in_file
-from study.pruning.schedules import SCHEDULES
 from study.session.console import say
 from study.text import count
 
@@ -191,7 +189,7 @@ def settings_lines(study: "StudyConfig") -> list[str]:
     for group, arm in zip(study.axes, confirms.arms, strict=True):
         flat = {**study.fixed, **{path: values[0] for path, values in group.items()}}
         name = f"{flat['pruning.schedule']} at T = {flat['stream.num_megabatches']}"
-        if not _matters(confirms.tuned, str(flat["pruning.schedule"])):
+        if not matter_to(flat["pruning.schedule"], confirms.tuned):
             continue
         if arm.trial is None and arm.settings_of is None:
             others[f"{name} ({', '.join(map(str, arm.baseline_of))})"] = None
@@ -210,9 +208,3 @@ def settings_lines(study: "StudyConfig") -> list[str]:
             f"compared with: {', '.join(others)}."
         )
     return lines
-
-
-def _matters(tuned: Sequence[str], schedule: str) -> bool:
-    """Whether any of what was tuned does something under the schedule: dense has no criterion."""
-    prunes = SCHEDULES.get(schedule).prunes
-    return any(prunes or not path.startswith(METHOD_SECTIONS) for path in tuned)
