@@ -26,6 +26,11 @@ HOW_MUCH = frozenset({"pruning.final_density", "pruning.tau", "pruning.rate", "p
 NAMED = frozenset({"pruning.schedule", "pruning.reference_compat"})
 
 
+def matter_to(schedule: str, paths: Iterable[str]) -> bool:
+    """Whether any of these settings does anything under the schedule: how to prune, not dense."""
+    return any(schedule != "dense" or not path.startswith(METHOD_SECTIONS) for path in paths)
+
+
 def smallest_p(num_pairs: int) -> float:
     """The smallest two-sided p that so many pairs can give: 2/2ⁿ, all differences one way."""
     return min(1.0, 2.0 ** (1 - num_pairs))

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 
 # Settings in which a baseline may differ from what it is compared with; dense in training alone.
-_TUNED = ("training.", "pruning.criterion", "pruning.allocation", "saliency.")
+_TUNED = (
+    "training.",
+    "pruning.criterion",
+    "pruning.allocation",
+    "pruning.granularity",
+    "saliency.",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Values that need no name in front of them.
 _PLAIN = frozenset({"pruning.criterion", "pruning.allocation", "pruning.granularity"})
+# What single weights have not, and log as "none".
+_OF_CHANNELS = "pruning.group_score"
 
 
 def method_names(trials: "pd.DataFrame") -> "pd.Series":
@@ -28,6 +30,9 @@ def method_names(trials: "pd.DataFrame") -> "pd.Series":
     ``app``, or ``app, snip`` where criteria are compared too; dense is ``dense`` whatever the
     settings, which do nothing to it.
     """
+    if _OF_CHANNELS in trials:
+        has_none = trials[_OF_CHANNELS].map(str) == "none"
+        trials = trials.assign(**{_OF_CHANNELS: trials[_OF_CHANNELS].mask(has_none)})
     pruned = trials[trials["method"] != DENSE]
     named = [
         name

@@ -1,5 +1,7 @@
 """What pruning brings to those who deploy the network, in words: its speed, and its file."""
 
+import math
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 from analysis.statistics.summary import Interval, mean_interval
@@ -35,7 +37,7 @@ def brings(trials: "pd.DataFrame", dense: "pd.DataFrame") -> str:
     found = []
     if speed:
         own = Interval(low[0], high[0]) if len(speed) == 1 and low and high else None
-        found.append(_faster(sum(speed) / len(speed), own or mean_interval(speed)))
+        found.append(_faster(geometric_mean(speed), own or _over_seeds(speed)))
     ours, theirs = _known(trials, FILE), _known(dense, FILE)
     if ours and theirs:
         found.append(_file((sum(ours) / len(ours)) / (sum(theirs) / len(theirs))))
@@ -51,6 +53,12 @@ def brings_one(trial: "Row", dense: "Row") -> str:
 
 def _known(trials: "pd.DataFrame", name: str) -> list[float]:
     return [float(value) for value in trials[name].dropna()] if name in trials else []
+
+
+def _over_seeds(speed: list[float]) -> Interval | None:
+    """Of the geometric mean: Student's on logarithms, since no network has a negative speed."""
+    found = mean_interval([math.log(ratio) for ratio in speed])
+    return Interval(math.exp(found.low), math.exp(found.high)) if found else None
 
 
 def _faster(speedup: float, interval: Interval | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from study.commands.options import tracking_address
+from study.comparisons import matter_to
 from study.config.problems import in_file
 from study.session.console import say
 from study.text import count
@@ -163,7 +164,7 @@ def _print_plan(study: "StudyConfig", searched: "OpenedStudy") -> None:
         f"{count(len(numbers), 'trial')} of {named} and {whose} baselines, each with {each}: "
         f"{count(len(study.points), 'trial')} {whole}, in the study {study.name}."
     ]
-    lines += _settings_lines(study)
+    lines += settings_lines(study)
     num_comparisons = sum(len(arm.baseline_of) for arm in study.confirms.arms)
     most = looks[-1] if looks else num_seeds
     if num_comparisons and most < (needed := pairs_needed(num_comparisons)):
@@ -178,7 +179,7 @@ def _print_plan(study: "StudyConfig", searched: "OpenedStudy") -> None:
         say(Console(), line)
 
 
-def _settings_lines(study: "StudyConfig") -> list[str]:
+def settings_lines(study: "StudyConfig") -> list[str]:
     """Whose settings the baselines have, where the search tuned any."""
     confirms = study.confirms
     if confirms is None or not confirms.tuned:
@@ -188,6 +189,8 @@ def _settings_lines(study: "StudyConfig") -> list[str]:
     for group, arm in zip(study.axes, confirms.arms, strict=True):
         flat = {**study.fixed, **{path: values[0] for path, values in group.items()}}
         name = f"{flat['pruning.schedule']} at T = {flat['stream.num_megabatches']}"
+        if not matter_to(flat["pruning.schedule"], confirms.tuned):
+            continue
         if arm.trial is None and arm.settings_of is None:
             others[f"{name} ({', '.join(map(str, arm.baseline_of))})"] = None
         elif arm.trial is None:

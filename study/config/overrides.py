@@ -1,5 +1,6 @@
 """``--set path=value``: one value of a study, given on the command line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from study.config.sections import SECTIONS
 from study.config.study_config import TOP_LEVEL
 from study.config.trial import flatten
 from study.config.yaml_io import read_yaml
+from study.metrics import LATENCIES
 
 _TRIAL_KEYS = (*SECTIONS, "seed")
 # The keys below these are dotted paths.
@@ -43,11 +45,27 @@ def _space(raw: Mapping[str, Any]) -> Any:
 
 
 def _without_search(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A study without its search and what only a search has."""
+    """A study without its search and what only a search has.
+
+    A latency that only a constraint has asked for is still measured.
+    """
     made = {key: value for key, value in raw.items() if key not in ("search", "confirm")}
     if isinstance(budget := made.get("budget"), Mapping):
         made["budget"] = {key: value for key, value in budget.items() if key != "trials"}
+    if isinstance(objective := made.get("objective"), Mapping):
+        made["objective"] = {k: value for k, value in objective.items() if k != "constraints"}
+        tracking = made.get("tracking", {})
+        is_open = isinstance(tracking, Mapping) and tracking.get("log_latency", "auto") == "auto"
+        if is_open and _ask_for_latency(objective.get("constraints")):
+            made["tracking"] = {**tracking, "log_latency": "final"}
     return made
+
+
+def _ask_for_latency(constraints: Any) -> bool:
+    if not isinstance(constraints, list | tuple):
+        return False
+    names = {re.split("[<>= ]", str(text).strip(), maxsplit=1)[0] for text in constraints}
+    return not LATENCIES.isdisjoint(names)
 
 
 def _apply(raw: dict[str, Any], override: str) -> dict[str, Any]:

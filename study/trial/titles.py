@@ -30,7 +30,7 @@ _PLAIN = frozenset(
         "training.precision",
     }
 )
-# Said in any case where they are something else.
+# Said of what is pruned, in any case where they are something else.
 _UNSAID = {"pruning.granularity": "weight"}
 
 
@@ -68,6 +68,8 @@ def title_of(config: Mapping[str, Any], varied: Collection[str] = ()) -> str:
 
 
 def _unusual(config: Mapping[str, Any]) -> Iterator[str]:
+    if config["pruning"]["schedule"] == "dense":
+        return
     for path, usual in _UNSAID.items():
         section, _, key = path.partition(".")
         # Trials that were recorded before the setting existed are as usual.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from study.pruning.channels.group_scores import GroupScore
+from study.pruning.channels.groups import ChannelGroups
 from study.pruning.criteria import Magnitude
 from study.pruning.scoring import CRITERIA, ScoringContext
 
@@ -29,11 +31,20 @@ class Gated(Magnitude):
 
     def scores(self, context: ScoringContext) -> dict[str, Tensor]:
         """Magnitudes, after the wait."""
-        has_pruned = context.mask.num_kept < context.mask.num_weights
+        self._wait(has_pruned=not context.mask.is_dense)
+        return super().scores(context)
+
+    def channel_scores(
+        self, context: ScoringContext, *, groups: ChannelGroups, kept: Tensor, how: GroupScore
+    ) -> Tensor:
+        """Of a network that is smaller by what was pruned, so that its own mask tells nothing."""
+        self._wait(has_pruned=not bool(kept.all()))
+        return super().channel_scores(context, groups=groups, kept=kept, how=how)
+
+    def _wait(self, *, has_pruned: bool) -> None:
         if self.gate and has_pruned and self._is_to_wait():
             while Path(self.gate).exists():
                 time.sleep(0.05)
-        return super().scores(context)
 
     def _is_to_wait(self) -> bool:
         """Whether this trial waits; its process then stands beside the file."""

@@ -8,16 +8,29 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+from study.config.trial import parse_trial
 from study.export.folder import load_model, read_card
+from study.export.network import NetworkSpec, logits_of
 from study.tracking import names
+from study.training.checkpoint import CheckpointFolder
+from study.trial.assembly import assemble
+from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.launched import ROOT, WAIT_S, LaunchedStudy
+
+with warnings.catch_warnings():
+    # MLflow's own types, as they are imported.
+    warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    from mlflow.pyfunc import load_model as load_from_mlflow
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
 
@@ -38,12 +51,14 @@ RAW: dict[str, Any] = {
         {
             "model.architecture": "resnet18",
             "pruning.schedule": "app",
+            "pruning.granularity": ["weight", "channel"],
             "pruning.final_density": 0.2,
         },
         {"model.architecture": "mlp", "pruning.schedule": ["dense"]},
     ],
     "tracking": {"log_models": "every_megabatch"},
 }
+BY_WEIGHTS, BY_CHANNELS = "0", "1"  # the trials' numbers
 # The package is installed beside the runtimes, so its import is refused.
 BLOCKED = """
 import sys
@@ -74,13 +89,27 @@ def assert_equal_logits(one: Any, other: Any) -> None:
     assert np.abs(one - other).max() <= 1e-5 * max(1.0, np.abs(other).max())
 
 
+def logits_of_the_checkpoint(launched: LaunchedStudy, number: str) -> Any:
+    """What the network as it was trained says, put together from the newest checkpoint."""
+    (trial,) = (t for t in launched.record.trials.values() if str(t.number) == number)
+    config = parse_trial(trial.config)
+    dataset = load_dataset(dataset_key(config.data))
+    learner = assemble(config, dataset)
+    folder = launched.folder / "app-studies" / "out" / "trials" / trial.key / "checkpoints"
+    state = CheckpointFolder(folder).load_latest()
+    assert state is not None
+    learner.load_state_dict(state)
+    return logits_of(learner.model.eval(), NetworkSpec.from_trial(config, dataset, ()), images())
+
+
+@pytest.mark.parametrize("number", [BY_WEIGHTS, BY_CHANNELS])
 @pytest.mark.parametrize("name", ["safetensors", "state_dict", "sparse", "torch_export", "onnx"])
-def test_the_cards_own_code_gives_the_same_logits_where_this_package_is_not(
-    name: str, launched: LaunchedStudy, tmp_path: Path
+def test_the_cards_own_code_gives_the_checkpoints_logits_where_this_package_is_not(
+    name: str, number: str, launched: LaunchedStudy, tmp_path: Path
 ) -> None:
     out = tmp_path / "model"
     code, said = launched.call_here(
-        "export", "out", "--trial", "0", "--format", name, "--out", str(out)
+        "export", "out", "--trial", number, "--format", name, "--out", str(out)
     )
     assert code == 0, said
     (snippet,) = re.findall(
@@ -99,10 +128,55 @@ def test_the_cards_own_code_gives_the_same_logits_where_this_package_is_not(
         cwd=out, capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    _, predict = load_model(out)
-    logits = predict(images())
+    logits = logits_of_the_checkpoint(launched, number)
     assert_equal_logits(np.load(tmp_path / "logits.npy"), logits)
     assert np.ptp(logits) > 0.01
+
+
+def test_numpy_alone_reads_a_sparse_file_of_a_network_that_has_lost_channels(
+    launched: LaunchedStudy, tmp_path: Path
+) -> None:
+    for name in ("sparse", "safetensors"):
+        code, said = launched.call_here(
+            "export", "out", "--trial", BY_CHANNELS, "--format", name, "--out", f"numpy-{name}"
+        )
+        assert code == 0, said
+    sparse, weights = (launched.folder / f"numpy-{name}" for name in ("sparse", "safetensors"))
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    (reader,) = re.findall(r"```python\n(import json\n.*?)```", text, flags=re.DOTALL)
+    program = f"{BLOCKED}\n{reader}\nnp.savez({str(tmp_path / 'read.npz')!r}, **tensors)\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program.replace('("study",', '("torch", "study",')],
+        cwd=sparse, capture_output=True, text=True, timeout=WAIT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    read, wanted = np.load(tmp_path / "read.npz"), load_file(weights / "model.safetensors")
+    assert set(read) == set(wanted)
+    for name, tensor in wanted.items():
+        assert np.array_equal(read[name], tensor)
+    # Nothing in it is held at zero.
+    card = read_card(sparse)
+    dense_bytes = 4 * sum(layer.num_weights for layer in card.layers)
+    size = (sparse / "sparse.safetensors").stat().st_size
+    assert 0 < size - card.metrics["sparse_bytes"] < 0.05 * size
+    assert card.metrics["sparse_bytes"] == card.metrics["model_bytes"] < 0.25 * dense_bytes
+
+
+@pytest.mark.parametrize("name", ["safetensors", "sparse", "onnx"])
+def test_mlflow_loads_a_registered_network_that_has_lost_channels(
+    name: str, launched: LaunchedStudy
+) -> None:
+    code, said = launched.call_here(
+        "export", "out", "--trial", BY_CHANNELS, "--format", name,
+        "--out", f"loaded-{name}", "--register", f"channels-{name}", "--alias", "champion",
+    )  # fmt: skip
+    assert code == 0, said
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{launched.folder / 'mlflow.db'}")
+        model = load_from_mlflow(f"models:/channels-{name}@champion")
+        assert_equal_logits(
+            model.predict(images())["logits"], logits_of_the_checkpoint(launched, BY_CHANNELS)
+        )
 
 
 def test_every_model_in_service_is_in_mlflow_linked_to_its_run_with_its_metrics(

@@ -29,8 +29,12 @@ WAIT_S = 300
 
 
 def raw(gates: Sequence[Gate]) -> dict[str, Any]:
-    """A dense trial, three that wait in the midst of their streams, and three more."""
+    """A dense trial, three that wait in the midst of their streams, and three more.
+
+    The second, which is cut twice, and the third, whose worker is killed, are pruned by channels.
+    """
     densities = [0.3, 0.2, 0.1]
+    granularities = ["weight", "channel", "channel"]
     return {
         "name": "cut",
         "plugins": [PLUGIN],
@@ -46,9 +50,10 @@ def raw(gates: Sequence[Gate]) -> dict[str, Any]:
                 {
                     "pruning.schedule": "app",
                     "pruning.final_density": density,
+                    "pruning.granularity": granularity,
                     "pruning.gate": str(gate.path),
                 }
-                for density, gate in zip(densities, gates, strict=True)
+                for density, granularity, gate in zip(densities, granularities, gates, strict=True)
             ),
             {"pruning.schedule": "one_shot", "pruning.final_density": densities},
         ],
@@ -156,6 +161,20 @@ def test_the_disturbances_came_in_the_midst_of_the_study(story: Story) -> None:
         assert any(trial.outcome is Outcome.COMPLETE for trial in record.trials.values())
         assert any(trial.history.megabatches for trial in record.unfinished())
     assert is_trainable(story.killed_worker)
+
+
+@pytest.mark.parametrize("number", [SECOND, THIRD])
+def test_networks_had_lost_channels_before_and_lost_more_after(number: int, story: Story) -> None:
+    before = story.at_kill if number == SECOND else story.at_interrupt
+    dense, *_ = story.study.record.trials.values()
+    flops = dense.history.megabatches[0].metrics["forward_flops"]
+    (cut,) = (t for t in before.unfinished() if t.number == number)
+    whole = story.study.record.trials[cut.key]
+    assert (
+        whole.history.megabatches[-1].metrics["forward_flops"]
+        < (cut.history.megabatches[-1].metrics["forward_flops"])
+        < flops
+    )
 
 
 def test_no_worker_outlives_a_killed_driver(story: Story) -> None:

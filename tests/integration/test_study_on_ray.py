@@ -47,10 +47,11 @@ RAW = {
                 "pruning.final_density": 0.3,
                 "stream.num_megabatches": 4,
             },
-            {
+            {  # by channels, between trials that prune single weights
                 "model.architecture": ["convnet", "mlp"],
                 "training.lr": 0.05,
                 "pruning.schedule": "app",
+                "pruning.granularity": "channel",
                 "pruning.final_density": 0.3,
                 "stream.num_megabatches": 4,
             },

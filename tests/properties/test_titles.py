@@ -21,6 +21,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "model.architecture": ("mlp", "convnet", "resnet20"),
     "pruning.criterion": ("snip", "magnitude", "random"),
     "pruning.allocation": ("global", "uniform"),
+    "pruning.granularity": ("weight", "channel"),
     "pruning.control": ("none", "shuffle_within_layers"),
     "pruning.exclude": ((), ("first",), ("first", "last")),
     "pruning.regrow": (0.0, 0.1),
@@ -131,3 +132,13 @@ def test_a_path_that_only_a_point_sets_is_said_of_all_trials() -> None:
     titles = [title_of(t.to_dict(), study.differing) for t in study.corners()]
     assert titles[0] == "app d=0.5 T=2 convnet magnitude seed=0"
     assert titles[1] == "app d=0.5 T=2 convnet snip seed=0"
+
+
+def test_channels_are_said_of_all_that_is_pruned_by_them_and_of_nothing_that_is_dense() -> None:
+    group = {"pruning.schedule": ["dense", "app"], "pruning.final_density": [0.5]}
+    fixed = {"training.epochs": 1, "pruning.granularity": "channel"}
+    study = study_from_raw({"name": "titles", "fixed": fixed, "axes": [group]})
+    assert list(_titles(study).values()) == [
+        "dense T=8 convnet seed=0",
+        "app d=0.5 T=8 convnet channel seed=0",
+    ]

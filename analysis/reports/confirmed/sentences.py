@@ -13,6 +13,7 @@ from analysis.presentation.verdict_sentences import verdict_sentences
 from analysis.statistics.differences import MethodDifference
 from analysis.statistics.summary import Interval
 from analysis.wording import bounds, label, listing, quantity
+from study.comparisons import matter_to
 from study.metrics import METRICS
 from study.text import count
 from study.tracking import names
@@ -133,7 +134,14 @@ def section_sentences(found: Confirmation) -> list[str]:
 
 def _settings_sentences(found: Confirmation) -> list[str]:
     """Whose settings the baselines had."""
-    mere = [arm for arm in found.arms if arm.number is None]
+    tuned = [
+        path for path in found.runs.study.params.get(names.PARAM_TUNED, "").split(",") if path
+    ]
+    mere = [
+        arm
+        for arm in found.arms
+        if arm.number is None and (not tuned or matter_to(str(arm.first["method"]), tuned))
+    ]
     own = [f"{arm.name} (trial {arm.settings_of})" for arm in mere if arm.settings_of is not None]
     others = [arm.name for arm in mere if arm.settings_of is None]
     sentences = []
@@ -146,10 +154,9 @@ def _settings_sentences(found: Confirmation) -> list[str]:
             f"Not tuned by the search, and run with the settings of what they are compared with: "
             f"{listing(others)}."
         )
-    tuned = found.runs.study.params.get(names.PARAM_TUNED, "")
     if others and not own and tuned:
         sentences.append(
-            f"The search had tuned {listing(tuned.split(','))} for these trials and not for "
+            f"The search had tuned {listing(tuned)} for these trials and not for "
             f"{listing(others)}, run with the settings of what they are compared with."
         )
     return sentences

@@ -69,7 +69,7 @@ class ChannelGroups:
         return Mask(tensors)
 
     def kept_in(self, mask: Mask) -> Tensor:
-        """The groups whose :meth:`mask` is ``mask``: those with any weight in it.
+        """The groups whose :meth:`mask` is ``mask``, in any order of layers: a file has its own.
 
         Raises:
             ValueError: It is of other layers, or not of whole groups.
@@ -84,7 +84,8 @@ class ChannelGroups:
             for groups, flags in ((axes.rows, joins.any(1)), (axes.columns, joins.any(0))):
                 if groups is not None:
                     kept[groups[flags & (groups >= 0)]] = True
-        if self.mask(kept) != mask.to("cpu"):
+        whole = self.mask(kept).tensors
+        if not all(torch.equal(whole[name], flags.cpu()) for name, flags in mask.tensors.items()):
             raise ValueError("the mask keeps parts of channels, not whole channel groups")
         return kept
 

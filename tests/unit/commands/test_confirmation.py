@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from analysis.statistics.sequential import LOOKS
-from study.commands.confirmation import decidable, options_of
+from study.commands.confirmation import decidable, options_of, settings_lines
 from study.config.confirm_sections import ConfirmSection
 from study.config.study import parse_study
 from study.operations.plan import plan_study
@@ -52,3 +52,29 @@ def test_a_plan_counts_what_confirms() -> None:
     assert alone.num_holdout > 0
     twice = plan_study(study, max_concurrent=1, num_confirming=study.num_trials)
     assert twice.total("samples") == pytest.approx(2 * alone.total("samples"))
+
+
+@pytest.mark.parametrize(
+    ("tuned", "of_trial_7"),
+    [
+        (["pruning.granularity"], "one_shot at T = 2 (7)"),
+        (["pruning.criterion", "training.lr"], "dense at T = 2 (7), one_shot at T = 2 (7)"),
+    ],
+)
+def test_whose_settings_a_baseline_has_is_told_where_they_do_anything_to_it(
+    tuned: list[str], of_trial_7: str
+) -> None:
+    fixed = {**FIXED, "stream.num_megabatches": 2, "pruning.granularity": "channel"}
+    density = {"pruning.final_density": [0.5]}
+    axes = [
+        {"pruning.schedule": ["app"], **density},
+        {"pruning.schedule": ["dense"]},
+        {"pruning.schedule": ["one_shot"], **density},
+    ]
+    arms = [{"trial": 7}, {"baseline_of": [7]}, {"baseline_of": [7]}]
+    confirms = {"study": "small", "metric": "service_error", "tuned": tuned, "arms": arms}
+    study = parse_study({"name": "again", "fixed": fixed, "axes": axes, "confirms": confirms})
+    assert settings_lines(study) == [
+        f"Baselines that the search did not tune, with the {', '.join(tuned)} of the trials that "
+        f"they are compared with: {of_trial_7}."
+    ]

@@ -45,6 +45,25 @@ def test_a_study_of_which_all_is_given_is_one_trial_and_no_search() -> None:
     assert study.compose({}).training.batch_size == 8
 
 
+@pytest.mark.parametrize(
+    ("constraint", "latency"),
+    [("final_density <= 0.2", "none"), ("file_bytes<=1e6", "none"), ("speedup_low>=2", "final")],
+)
+def test_constraints_go_with_the_search_and_a_latency_that_they_name_is_measured_all_the_same(
+    constraint: str, latency: str
+) -> None:
+    objective = {"metrics": ["service_error"], "constraints": [constraint], "service_after": 2.0}
+    given = ["pruning.final_density=0.5", "training.batch_size=8"]
+    searching = study_from_raw(RAW | {"objective": objective})
+    study = study_from_raw(RAW | {"objective": objective}, overrides=given)
+    assert study.objective.constraints == ()
+    assert study.objective.service_after == 2.0
+    assert searching.measured_latency == study.measured_latency == latency
+    chosen = [*given, "tracking.log_latency=every_megabatch"]
+    every = study_from_raw(RAW | {"objective": objective}, overrides=chosen)
+    assert every.measured_latency == "every_megabatch"
+
+
 def test_fixed_may_be_said_or_left_out() -> None:
     said = study_from_raw(RAW, overrides=["fixed.training.lr=0.2"])
     assert said == study_from_raw(RAW, overrides=["training.lr=0.2"])

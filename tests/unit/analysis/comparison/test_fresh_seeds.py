@@ -37,6 +37,23 @@ def test_it_is_said_which_baselines_had_settings_of_their_own() -> None:
     assert "had tuned training.lr for these trials and not for dense, T = 8" in text
 
 
+def test_how_to_prune_was_tuned_for_no_dense_baseline_and_a_granularity_is_told() -> None:
+    runs = tuned("", 0.05)
+    params = {**runs.study.params, names.PARAM_TUNED: "pruning.granularity"}
+    one_shot = runs.trials["method"] == "one_shot"
+    trials = runs.trials.assign(
+        **{"pruning.granularity": one_shot.map({True: "weight", False: "channel"})}
+    )
+    found = confirmation(replace(runs, study=replace(runs.study, params=params), trials=trials))
+    differing = {c.b: c.differing for c in found.comparisons}
+    assert differing == {
+        "dense": (),
+        "one_shot": ("pruning.granularity channel against weight",),
+    }
+    text = " ".join(section_sentences(found))
+    assert "had tuned pruning.granularity for these trials and not for one_shot, T = 8" in text
+
+
 def test_nothing_is_said_of_settings_where_the_search_tuned_none() -> None:
     text = " ".join(section_sentences(confirmation(confirming_runs())))
     assert "settings" not in text

@@ -148,6 +148,25 @@ def test_criteria_that_the_study_varies_are_part_of_the_method_but_for_dense() -
     assert set(method_names(same)) == {"dense", "one_shot", "app"}
 
 
+def test_how_scores_become_a_channels_is_told_of_channels_alone_where_they_differ_in_it() -> None:
+    runs = study(2)
+    app = runs.trials["method"] == "app"
+    trials = runs.trials.assign(
+        **{
+            "pruning.granularity": app.map({True: "channel", False: "weight"}),
+            "pruning.group_score": app.map({True: "mean", False: "none"}),
+        }
+    )
+    assert set(method_names(trials)) == {"dense", "one_shot, weight", "app, channel"}
+    trials.loc[trials[app].index[0], "pruning.group_score"] = "sum"
+    assert set(method_names(trials)) == {
+        "dense",
+        "one_shot, weight",
+        "app, channel, group_score = mean",
+        "app, channel, group_score = sum",
+    }
+
+
 def test_few_seeds_are_said_to_be_too_few() -> None:
     said = MethodsReport().build(study(3)).sentences
     assert said[0].startswith("Undecided: app against one_shot at 10 % of the weights: ")

@@ -27,7 +27,12 @@ def test_one_network_has_its_own_interval_and_several_seeds_have_theirs() -> Non
     one = pd.DataFrame({"speedup": [2.1], "speedup_low": [1.9], "speedup_high": [2.3]})
     assert brings(one, DENSE) == "run 2.1 times as fast [1.9, 2.3]"
     two = pd.DataFrame({"speedup": [2.0, 2.2], "file_bytes": [360.0, 380.0]})
-    assert brings(two, DENSE) == "run 2.1 times as fast [0.8, 3.4], in a file 0.37 times as large"
+    assert brings(two, DENSE) == "run 2.1 times as fast [1.1, 3.8], in a file 0.37 times as large"
+
+
+def test_no_speed_is_negative_however_little_two_seeds_know() -> None:
+    two = pd.DataFrame({"speedup": [0.9, 1.1]})
+    assert brings(two, DENSE) == "run 1.0 times as fast [0.3, 3.6]"
 
 
 def test_nothing_is_said_of_what_was_not_measured() -> None:

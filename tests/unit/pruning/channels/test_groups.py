@@ -62,6 +62,8 @@ def test_the_count_is_the_masks_and_the_mask_says_which_groups_are_kept(flags: T
     mask = GROUPS.mask(flags)
     assert GROUPS.count(flags) == mask.num_kept
     assert torch.equal(GROUPS.kept_in(mask), flags)
+    as_in_a_file = Mask(dict(reversed(mask.tensors.items())))
+    assert torch.equal(GROUPS.kept_in(as_in_a_file), flags)
 
 
 def test_everything_is_the_dense_network() -> None:
