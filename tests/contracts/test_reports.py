@@ -48,6 +48,20 @@ def _no_curves() -> Runs:
     return dataclasses.replace(runs, megabatches=runs.megabatches.iloc[:0])
 
 
+def _shrinking() -> Runs:
+    """Channels fall: trials are faster, smaller and cheaper than dense, one of them not timed."""
+    measured = [
+        dataclasses.replace(
+            trial,
+            speedup=None if trial.number == 3 else trial.density**-0.5,
+            file_bytes=1e6 * trial.density,
+            flops=1e9 * (1 + trial.density) / 2,
+        )
+        for trial in usual((4,))
+    ]
+    return runs_of(measured)
+
+
 STUDIES: dict[str, Callable[[], Runs]] = {
     "usual": lambda: runs_of(usual()),
     "empty": lambda: runs_of([]),
@@ -60,6 +74,7 @@ STUDIES: dict[str, Callable[[], Runs]] = {
     "test objective": lambda: runs_of(usual(), objectives=("test_service_error",)),
     "no holdout size": lambda: without_param(usual(), "data.holdout_size"),
     "no curves": _no_curves,
+    "shrinking networks": _shrinking,
 }
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
+# Metric → the two that are the ends of its interval.
+_INTERVALS = {n: [f"{n}_low", f"{n}_high"] for n in METRICS if f"{n}_low" in METRICS}
 _SAME_FILE = 0.01  # relative: its metadata may be a few bytes more or less
 _NOT_FINISHED = 5  # the index of the cross among the symbols
 
@@ -48,7 +50,13 @@ def front_figure(
     lengths = sorted(trials[T].dropna().unique())
     shapes = {t: i if i < _NOT_FINISHED else i + 1 for i, t in enumerate(lengths)}
 
+    ends = runs.trials[_INTERVALS.get(across, [])]
+
     def series(part: "pd.DataFrame", name: str, method: str = "", symbol: int = 0) -> Series:
+        own = ends.loc[part.index]
+        # Whiskers of all the grey ones would hide the front.
+        measured = bool(method) and not own.empty and bool(own.notna().to_numpy().all())
+        low, high = (tuple(own[end]) for end in own) if measured else ((), ())
         return Series(
             name=name,
             x=tuple(x[part.index]),
@@ -57,6 +65,9 @@ def front_figure(
             method=method,
             symbol=symbol,
             ringed=bool(method),
+            mark="intervals" if measured else "points",
+            low=low,
+            high=high,
         )
 
     made = []
@@ -68,8 +79,9 @@ def front_figure(
     front = trials[shown]
     if on_front is not None and len(metrics) == 2 and len(front) > 1:
         edge = front.loc[x[front.index].sort_values(kind="stable").index]
-        ends = tuple(x[edge.index]), tuple(y[edge.index])
-        made.append(Series("front", x=ends[0], y=ends[1], mark="line", dash=1))
+        made.append(
+            Series("front", x=tuple(x[edge.index]), y=tuple(y[edge.index]), mark="line", dash=1)
+        )
     for _, part in front.groupby(["method", T], dropna=False):
         method, t = str(part["method"].iloc[0]), part[T].iloc[0]
         name = f"{method}, T = {t:.0f}" if t == t else method
@@ -88,11 +100,26 @@ def front_figure(
         caption=(
             f"Each point is a trial; {_ringed(on_front, metrics)}colour is the pruning schedule, "
             f"shape the number of megabatches T.{crosses}"
+            + (
+                " Whiskers are 95 % intervals of what was measured; dense is timed against itself."
+                if across in _INTERVALS
+                else ""
+            )
             + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
         ),
-        x=Axis(on_axis(across).title, percent=METRICS[across].is_fraction, log=is_size(across)),
+        x=Axis(
+            on_axis(across).title,
+            percent=METRICS[across].is_fraction,
+            log=is_size(across),
+            span=_span(x[trials.index]) if across in _INTERVALS else None,
+        ),
         panels=(Panel(_axis(upright, measure), tuple(made), stripe),),
     )
+
+
+def _span(speedups: "pd.Series") -> tuple[float, float] | None:
+    """Where an axis of speed-ups ends: one wide whisker must not push all points together."""
+    return (0.0, 1.08 * float(speedups.max())) if len(speedups) else None
 
 
 def _ringed(on_front: "pd.Series | None", metrics: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ def drawn(trials: Sequence[FakeTrial], name: str) -> Figure:
 
 
 def xs(series: Sequence[Series], *, ringed: bool) -> set[float]:
-    return {x for s in series for x in s.x if s.mark == "points" and s.ringed is ringed}
+    return {x for s in series for x in s.x if s.mark != "line" and s.ringed is ringed}
 
 
 def test_error_is_drawn_against_speed_up_with_a_front_of_its_own() -> None:
@@ -54,10 +54,15 @@ def test_error_is_drawn_against_speed_up_with_a_front_of_its_own() -> None:
     (panel,) = figure.panels
     assert figure.x.title == "speed-up (times as fast as dense)"
     assert not figure.x.percent
+    # However far a whisker reaches, all points are in it.
+    assert figure.x.span == (0.0, pytest.approx(1.08 * 2.1))
     assert panel.y.title == "service error (holdout)"
     assert xs(panel.series, ringed=True) == {0.98, 1.5, 2.1}
     assert xs(panel.series, ringed=False) == {1.9}
-    assert [s.x for s in panel.series if s.method == "dense"] == [(0.98,)]
+    (dense,) = [s for s in panel.series if s.method == "dense"]
+    assert (dense.mark, dense.x) == ("intervals", (0.98,))
+    assert (dense.low, dense.high) == ((0.9 * 0.98,), (1.1 * 0.98,))
+    assert all(not s.low for s in panel.series if not s.ringed)
     (band,) = panel.bands
     assert band.text.startswith("dense, T = 4: ")
     assert "the front of service error and speed-up" in figure.caption
@@ -66,6 +71,7 @@ def test_error_is_drawn_against_speed_up_with_a_front_of_its_own() -> None:
 def test_error_is_drawn_against_the_files_size_in_kb() -> None:
     figure = drawn(measured(), "pareto-file-bytes")
     assert (figure.x.title, figure.title) == ("file size (kB)", "File size against service error")
+    assert all(series.mark != "intervals" for series in figure.panels[0].series)
     assert xs(figure.panels[0].series, ringed=True) == {1000.0, 500.0, 260.0, 110.0}
 
 
