@@ -1,5 +1,7 @@
 """Numbers as people read them, without more digits than they carry."""
 
+from dataclasses import dataclass
+
 from analysis.statistics.summary import Interval
 from study.metrics import METRICS
 
@@ -57,6 +59,33 @@ _UNITS = {"bytes": (1000.0, "kB"), "latency": (1.0, "ms"), "speed-up": (1.0, "ti
 def _digits(value: float) -> str:
     """Three significant digits, those before the point in any case: ``1,188``, ``2.13``."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class OnAxis:
+    """How a metric stands on an axis: its name, its unit and how much one of that is.
+
+    ``unit`` is empty where the name has it, or there is none.
+    """
+
+    name: str
+    unit: str = ""
+    scale: float = 1.0
+
+    @property
+    def title(self) -> str:
+        """``file size (kB)``."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+def on_axis(metric: str) -> OnAxis:
+    """Bytes in kB, speed-ups in times as fast, anything else as it is."""
+    if METRICS[metric].quantity == "bytes":
+        name = "file size" if metric == "file_bytes" else label(metric)
+        scale, unit = _UNITS["bytes"]
+        return OnAxis(name, unit, scale)
+    is_speedup = METRICS[metric].quantity == "speed-up"
+    return OnAxis(label(metric), "times as fast as dense" if is_speedup else "")
 
 
 def is_size(metric: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analysis.comparison.dense_baseline import Row
 
 FILE = "file_bytes"
-_NAMES = speedup_names(1)
+SPEEDUP = speedup_names(1)
 
 
 def best_network(sought: str) -> str:
@@ -33,7 +33,7 @@ def brings(trials: "pd.DataFrame", dense: "pd.DataFrame") -> str:
         trials: Of one configuration, a seed each.
         dense: What it was run beside.
     """
-    speed, low, high = (_known(trials, name) for name in _NAMES[1:])
+    speed, low, high = (_known(trials, name) for name in SPEEDUP[1:])
     found = []
     if speed:
         own = Interval(low[0], high[0]) if len(speed) == 1 and low and high else None

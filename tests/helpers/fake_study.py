@@ -32,6 +32,10 @@ class FakeTrial:
     harm: float = 0.0  # added to every error
     reason: str = ""
     architecture: str = "small_conv"
+    speedup: float | None = None  # None: not measured
+    file_bytes: float | None = None
+    flops: float = 1e9
+    seconds: float = 1.5  # of a megabatch
 
     @property
     def key(self) -> str:
@@ -89,6 +93,20 @@ class FakeTrial:
             megabatches=tuple(self._megabatch(k) for k in range(done)),
         )
 
+    def _measured(self) -> dict[str, float]:
+        made: dict[str, float] = {}
+        if self.speedup is not None:
+            names_of = metrics.speedup_names(1)
+            made |= {
+                names_of.latency: 4.0 / self.speedup,
+                names_of.speedup: self.speedup,
+                names_of.low: 0.9 * self.speedup,
+                names_of.high: 1.1 * self.speedup,
+            }
+        if self.file_bytes is not None:
+            made["file_bytes"] = self.file_bytes
+        return made
+
     def _megabatch(self, k: int) -> MegabatchRecord:
         errors, density = self.errors[: k + 1], self.densities()[k]
         projected = metrics.projected_service_error(errors, num_megabatches=self.t, chance=CHANCE)
@@ -113,9 +131,10 @@ class FakeTrial:
                 "density": density,
                 "sparsity": 1 - density,
                 "samples_seen": 10_000.0 * (k + 1) / self.t,
-                "train_flops": 1e9 * (k + 1) / self.t,
+                "train_flops": self.flops * (k + 1) / self.t,
                 "generalization_gap": 0.02 * k - 0.002 * k * k + 0.0001 * k * (self.seed - 1),
-                "seconds": 1.5,
+                "seconds": self.seconds,
+                **(self._measured() if last else {}),
             },
             summary=summary if last else {},
             layers=tuple(

@@ -1,14 +1,15 @@
 """Figures of the front: trials against each other, and how the front grew."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.comparison.dense_baseline import DENSE, Measure, num_megabatches
 from analysis.figures.figure import Axis, Band, Figure, Panel, Series
+from analysis.presentation.deployed import FILE, SPEEDUP
 from analysis.presentation.hover import hover_texts
 from analysis.runs.frames import T
 from analysis.statistics import summary
-from analysis.wording import bounds, is_size, label, listing, percent
+from analysis.wording import bounds, is_size, listing, on_axis, percent
 from study.metrics import METRICS
 from study.results import Outcome
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
+_SAME_FILE = 0.01  # relative: its metadata may be a few bytes more or less
 _NOT_FINISHED = 5  # the index of the cross among the symbols
 
 
@@ -38,7 +40,8 @@ def front_figure(
         metrics: Those that the front is of.
     """
     upright, across = axes
-    y, x = runs.so_far(upright), runs.so_far(across)
+    y = runs.so_far(upright) / on_axis(upright).scale
+    x = runs.so_far(across) / on_axis(across).scale
     trials = runs.trials[x.notna() & y.notna()]
     finished = trials["outcome"] == Outcome.COMPLETE
     params = summary.varying(runs.trials)
@@ -73,16 +76,21 @@ def front_figure(
         made.append(series(part, name, method, shapes.get(t, 0)))
     has_stripe = on_front is not None and upright == measure.service
     stripe = _bands(runs, measure) if has_stripe else ()
+    name = on_axis(across).name
+    crosses = (
+        " Crosses did not finish: they show the projected value and are never on a front."
+        if not finished.all()
+        else ""
+    )
     return Figure(
         name=f"pareto-{across.replace('_', '-')}",
-        title=f"{label(across)[0].upper()}{label(across)[1:]} against {label(upright)}",
+        title=f"{name[0].upper()}{name[1:]} against {on_axis(upright).name}",
         caption=(
             f"Each point is a trial; {_ringed(on_front, metrics)}colour is the pruning schedule, "
-            f"shape the number of megabatches T. Crosses did not finish: they show the projected "
-            f"value and are never on a front."
+            f"shape the number of megabatches T.{crosses}"
             + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
         ),
-        x=Axis(label(across), percent=METRICS[across].is_fraction, log=is_size(across)),
+        x=Axis(on_axis(across).title, percent=METRICS[across].is_fraction, log=is_size(across)),
         panels=(Panel(_axis(upright, measure), tuple(made), stripe),),
     )
 
@@ -90,12 +98,13 @@ def front_figure(
 def _ringed(on_front: "pd.Series | None", metrics: Sequence[str]) -> str:
     if on_front is None:
         return ""
-    front = listing([label(name) for name in metrics])
+    front = listing([on_axis(name).name for name in metrics])
     return f"the ringed ones are the front of {front}, grey ones are dominated; "
 
 
 def _axis(name: str, measure: Measure) -> Axis:
-    title = f"{label(name)} ({measure.split})" if name == measure.service else label(name)
+    own = on_axis(name).title
+    title = f"{own} ({measure.split})" if name == measure.service else own
     return Axis(title, percent=METRICS[name].is_fraction)
 
 
@@ -107,6 +116,37 @@ def _bands(runs: "Runs", measure: Measure) -> tuple[Band, ...]:
     value = float(dense[measure.service])
     words = f"dense, T = {num_megabatches(dense)}: {percent(value)} {bounds(interval)}"
     return (Band(value, interval.low, interval.high, words),)
+
+
+def deployed_figures(
+    runs: "Runs", measure: Measure, drawn: Container[frozenset[str]], *, may_choose: bool
+) -> list[Figure]:
+    """The service error against what those who deploy the network have of pruning, if measured.
+
+    The front of each is of what it shows.
+
+    Args:
+        runs: The study.
+        measure: What it is judged by.
+        drawn: Couples of metrics that have their figure.
+        may_choose: Whether there is a front.
+    """
+    made = []
+    for name in _deployed(runs.complete):
+        couple = [measure.service, name]
+        if frozenset(couple) in drawn:
+            continue
+        among = summary.pareto_front(runs.candidates, couple) if may_choose else None
+        on_front = None if among is None else among.reindex(runs.trials.index, fill_value=False)
+        made.append(front_figure(runs, measure, (measure.service, name), on_front, couple))
+    return made
+
+
+def _deployed(complete: "pd.DataFrame") -> list[str]:
+    """A speed-up of two trials, and files that differ: where all are alike no figure says more."""
+    speed, files = complete[SPEEDUP.speedup].dropna(), complete[FILE].dropna()
+    differ = len(files) > 1 and files.max() - files.min() > _SAME_FILE * files.max()
+    return [*([SPEEDUP.speedup] if len(speed) > 1 else []), *([FILE] if differ else [])]
 
 
 def volume_figure(finished: "pd.DataFrame", volumes: Sequence[float]) -> Figure:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import Measure, matches, measure_of
+from analysis.comparison.dense_baseline import Match, Measure, matches, measure_of
 from analysis.comparison.guess import nothing_learned
 from analysis.comparison.planned_verdicts import planned_sequences
 from analysis.errors import ReportError
@@ -13,8 +13,9 @@ from analysis.presentation.against_guess import nothing_learned_sentences
 from analysis.presentation.no_choice import no_choice_sentence
 from analysis.presentation.planned_sentences import planned_sentences
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable
-from analysis.reports.pareto.figures import front_figure, volume_figure
+from analysis.reports.pareto.figures import deployed_figures, front_figure, volume_figure
 from analysis.reports.pareto.tables import per_t, volumes_table, with_dense
+from analysis.reports.pareto.training_cost import cost_sentences, cost_table
 from analysis.runs import trial_filter
 from analysis.statistics import summary
 from analysis.statistics.hypervolume import SMALLEST_DENSITY, density_cost, running_hypervolume
@@ -27,6 +28,7 @@ from study.text import count
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.figures.figure import Figure
     from analysis.runs.study_runs import Runs
 
 TITLE = "How far can I prune?"
@@ -72,6 +74,7 @@ class ParetoReport(Report):
         tables: list[ReportTable] = [listed]
         if found:
             tables.append(per_t(measure, found))
+        tables += self._cost_tables(runs, found)
         tables.append(volumes_table(measured, volumes))
         nothing = nothing_learned(runs, measure)
         answers = (
@@ -87,6 +90,7 @@ class ParetoReport(Report):
             TITLE,
             (
                 *answers,
+                *cost_sentences(runs, measure, found),
                 *_front_sentences(front, len(measured), names, self.limit),
                 _volume_sentence(measured, volumes, names),
                 *unfinished(runs),
@@ -96,6 +100,7 @@ class ParetoReport(Report):
                     front_figure(runs, measure, (names[0], name), on_front, names)
                     for name in names[1:]
                 ),
+                *self._deployed_figures(runs, measure, names, may_choose=True),
                 volume_figure(measured, volumes),
             ),
             tables=tuple(tables),
@@ -106,17 +111,39 @@ class ParetoReport(Report):
     ) -> ReportSection:
         """All finished trials and no front: to be on it is to be chosen."""
         listed = with_dense(runs, measured.head(self.limit), measure, names)
+        found = matches(runs, measure)
         title = "Finished trials"
         if len(measured) > self.limit:
             title += f", the first {self.limit} of {len(measured):,}"
         return ReportSection(
             TITLE,
-            (no_choice_sentence(runs), *unfinished(runs)),
-            figures=tuple(
-                front_figure(runs, measure, (names[0], name), None, names) for name in names[1:]
+            (
+                no_choice_sentence(runs),
+                *cost_sentences(runs, measure, found),
+                *unfinished(runs),
             ),
-            tables=(replace(listed, title=title),),
+            figures=(
+                *(
+                    front_figure(runs, measure, (names[0], name), None, names)
+                    for name in names[1:]
+                ),
+                *self._deployed_figures(runs, measure, names, may_choose=False),
+            ),
+            tables=(replace(listed, title=title), *self._cost_tables(runs, found)),
         )
+
+    def _deployed_figures(
+        self, runs: "Runs", measure: Measure, names: Sequence[str], *, may_choose: bool
+    ) -> "list[Figure]":
+        """None beside the metrics that were asked for."""
+        if self.metrics:
+            return []
+        drawn = {frozenset((names[0], name)) for name in names[1:]}
+        return deployed_figures(runs, measure, drawn, may_choose=may_choose)
+
+    def _cost_tables(self, runs: "Runs", found: Sequence[Match]) -> list[ReportTable]:
+        made = cost_table(runs, found, self.limit)
+        return [made] if made else []
 
     def _names(self, runs: "Runs", measure: Measure) -> list[str]:
         if self.metrics:
