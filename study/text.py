@@ -11,6 +11,14 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min``, ``2 h 05 min``."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
 def printable(text: str) -> str:
     """``text`` without what would steer a terminal, passwords, and lines that never end."""
     return "\n".join(_safe(line, MAX_LINE_LENGTH) for line in text.splitlines())

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -9,6 +10,10 @@ from study.commands.confirmation import decidable, options_of
 from study.commands.options import Config, DataRoot, Set, with_data_root
 from study.config.problems import in_file
 from study.session.console import say
+from study.text import duration
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
 
 
 def plan(
@@ -40,14 +45,23 @@ def plan(
         f"{confirming}"
         f"{_arms_line(cost.arms)}"
         f"\nexamples trained on or scored  {cost.total('samples'):,.0f}"
-        f"\ntraining FLOPs                 {cost.total('flops'):.3g} (counted dense)"
-        f"\nestimated time                 {cost.hours:.2g} hours, "
+        f"\ntraining FLOPs                 {cost.total('flops'):.3g} ({_how_counted(study)})"
+        f"\nestimated time                 {duration(3600 * cost.hours)}, "
         f"{cost.max_concurrent} trials at once on this machine",
     )
     for line in decidable(study, cost.num_holdout):
         say(console, line)
     if open_whatever_comes := undecidable(study):
         say(console, f"\n{open_whatever_comes}", wrap_words=True)
+
+
+def _how_counted(study: "StudyConfig") -> str:
+    from study.pruning.granularity.granularity import GRANULARITIES
+
+    granularities = {trial.pruning.granularity for trial in study.corners()}
+    if all(GRANULARITIES.get(name).keeps_shapes for name in granularities):
+        return "counted dense"
+    return "at most: counted dense, and channels that are cut off cost nothing any more"
 
 
 def _arms_line(arms: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from study.commands.options import (
     store_root,
 )
 from study.session.console import say
+from study.text import duration
 
 if TYPE_CHECKING:
     from study.operations.status import StudyStatus, TrialStatus
@@ -70,7 +71,7 @@ def status(
     lines = [
         f"{name} is {study.stage}: {_progress(study, counts)}",
         *_confirmation(study),
-        f"last recorded {_when(study.last_at)}, active for {_duration(study.active_s)}",
+        f"last recorded {_when(study.last_at)}, active for {duration(study.active_s)}",
     ]
     if study.tracking:
         lines.append(f"tracked at {study.tracking}, experiment {study.experiment}")
@@ -98,7 +99,7 @@ def _progress(study: "StudyStatus", counts: str = "") -> str:
     """``12 of 29 trials ended (12 complete); about 3 min left``."""
     ended = len(study.trials) - study.count(None)
     left = study.seconds_left
-    about = f"; about {_duration(left)} left" if left is not None else ""
+    about = f"; about {duration(left)} left" if left is not None else ""
     in_brackets = f" ({counts})" if counts else ""
     return f"{ended} of {study.num_trials or '?'} trials ended{in_brackets}{about}"
 
@@ -148,13 +149,6 @@ def _best(study: "StudyStatus") -> str:
 
 def _when(at: float) -> str:
     return f"{datetime.datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _console() -> Console:

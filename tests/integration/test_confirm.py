@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from analysis.comparison.fresh_seeds import confirmation
 from analysis.presentation.render import records
 from analysis.reports.confirmed.report import ConfirmedReport
 from analysis.runs.load import load
@@ -53,9 +54,13 @@ FOUND = (
 )
 
 
-def searched(path: Path) -> list[RecordedTrial]:
+def search_of(granularity: str) -> dict[str, Any]:
+    return {**SEARCH, "fixed": {**SEARCH["fixed"], "pruning.granularity": granularity}}
+
+
+def searched(path: Path, raw: dict[str, Any]) -> list[RecordedTrial]:
     """A finished search in the store at ``path``, its trials trained here without Ray."""
-    study = parse_study(SEARCH)
+    study = parse_study(raw)
     folder = StudyFolder(path / "digits")
     folder.write_config(study)
     with Record.open(folder.record_path) as record:
@@ -75,10 +80,14 @@ def searched(path: Path) -> list[RecordedTrial]:
 
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
-def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) -> None:
-    found = searched(tmp_path / "app-studies")
+@pytest.mark.parametrize("granularity", ["weight", "channel"])
+def test_the_best_of_a_search_is_confirmed_beside_its_baselines(
+    granularity: str, tmp_path: Path
+) -> None:
+    raw = search_of(granularity)
+    found = searched(tmp_path / "app-studies", raw)
     best = min(found[1:], key=lambda trial: trial.final_values["service_error"])
-    study = LaunchedStudy(tmp_path, {**SEARCH, "name": "digits-confirm"})
+    study = LaunchedStudy(tmp_path, {**raw, "name": "digits-confirm"})
     code, said = study.call("confirm", "digits", "--top", "1", "--seeds", "2")
     assert code == 0, said
     assert f"1 trial of digits ({best.number}) and its baselines, each with 2 fresh" in said
@@ -94,9 +103,14 @@ def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) 
         (Outcome.COMPLETE, seed) for _ in range(3) for seed in (1, 2)
     ]
     assert trials[0].config == {**best.config, "seed": 1}
-    # As many weights as the best has, one-shot; dense keeps all.
-    ends = [trial.final_values["final_density"] for trial in trials]
-    assert ends == [best.final_values["final_density"]] * 2 + [1.0] * 2 + ends[:2]
+    # As many weights are asked for one-shot as of the best; dense keeps all.
+    wanted = best.config["pruning"]["final_density"]
+    asked = [trial.history.megabatches[-1].metrics["asked_density"] for trial in trials]
+    assert asked == [wanted] * 2 + [1.0] * 2 + [wanted] * 2
+    # Half a weight may be missed of 1,184, or half a channel of 64 + 10.
+    missed = {"weight": 0.5, "channel": 37}[granularity] / 1184
+    for trial, density in zip(trials, asked, strict=True):
+        assert trial.final_values["final_density"] == pytest.approx(density, abs=missed)
 
     tags = [run.data.tags for run in study.runs()]
     number = str(best.number)
@@ -105,6 +119,8 @@ def test_the_best_of_a_search_is_confirmed_beside_its_baselines(tmp_path: Path) 
 
     runs = load("digits-confirm", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     row, *_ = records(ConfirmedReport().build(runs).tables[0])
+    # Compared with both, at the density that was asked for.
+    assert [c.b for c in confirmation(runs).comparisons] == ["dense", "one_shot"]
     errors = [trial.final_values["service_error"] for trial in trials[:2]]
     assert row["number"] == best.number
     assert row["searched"] == best.final_values["service_error"]

@@ -21,12 +21,17 @@ with warnings.catch_warnings():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("granularity", ["weight", "channel"])
 def test_a_champion_gives_way_to_an_update_that_is_no_worse_or_when_told_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    granularity: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     _, *files = digits_in_parts(tmp_path)
-    finish_study(Path("app-studies"), str(tmp_path / "0.npz"))
+    method = {"pruning.granularity": granularity, "pruning.floor": 0.1}
+    finish_study(Path("app-studies"), str(tmp_path / "0.npz"), **method)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = MlflowClient(uri)
 
@@ -54,7 +59,14 @@ def test_a_champion_gives_way_to_an_update_that_is_no_worse_or_when_told_to(
     meet(files[1], replace_better=True)
     assert champion() == "2"
     card = read_card(Path("exports") / NAME / "trial-3")
-    assert (card.title, card.megabatch_index) == ("open_ended T=2+2 mlp seed=1", 3)
+    said = " channel" if granularity == "channel" else ""
+    assert (card.title, card.megabatch_index) == (f"open_ended T=2+2 mlp{said} seed=1", 3)
+    assert bool(card.network.removed) == (granularity == "channel")
+    # Pruned on with each arrival, and smaller for it.
+    before = read_card(Path("exports") / NAME / "trial-2")
+    assert card.metrics["density"] < before.metrics["density"]
+    flops = [made.metrics["forward_flops"] for made in (before, card)]
+    assert (flops[1] < flops[0]) == (granularity == "channel")
 
     export(NAME, trial="2", out=Path("again"))
     assert read_card(Path("again")).trial_number == 2
