@@ -42,7 +42,7 @@ FIXED: dict[str, Any] = {
     "data.dataset": "image_folder",
     "data.image_size": 32,
     "data.shots_per_class": 1000,
-    "data.holdout_fraction": 0.25,
+    "data.holdout_fraction": 0.05,
     "stream.num_megabatches": 8,
     "pruning.criterion": "snip",
     "training.batch_size": 64,
