@@ -35,7 +35,7 @@ from study.trial.datasets import dataset_key, load_dataset
 DENSITIES = (0.5, 0.25, 0.1)
 TARGETS = {"vgg16_bn": 0.6, "resnet18": 0.75}  # wall time of APP to a quarter over dense
 # Examples through SGD, scored ones included.
-SAMPLES = {"resnet20": 30_000, "resnet18": 12_000, "vgg16_bn": 20_000}
+SAMPLES = {"resnet20": 20_000, "resnet18": 12_000, "vgg16_bn": 20_000}
 NUM_TEST = 2000  # of the test images: to evaluate all of them takes as long as to train
 
 FIXED: dict[str, Any] = {
