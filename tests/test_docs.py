@@ -15,6 +15,7 @@ from study.pruning.allocation import ALLOCATIONS
 from study.pruning.granularity.granularity import GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE, PruningEvent
 from study.pruning.scoring import CRITERIA
+from study.training.starts import STARTS
 
 ROOT = Path(__file__).parents[1]
 TRIAL_SECTIONS = ("data", "stream", "model", "pruning", "saliency", "training")
@@ -89,7 +90,7 @@ def test_the_methods_table_of_densities_is_what_the_schedules_say() -> None:
 
 def test_the_method_names_every_plug_in_of_a_pruning_event() -> None:
     text = read("docs/method.md")
-    for registry in (SCHEDULES, CRITERIA, ALLOCATIONS, GRANULARITIES, REPLAY_POLICIES):
+    for registry in (SCHEDULES, CRITERIA, ALLOCATIONS, GRANULARITIES, REPLAY_POLICIES, STARTS):
         # Tests that ran before in this process may have registered plug-ins of users.
         ours = [n for n in registry if registry.get(n).__module__.startswith("study.")]
         missing = [name for name in ours if f"\n| `{name}`" not in text]

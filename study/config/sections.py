@@ -17,6 +17,7 @@ from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
 from study.pruning.scoring import CRITERIA
 from study.registry import Registry, hyperparameters
+from study.training.starts import CONTINUE, STARTS
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Density = Annotated[float, Field(gt=0, le=1)]
@@ -154,6 +155,9 @@ class SaliencySection(Section):
 class TrainingSection(Section):
     """SGD within a megabatch; the defaults are the paper's."""
 
+    plugin_points = {"start": STARTS}
+
+    start: str = CONTINUE
     epochs: Annotated[int, Field(ge=1)] | None = None
     total_samples: Annotated[Whole, Field(ge=2)] | None = None
     total_flops: Annotated[Whole, Field(ge=1, le=MAX_FLOPS)] | None = None

@@ -33,6 +33,7 @@ _NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
 # has not changed since.
 _ADDED = {
     "pruning.granularity": PruningSection.model_fields["granularity"].default,
+    "training.start": TrainingSection.model_fields["start"].default,
     "training.total_flops": None,
 }
 

@@ -1,5 +1,6 @@
 """The anytime learner: the ALMA loop with a pruning event at the opening of each megabatch."""
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -43,8 +44,9 @@ from study.training.progress import (
     pack_state,
     unpack_state,
 )
-from study.training.pruning_event import opening, pruning_event, saliency_order
+from study.training.pruning_event import Before, opening, pruning_event, saliency_order
 from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
+from study.training.starts import FirstModel, Opening
 from study.training.training_plan import TrainingPlan
 
 logger = logging.getLogger(__name__)
@@ -86,8 +88,7 @@ class AnytimeLearner:
             self.model, data.image_shape, exclude=spec.pruning.exclude
         )
         self.mask = self._pruner.dense
-        self._optimiser = spec.training.optimiser.build(self.model)
-        self._forward = torch.compile(self.model) if spec.training.compile else None
+        self._use(self.model)
         self._training_plan = TrainingPlan(
             data.megabatches,
             spec.replay,
@@ -128,6 +129,12 @@ class AnytimeLearner:
         layout = memory_format(self.spec.training.precision, self.device)
         return model.to(self.device).to(memory_format=layout)
 
+    def _use(self, model: nn.Module) -> None:
+        """Train this network from now on, without momentum."""
+        self.model = model
+        self._optimiser = self.spec.training.optimiser.build(model)
+        self._forward = torch.compile(model) if self.spec.training.compile else None
+
     def run(self) -> Iterator[EpochRecord | MegabatchRecord]:
         """Learn the rest of the stream.
 
@@ -153,15 +160,22 @@ class AnytimeLearner:
         yield self._close(train, started=started)
 
     def _open(self, train: IndexArray) -> None:
-        """The pruning event; the learning rate restarts, the momentum of kept weights stays."""
+        """The start and its pruning event; the learning rate restarts."""
         k = self._progress.megabatch_index
+        served, is_complete = self.mask, False
+        if k:
+            model, mask = self.spec.training.start.before_event(self._opening)
+            is_complete = model is not self.model
+            if is_complete:
+                self._use(model)
+                self.mask, self._flops = mask, self._dense_flops
         target = self.spec.pruning.target_density
         event = opening(
             self.data.megabatches,
             k,
             num_scheduled=self.data.num_scheduled,
             target_density=target,
-            previous_density=self.mask.density,
+            previous_density=served.density,
             history=self.history,
         )
         try:
@@ -171,7 +185,7 @@ class AnytimeLearner:
                 event,
                 self._context(saliency),
                 self._pruner,
-                asked_before=self._progress.asked_density,
+                before=Before(served, 1.0 if is_complete else self._progress.asked_density),
                 num_saliency=len(saliency),
             )
         except ValueError as error:
@@ -185,6 +199,10 @@ class AnytimeLearner:
                 self.spec.identity, k, result.mask.density, ", ".join(sorted(newly_collapsed)),
             )  # fmt: skip
         self._prune(result.mask, optimiser=self._optimiser)
+        if k:
+            model = self.spec.training.start.after_event(self._opening)
+            if model is not self.model:
+                self._use(model)
         if self.spec.training.reset_optimizer:
             self._optimiser = self.spec.training.optimiser.build(self.model)
         self._progress = self._progress.after_pruning(
@@ -193,18 +211,36 @@ class AnytimeLearner:
             num_scored=result.num_scored,
         )
 
+    @property
+    def _opening(self) -> Opening:
+        k = self._progress.megabatch_index
+        return Opening(
+            self.model,
+            self.mask,
+            self._pruner,
+            fresh_model=lambda: self.fresh_model("start", k),
+            first=self._progress.first,
+        )
+
     def _epoch_sizes(self, num_train: int) -> list[int]:
         """Of the open megabatch, from what was spent before it: the same after a restart."""
         done, earlier = self._progress, self._earlier
-        before = Cost(1, TRAINING_PER_FORWARD * int(earlier["forward_flops"]))
         num_samples = self._training_plan.num_samples(
             done.megabatch_index,
             num_train,
             spent=Cost(int(earlier["samples_seen"]), int(earlier["train_flops"])),
-            scoring=before.times(done.scored_now),
+            scoring=self._scoring,
             each=Cost(1, training_flops(self._flops, 1)),
         )
         return epochs.epoch_sizes(num_train, num_samples)
+
+    @property
+    def _scoring(self) -> Cost:
+        """What the open megabatch's pruning event took, on the network that it found."""
+        forward = int(self._earlier["forward_flops"])
+        if self.spec.training.start.restarts_mask:
+            forward = self._dense_flops.forward
+        return Cost(1, TRAINING_PER_FORWARD * forward).times(self._progress.scored_now)
 
     @property
     def _earlier(self) -> Metrics:
@@ -312,8 +348,8 @@ class AnytimeLearner:
                 self._flops,
                 held,
                 earlier=self._earlier,
+                scoring=self._scoring,
                 samples_seen=done.samples_seen,
-                samples_scored=done.samples_scored,
                 seconds=done.seconds + time.perf_counter() - started,
             ),
         }
@@ -333,8 +369,14 @@ class AnytimeLearner:
                 if name != "train"
             },
         )
-        self._progress = done.after_megabatch(record)
+        self._progress = done.after_megabatch(record, first=self._first())
         return record
+
+    def _first(self) -> FirstModel | None:
+        """The network in service, where it is the first and later ones start from it."""
+        if self._progress.megabatch_index or not self.spec.training.start.goes_back:
+            return None
+        return FirstModel(copy.deepcopy(self.model.state_dict()), dict(self.mask.tensors))
 
     def _wrong(self, split: str, order: IndexArray) -> torch.Tensor:
         """Of ``order``, in the test images for the split ``test`` and the training images else."""

@@ -18,6 +18,7 @@ from study.models.flops import (
 )
 from study.pruning.mask import Mask
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
+from study.training.budget import Cost
 
 Metrics = Mapping[str, float]
 
@@ -116,8 +117,8 @@ def cost_metrics(
     held: Mask,
     *,
     earlier: Metrics,
+    scoring: Cost,
     samples_seen: int,
-    samples_scored: int,
     seconds: float,
 ) -> dict[str, float]:
     """What the stream has cost so far, and the speed of this megabatch.
@@ -125,25 +126,22 @@ def cost_metrics(
     Args:
         flops: Of the network as it is in this megabatch.
         held: Which of its weights are not held at zero.
-        earlier: Metrics of the megabatch before; for the first the ``forward_flops`` of the
-            network as it was built.
+        earlier: Metrics of the megabatch before.
+        scoring: Of the weights in this megabatch, on the network that its pruning event found;
+            its zeros are counted.
         samples_seen: Examples forward and backward through the network so far.
-        samples_scored: Of these, those that weights were scored on: on the network as it was
-            before the pruning event, its zeros counted.
         seconds: Wall time of this megabatch.
     """
-    scored = samples_scored - int(earlier.get("samples_scored", 0))
-    samples = samples_seen - int(earlier.get("samples_seen", 0)) - scored
-    scoring = TRAINING_PER_FORWARD * int(earlier["forward_flops"]) * scored
+    samples = samples_seen - int(earlier.get("samples_seen", 0)) - scoring.samples
     return {
         "samples_seen": float(samples_seen),
-        "samples_scored": float(samples_scored),
+        "samples_scored": earlier.get("samples_scored", 0.0) + scoring.samples,
         "train_flops": float(
-            int(earlier.get("train_flops", 0.0)) + training_flops(flops, samples) + scoring
+            int(earlier.get("train_flops", 0.0)) + training_flops(flops, samples) + scoring.flops
         ),
         "train_flops_sparse": earlier.get("train_flops_sparse", 0.0)
         + sparse_training_flops(flops, samples, held.layer_densities)
-        + scoring,
+        + scoring.flops,
         "seconds": seconds,
         "images_per_second": samples / seconds,
     }

@@ -9,6 +9,7 @@ from torch import nn
 
 from study.pruning.mask import Mask
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
+from study.training.starts import FirstModel
 
 STATE_FORMAT = 2
 
@@ -62,6 +63,7 @@ class Progress:
         best: Its best epoch, where one is to be kept.
         layers: Ledger of the newest pruning event.
         asked_density: What its schedule asked for; 1 before the first.
+        first: The network after the first megabatch, where starts go back to it.
     """
 
     history: TrialHistory = field(default_factory=TrialHistory)
@@ -74,6 +76,7 @@ class Progress:
     best: BestEpoch | None = None
     layers: tuple[LayerDensity, ...] = ()
     asked_density: float = 1.0
+    first: FirstModel | None = None
 
     @property
     def open_epochs(self) -> tuple[EpochRecord, ...]:
@@ -106,8 +109,10 @@ class Progress:
             best=best,
         )
 
-    def after_megabatch(self, record: MegabatchRecord) -> "Progress":
-        """The open megabatch closed; what was its own is forgotten."""
+    def after_megabatch(
+        self, record: MegabatchRecord, *, first: FirstModel | None = None
+    ) -> "Progress":
+        """The open megabatch closed; what was its own is forgotten. ``first``: see above."""
         return Progress(
             history=TrialHistory(self.history.epochs, (*self.history.megabatches, record)),
             megabatch_index=self.megabatch_index + 1,
@@ -115,6 +120,7 @@ class Progress:
             samples_scored=self.samples_scored,
             layers=self.layers,
             asked_density=self.asked_density,
+            first=first or self.first,
         )
 
 
@@ -143,6 +149,7 @@ def pack_state(
         "history": progress.history.to_json(),
         "layers": [dict(vars(layer)) for layer in progress.layers],
         "asked_density": progress.asked_density,
+        "first": None if progress.first is None else dict(vars(progress.first)),
     }
 
 
@@ -179,7 +186,7 @@ def unpack_state(
     """
     model.load_state_dict(state["model"], strict=True)
     optimiser.load_state_dict(copy.deepcopy(state["optimizer"]))
-    best = state["best"]
+    best, first = state["best"], state.get("first")
     return Progress(
         history=TrialHistory.from_json(state["history"]),
         megabatch_index=state["megabatch_index"],
@@ -192,4 +199,5 @@ def unpack_state(
         layers=tuple(LayerDensity(**layer) for layer in state["layers"]),
         # Of single weights, as older checkpoints all are, the mask says as much.
         asked_density=state.get("asked_density", 1.0),
+        first=None if first is None else FirstModel(**copy.deepcopy(first)),
     )

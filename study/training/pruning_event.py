@@ -71,6 +71,20 @@ def opening(
 
 
 @dataclass(frozen=True)
+class Before:
+    """What stands before an event.
+
+    Attributes:
+        mask: Of the network in service, which the ledger compares with.
+        asked_density: What the event before asked for; 1 at the first, and where the network is
+            complete again.
+    """
+
+    mask: Mask
+    asked_density: float
+
+
+@dataclass(frozen=True)
 class EventResult:
     """What a pruning event comes to.
 
@@ -93,7 +107,7 @@ def pruning_event(
     context: ScoringContext,
     pruner: NetworkPruner,
     *,
-    asked_before: float,
+    before: Before,
     num_saliency: int,
 ) -> EventResult:
     """What is left after the event; the network stays as it is.
@@ -103,7 +117,7 @@ def pruning_event(
         event: The opening of the megabatch.
         context: The network, its mask, and what to score it on.
         pruner: Of the network.
-        asked_before: Density that the event before asked for; 1 at the first.
+        before: What the event before left.
         num_saliency: Examples of the saliency set.
 
     Raises:
@@ -113,7 +127,7 @@ def pruning_event(
     previous = context.mask
     density = spec.schedule.density_at(event)
     decision = pruner.decide(
-        context, method=spec.method, density=density, asked_before=asked_before
+        context, method=spec.method, density=density, asked_before=before.asked_density
     )
     mask = decision.mask
     scored = decision.num_rounds * spec.method.criterion.num_scored(num_saliency)
@@ -124,7 +138,7 @@ def pruning_event(
         pruner.check_mask(mask, previous=previous, density=density, nested=spec.regrow == 0)
     layers = layer_densities(
         mask,
-        previous=previous,
+        previous=before.mask,
         intended=decision.intended_density,
         effective=pruner.effective_counts(mask),
     )

@@ -15,6 +15,7 @@ from study.pruning.mask import Mask
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningSchedule
 from study.training.optimiser import OptimiserSpec
+from study.training.starts import Start
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,11 @@ class PruningSpec:
 class TrainingSpec:
     """How a megabatch is trained, with one of ``epochs``, ``total_samples`` and ``total_flops``.
 
-    ``compile`` trains through ``torch.compile``; evaluation and scores never do.
+    ``start`` says what a megabatch trains from. ``compile`` trains through ``torch.compile``;
+    evaluation and scores never do.
     """
 
+    start: Start
     optimiser: OptimiserSpec
     epochs: int | None
     total_samples: int | None

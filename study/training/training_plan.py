@@ -117,6 +117,7 @@ def planned_scoring(
     sizes: Sequence[int],
     *,
     num_weights: int,
+    restarts_mask: bool = False,
     num_arrivals: int = 0,
 ) -> list[int]:
     """Examples that each megabatch will score, as far as the configuration tells.
@@ -128,6 +129,7 @@ def planned_scoring(
         megabatches: The stream, and what arrives after it.
         sizes: How many each trains on, replay included.
         num_weights: N, the prunable ones.
+        restarts_mask: Whether each event prunes a complete network.
         num_arrivals: How many of the megabatches arrive after the stream.
     """
     scored, kept = [], num_weights
@@ -146,7 +148,7 @@ def planned_scoring(
             num_scored(
                 pruning.method,
                 num_weights=num_weights,
-                kept_before=kept,
+                kept_before=num_weights if restarts_mask else kept,
                 density=density,
                 num_saliency=saliency_size(pruning, source),
                 regrow=pruning.regrow,

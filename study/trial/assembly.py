@@ -69,6 +69,7 @@ def scored_examples(
         megabatches,
         sizes,
         num_weights=num_weights,
+        restarts_mask=trial.training.plugin("start").restarts_mask,
         num_arrivals=len(megabatches) - trial.stream.num_megabatches,
     )
 
@@ -225,6 +226,7 @@ def _training_spec(
     training = trial.training
     augment = dataset.crop_and_flip if training.augment is None else training.augment
     return TrainingSpec(
+        start=training.plugin("start"),
         optimiser=OptimiserSpec(
             lr=training.lr,
             momentum=training.momentum,

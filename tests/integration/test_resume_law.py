@@ -48,6 +48,16 @@ CASES: dict[str, dict[str, Any]] = {
     "fixed examples": {"training__epochs": None, "training__total_samples": 611},
     "new optimiser each megabatch": {"training__reset_optimizer": True},
     "fresh scores": {"pruning__reference_compat": True, "pruning__criterion": "snip"},
+    "from scratch": {"training__start": "scratch", "pruning__criterion": "snip"},
+    "from scratch, masks begun anew, channels": {
+        "training__start": "scratch",
+        "training__mask": "restart",
+        "pruning__granularity": "channel",
+        "pruning__criterion": "snip",
+    },
+    "shrunk and perturbed": {"training__start": "shrink_perturb"},
+    "rewound": {"training__start": "rewind"},
+    "rewound, channels": {"training__start": "rewind", "pruning__granularity": "channel"},
     "channels": {"pruning__granularity": "channel", "training__momentum": 0.9},
     "channels, several rounds of fresh scores, last epoch": {
         "pruning__granularity": "channel",

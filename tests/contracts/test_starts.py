@@ -1,0 +1,113 @@
+"""What every start of a megabatch must do, those of users included."""
+
+import dataclasses
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from study.pruning.granularity.granularity import GRANULARITIES
+from study.training.starts import STARTS, FirstModel, Opening, Start
+from tests.helpers.small_trials import trained, trial
+
+COARSE, FINE = 0.6, 0.3
+
+
+@pytest.fixture(params=list(STARTS))
+def start(request: pytest.FixtureRequest) -> Start:
+    return STARTS.get(request.param)()
+
+
+@pytest.fixture(params=list(GRANULARITIES))
+def opening(request: pytest.FixtureRequest) -> Opening:
+    """The network in service, and the one after the first megabatch, pruned by magnitude."""
+    granularity = request.param
+    made = [
+        trained(
+            trial(
+                model__architecture="convnet",
+                model__hidden_sizes=None,
+                model__width=8,
+                stream__num_megabatches=1,
+                pruning__granularity=granularity,
+                pruning__final_density=density,
+                seed=seed,
+            )
+        )
+        for density, seed in ((COARSE, 0), (FINE, 0))
+    ]
+    earlier, later = made
+    then = FirstModel(earlier.model.state_dict(), dict(earlier.mask.tensors))
+    return Opening(
+        later.model,
+        later.mask,
+        later._pruner,
+        fresh_model=lambda: later.fresh_model("start", 1),
+        first=then,
+    )
+
+
+def state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return list(one) == list(other) and all(torch.equal(one[n], other[n]) for n in one)
+
+
+def test_a_start_is_frozen_documented_and_survives_pickling(start: Start) -> None:
+    assert type(start).__doc__
+    assert pickle.loads(pickle.dumps(start)) == start
+    for field in dataclasses.fields(start):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(start, field.name, 1)
+
+
+def test_what_is_trained_is_under_the_mask_of_the_event(start: Start, opening: Opening) -> None:
+    network = start.after_event(opening)
+    opening.pruner.check_network(network, opening.mask)
+    names = [(name, tensor.shape) for name, tensor in network.state_dict().items()]
+    assert names == [(n, t.shape) for n, t in opening.model.state_dict().items()]
+
+
+def test_what_is_pruned_is_under_the_mask_that_it_is_said_to_be_under(
+    start: Start, opening: Opening
+) -> None:
+    network, mask = start.before_event(opening)
+    opening.pruner.check_network(network, mask)
+    assert mask == (opening.pruner.dense if start.restarts_mask else opening.mask)
+
+
+def test_a_start_leaves_the_network_in_service_and_the_first_one_alone(
+    start: Start, opening: Opening
+) -> None:
+    assert opening.first is not None
+    before = state(opening.model), {n: t.clone() for n, t in opening.first.model.items()}
+    start.before_event(opening)
+    network = start.after_event(opening)
+    if network is not opening.model:
+        with torch.no_grad():
+            for tensor in network.state_dict().values():
+                tensor.zero_()
+    assert same(before[0], state(opening.model))
+    assert same(before[1], dict(opening.first.model))
+
+
+def test_a_start_draws_the_same_again(start: Start, opening: Opening) -> None:
+    once, again = start.after_event(opening), start.after_event(opening)
+    assert same(state(once), state(again))
+
+
+def test_only_those_that_ask_for_the_first_network_need_it(start: Start, opening: Opening) -> None:
+    if not start.goes_back:
+        start.after_event(replace(opening, first=None))
+
+
+def test_a_stream_of_one_megabatch_knows_no_start() -> None:
+    usual = trained(trial(stream__num_megabatches=1))
+    for name in STARTS:
+        made = trained(trial(stream__num_megabatches=1, training__start=name))
+        assert same(state(made.model), state(usual.model))
+        assert made.mask == usual.mask
