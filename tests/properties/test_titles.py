@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from study.config.loading import study_from_raw
 from study.config.study_config import StudyConfig
+from study.pruning.granularity.channels import Channels
 from study.trial.titles import title_of
 
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -43,10 +44,12 @@ LAW = settings(max_examples=60, deadline=None, suppress_health_check=list(Health
 
 @st.composite
 def axes(draw: st.DrawFn) -> dict[str, list[Any]]:
-    """One group of axes: some paths, each with some of its values."""
+    """One group of axes: some paths, each with some of its values that a study takes together."""
     target = draw(st.sampled_from(sorted(TARGETS)))
     table = {target: TARGETS[target], **VALUES}
     paths = draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True))
+    if "pruning.granularity" in paths:
+        paths = [path for path in paths if path not in Channels.refuses]
     return {
         path: draw(st.lists(st.sampled_from(table[path]), min_size=1, max_size=2, unique=True))
         for path in (target, *paths)
