@@ -385,7 +385,7 @@ WRONG: dict[str, Wrong] = {
     "no CPU": Wrong(study(resources={"cpus_per_trial": 0}), ("resources.cpus_per_trial",)),
     "a rate that leaves no weights at the largest T": Wrong(
         geometric({"low": 0.1, "high": 0.97}, high=12),
-        ("pruning.rate", "stream.num_megabatches = 12", "keep at least one"),
+        ("pruning.rate", "stream.num_megabatches = 12", "one weight in each of its 3 layers"),
         data=True,
     ),
     "a missing data folder": Wrong(
