@@ -11,8 +11,8 @@ from torch import nn
 
 from study.export.formats import Predict
 from study.export.network import Images, NetworkSpec
+from study.measurement.interleaved import Estimate, Timing, time_in_turns
 from study.measurement.runtimes import loaded, torch_threads
-from study.measurement.turns import Estimate, Timing, time_in_turns
 
 BATCH_SIZES = (1, 64)
 

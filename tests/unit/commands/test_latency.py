@@ -7,7 +7,7 @@ import pytest
 from study.cli import main
 from study.export.trial_model import export_model
 from study.measurement import network, runtimes
-from study.measurement.turns import Timing
+from study.measurement.interleaved import Timing
 from study.operations.opened_study import OpenedStudy
 from tests.helpers.finished_study import NAME, digits_in_parts, finish_study
 

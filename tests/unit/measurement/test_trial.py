@@ -11,10 +11,10 @@ from study.export.formats import DEFAULT_FORMAT, format_called
 from study.export.network import NetworkSpec
 from study.export.smallest import smallest
 from study.measurement import network, runtimes
+from study.measurement.interleaved import Timing
 from study.measurement.network import dense_network, network_latency
 from study.measurement.runtimes import Torch, is_installed, processor
 from study.measurement.trial import TrialMeasurement, file_bytes
-from study.measurement.turns import Timing
 from study.metrics import LATENCIES, METRICS
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters

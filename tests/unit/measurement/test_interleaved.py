@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from study.measurement.turns import (
+from study.measurement.interleaved import (
     MIN_ROUNDS,
     InTurns,
     Timing,
