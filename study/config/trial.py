@@ -11,6 +11,7 @@ from study.config.problems import ConfigError, Problem, shown, unknown_key
 from study.config.rules.trial import (
     granularity_problems,
     schedule_problems,
+    start_problems,
     target_problems,
     training_problems,
 )
@@ -159,4 +160,5 @@ def _rule_problems(sections: Mapping[str, Any]) -> list[Problem]:
         problems += granularity_problems(sections["pruning"], sections)
     if "training" in sections:
         problems += training_problems(sections["training"])
+        problems += start_problems(sections["training"], sections)
     return problems

@@ -44,9 +44,9 @@ from study.training.progress import (
     pack_state,
     unpack_state,
 )
-from study.training.pruning_event import Before, opening, pruning_event, saliency_order
+from study.training.pruning_event import PreviousEvent, opening, pruning_event, saliency_order
 from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
-from study.training.starts import FirstModel, Opening
+from study.training.starts import FirstModel, StartContext
 from study.training.training_plan import TrainingPlan
 
 logger = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class AnytimeLearner:
         k = self._progress.megabatch_index
         served, is_complete = self.mask, False
         if k:
-            model, mask = self.spec.training.start.before_event(self._opening)
+            model, mask = self.spec.training.start.before_event(self._start_context)
             is_complete = model is not self.model
             if is_complete:
                 self._use(model)
@@ -185,7 +185,9 @@ class AnytimeLearner:
                 event,
                 self._context(saliency),
                 self._pruner,
-                before=Before(served, 1.0 if is_complete else self._progress.asked_density),
+                previous_event=PreviousEvent(
+                    served, 1.0 if is_complete else self._progress.asked_density
+                ),
                 num_saliency=len(saliency),
             )
         except ValueError as error:
@@ -200,7 +202,7 @@ class AnytimeLearner:
             )  # fmt: skip
         self._prune(result.mask, optimiser=self._optimiser)
         if k:
-            model = self.spec.training.start.after_event(self._opening)
+            model = self.spec.training.start.after_event(self._start_context)
             if model is not self.model:
                 self._use(model)
         if self.spec.training.reset_optimizer:
@@ -212,9 +214,9 @@ class AnytimeLearner:
         )
 
     @property
-    def _opening(self) -> Opening:
+    def _start_context(self) -> StartContext:
         k = self._progress.megabatch_index
-        return Opening(
+        return StartContext(
             self.model,
             self.mask,
             self._pruner,

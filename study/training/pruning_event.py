@@ -71,8 +71,8 @@ def opening(
 
 
 @dataclass(frozen=True)
-class Before:
-    """What stands before an event.
+class PreviousEvent:
+    """What the event before left.
 
     Attributes:
         mask: Of the network in service, which the ledger compares with.
@@ -107,7 +107,7 @@ def pruning_event(
     context: ScoringContext,
     pruner: NetworkPruner,
     *,
-    before: Before,
+    previous_event: PreviousEvent,
     num_saliency: int,
 ) -> EventResult:
     """What is left after the event; the network stays as it is.
@@ -117,7 +117,7 @@ def pruning_event(
         event: The opening of the megabatch.
         context: The network, its mask, and what to score it on.
         pruner: Of the network.
-        before: What the event before left.
+        previous_event: What stood before this one.
         num_saliency: Examples of the saliency set.
 
     Raises:
@@ -127,7 +127,7 @@ def pruning_event(
     previous = context.mask
     density = spec.schedule.density_at(event)
     decision = pruner.decide(
-        context, method=spec.method, density=density, asked_before=before.asked_density
+        context, method=spec.method, density=density, asked_before=previous_event.asked_density
     )
     mask = decision.mask
     scored = decision.num_rounds * spec.method.criterion.num_scored(num_saliency)
@@ -138,7 +138,7 @@ def pruning_event(
         pruner.check_mask(mask, previous=previous, density=density, nested=spec.regrow == 0)
     layers = layer_densities(
         mask,
-        previous=before.mask,
+        previous=previous_event.mask,
         intended=decision.intended_density,
         effective=pruner.effective_counts(mask),
     )

@@ -29,7 +29,7 @@ class FirstModel:
 
 
 @dataclass(frozen=True)
-class Opening:
+class StartContext:
     """A megabatch after the first, as it opens.
 
     Attributes:
@@ -64,7 +64,7 @@ class Start(ABC):
     optimiser without momentum.
     """
 
-    # Whether ``Opening.first`` is needed.
+    # Whether ``StartContext.first`` is needed.
     goes_back: ClassVar[bool] = False
 
     @property
@@ -72,16 +72,21 @@ class Start(ABC):
         """Whether each event prunes a complete network: masks are then not nested."""
         return False
 
-    def before_event(self, opening: Opening) -> tuple[nn.Module, Mask]:
+    @property
+    def refuses(self) -> Mapping[str, str]:
+        """Settings that it leaves no room for, by dotted path, each with the reason."""
+        return {}
+
+    def before_event(self, context: StartContext) -> tuple[nn.Module, Mask]:
         """The network that the pruning event scores, and the mask that it is under."""
-        return opening.model, opening.mask
+        return context.model, context.mask
 
     @abstractmethod
-    def after_event(self, opening: Opening) -> nn.Module:
+    def after_event(self, context: StartContext) -> nn.Module:
         """The network that is trained.
 
         Args:
-            opening: Its network and mask are what the pruning event left.
+            context: Its network and mask are what the pruning event left.
         """
 
 
@@ -93,9 +98,9 @@ STARTS: Registry[Start] = Registry("start of a megabatch")
 class Continue(Start):
     """From the weights that are in service, as the paper does; momentum stays as well."""
 
-    def after_event(self, opening: Opening) -> nn.Module:
+    def after_event(self, context: StartContext) -> nn.Module:
         """What is there."""
-        return opening.model
+        return context.model
 
 
 @STARTS.register("scratch")
@@ -116,15 +121,25 @@ class Scratch(Start):
         """With ``restart``."""
         return self.mask == "restart"
 
-    def before_event(self, opening: Opening) -> tuple[nn.Module, Mask]:
+    @property
+    def refuses(self) -> Mapping[str, str]:
+        """With ``restart`` the reference code, whose events differ from the second one on."""
+        if not self.restarts_mask:
+            return {}
+        return {
+            "pruning.reference_compat": "it prunes otherwise from the second event on, and with "
+            "training.mask: restart every event is a first one; leave it out, or take keep"
+        }
+
+    def before_event(self, context: StartContext) -> tuple[nn.Module, Mask]:
         """The complete network with ``restart``."""
         if self.restarts_mask:
-            return opening.fresh_model(), opening.pruner.dense
-        return opening.model, opening.mask
+            return context.fresh_model(), context.pruner.dense
+        return context.model, context.mask
 
-    def after_event(self, opening: Opening) -> nn.Module:
+    def after_event(self, context: StartContext) -> nn.Module:
         """Fresh weights under the new mask."""
-        return opening.model if self.restarts_mask else opening.fresh_under(opening.mask)
+        return context.model if self.restarts_mask else context.fresh_under(context.mask)
 
 
 @STARTS.register("shrink_perturb")
@@ -148,10 +163,10 @@ class ShrinkPerturb(Start):
         if not self.perturb >= 0:
             raise ValueError(f"perturb must be at least 0, got {self.perturb}")
 
-    def after_event(self, opening: Opening) -> nn.Module:
+    def after_event(self, context: StartContext) -> nn.Module:
         """Both networks are under the new mask, and so is their sum."""
-        network = opening.fresh_under(opening.mask)
-        trained = dict(opening.model.named_parameters())
+        network = context.fresh_under(context.mask)
+        trained = dict(context.model.named_parameters())
         with torch.no_grad():
             for name, fresh in network.named_parameters():
                 fresh.mul_(self.perturb).add_(trained[name], alpha=self.shrink)
@@ -165,11 +180,11 @@ class Rewind(Start):
 
     goes_back: ClassVar[bool] = True
 
-    def after_event(self, opening: Opening) -> nn.Module:
+    def after_event(self, context: StartContext) -> nn.Module:
         """What was left then, without what has been pruned since."""
-        assert opening.first is not None
-        then = Mask(dict(opening.first.mask))
-        network = opening.fresh_under(then)
-        network.load_state_dict(opening.first.model, strict=True)
-        opening.pruner.prune_(network, opening.mask, previous=then)
+        assert context.first is not None
+        then = Mask(dict(context.first.mask))
+        network = context.fresh_under(then)
+        network.load_state_dict(context.first.model, strict=True)
+        context.pruner.prune_(network, context.mask, previous=then)
         return network

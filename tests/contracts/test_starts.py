@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from study.pruning.granularity.granularity import GRANULARITIES
-from study.training.starts import STARTS, FirstModel, Opening, Start
+from study.training.starts import STARTS, FirstModel, Start, StartContext
 from tests.helpers.small_trials import trained, trial
 
 COARSE, FINE = 0.6, 0.3
@@ -21,7 +21,7 @@ def start(request: pytest.FixtureRequest) -> Start:
 
 
 @pytest.fixture(params=list(GRANULARITIES))
-def opening(request: pytest.FixtureRequest) -> Opening:
+def context(request: pytest.FixtureRequest) -> StartContext:
     """The network in service, and the one after the first megabatch, pruned by magnitude."""
     granularity = request.param
     made = [
@@ -40,7 +40,7 @@ def opening(request: pytest.FixtureRequest) -> Opening:
     ]
     earlier, later = made
     then = FirstModel(earlier.model.state_dict(), dict(earlier.mask.tensors))
-    return Opening(
+    return StartContext(
         later.model,
         later.mask,
         later._pruner,
@@ -65,44 +65,48 @@ def test_a_start_is_frozen_documented_and_survives_pickling(start: Start) -> Non
             setattr(start, field.name, 1)
 
 
-def test_what_is_trained_is_under_the_mask_of_the_event(start: Start, opening: Opening) -> None:
-    network = start.after_event(opening)
-    opening.pruner.check_network(network, opening.mask)
+def test_what_is_trained_is_under_the_mask_of_the_event(
+    start: Start, context: StartContext
+) -> None:
+    network = start.after_event(context)
+    context.pruner.check_network(network, context.mask)
     names = [(name, tensor.shape) for name, tensor in network.state_dict().items()]
-    assert names == [(n, t.shape) for n, t in opening.model.state_dict().items()]
+    assert names == [(n, t.shape) for n, t in context.model.state_dict().items()]
 
 
 def test_what_is_pruned_is_under_the_mask_that_it_is_said_to_be_under(
-    start: Start, opening: Opening
+    start: Start, context: StartContext
 ) -> None:
-    network, mask = start.before_event(opening)
-    opening.pruner.check_network(network, mask)
-    assert mask == (opening.pruner.dense if start.restarts_mask else opening.mask)
+    network, mask = start.before_event(context)
+    context.pruner.check_network(network, mask)
+    assert mask == (context.pruner.dense if start.restarts_mask else context.mask)
 
 
 def test_a_start_leaves_the_network_in_service_and_the_first_one_alone(
-    start: Start, opening: Opening
+    start: Start, context: StartContext
 ) -> None:
-    assert opening.first is not None
-    before = state(opening.model), {n: t.clone() for n, t in opening.first.model.items()}
-    start.before_event(opening)
-    network = start.after_event(opening)
-    if network is not opening.model:
+    assert context.first is not None
+    before = state(context.model), {n: t.clone() for n, t in context.first.model.items()}
+    start.before_event(context)
+    network = start.after_event(context)
+    if network is not context.model:
         with torch.no_grad():
             for tensor in network.state_dict().values():
                 tensor.zero_()
-    assert same(before[0], state(opening.model))
-    assert same(before[1], dict(opening.first.model))
+    assert same(before[0], state(context.model))
+    assert same(before[1], dict(context.first.model))
 
 
-def test_a_start_draws_the_same_again(start: Start, opening: Opening) -> None:
-    once, again = start.after_event(opening), start.after_event(opening)
+def test_a_start_draws_the_same_again(start: Start, context: StartContext) -> None:
+    once, again = start.after_event(context), start.after_event(context)
     assert same(state(once), state(again))
 
 
-def test_only_those_that_ask_for_the_first_network_need_it(start: Start, opening: Opening) -> None:
+def test_only_those_that_ask_for_the_first_network_need_it(
+    start: Start, context: StartContext
+) -> None:
     if not start.goes_back:
-        start.after_event(replace(opening, first=None))
+        start.after_event(replace(context, first=None))
 
 
 def test_a_stream_of_one_megabatch_knows_no_start() -> None:

@@ -13,6 +13,7 @@ from study.config.sections import (
     TrainingSection,
 )
 from study.pruning.granularity.granularity import Granularity
+from study.training.starts import Start
 
 
 def target_problems(pruning: PruningSection) -> list[Problem]:
@@ -80,22 +81,35 @@ def granularity_problems(
 ) -> list[Problem]:
     """Settings that the granularity leaves no room for, among those of ``sections``."""
     granularity: Granularity = pruning.plugin("granularity")
+    under = f"pruning.granularity {pruning.granularity!r}"
+    problems = _refused(granularity.refuses, under, sections)
+    try:
+        granularity.check_method(pruning.plugin("criterion"), pruning.plugin("allocation"))
+    except ValueError as error:
+        problems.append(plugin_problem("pruning", pruning, "granularity", error))
+    return problems
+
+
+def start_problems(training: TrainingSection, sections: Mapping[str, Section]) -> list[Problem]:
+    """Settings that the start leaves no room for, among those of ``sections``."""
+    try:
+        start: Start = training.plugin("start")
+    except ValueError as error:
+        return [plugin_problem("training", training, "start", error)]
+    return _refused(start.refuses, f"training.start {training.start!r}", sections)
+
+
+def _refused(
+    refuses: Mapping[str, str], under: str, sections: Mapping[str, Section]
+) -> list[Problem]:
+    """The settings among ``refuses`` that are not at their default."""
     problems = []
-    for path, reason in granularity.refuses.items():
+    for path, reason in refuses.items():
         section, _, name = path.partition(".")
         if section not in sections:
             continue
         value = getattr(sections[section], name)
         if value != type(sections[section]).model_fields[name].default:
-            problems.append(
-                Problem(
-                    path,
-                    f"cannot be {shown(value)} under the pruning.granularity "
-                    f"{pruning.granularity!r}: {reason}",
-                )
-            )
-    try:
-        granularity.check_method(pruning.plugin("criterion"), pruning.plugin("allocation"))
-    except ValueError as error:
-        problems.append(plugin_problem("pruning", pruning, "granularity", error))
+            message = f"cannot be {shown(value)} under the {under}: {reason}"
+            problems.append(Problem(path, message))
     return problems

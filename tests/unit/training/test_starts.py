@@ -12,7 +12,6 @@ from study.config.problems import ConfigError
 from study.pruning.prune import num_kept
 from study.results import MegabatchRecord
 from study.training.anytime import AnytimeLearner
-from study.training.starts import ShrinkPerturb
 from study.trial.assembly import build_model, scored_examples
 from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.small_trials import learner, numbers, trained, trial
@@ -53,7 +52,6 @@ def test_shrink_and_perturb_is_the_sum_of_the_trained_and_the_fresh_network() ->
 
 
 def test_shrink_by_nothing_and_no_perturbation_leaves_the_trained_weights() -> None:
-    assert ShrinkPerturb(shrink=1.0, perturb=0.0) == ShrinkPerturb(1.0, 0.0)
     config = trial(training__start="shrink_perturb", training__shrink=1.0, training__perturb=0.0)
     made, before = opened(config, 2)
     usual, _ = opened(trial(), 2)
@@ -198,6 +196,7 @@ def test_a_trial_that_goes_on_as_the_paper_does_is_the_one_that_it_was() -> None
         ({"training__start": "scrtch"}, "did you mean 'scratch'"),
         ({"training__shrink": 0.5}, "training.shrink"),
         ({"training__start": "scratch", "training__mask": "new"}, "training.mask"),
+        ({**RESTART, "pruning__reference_compat": True}, "every event is a first one"),
         ({"training__start": "shrink_perturb", "training__shrink": 1.5}, "from 0 to 1"),
         ({"training__start": "shrink_perturb", "training__perturb": -0.1}, "at least 0"),
     ],
