@@ -45,8 +45,7 @@ FIXED: dict[str, Any] = {
     "data.holdout_fraction": 0.05,
     "stream.num_megabatches": 8,
     "pruning.criterion": "snip",
-    # A mini-batch or two an event: by default scores would be two fifths of so short a training,
-    # where they are half a hundredth of the paper's.
+    # By default scores would take two fifths of so short a training, and of the paper's 0.4 %.
     "saliency.fraction": 0.02,
     "training.batch_size": 64,
     "training.lr": 0.05,
