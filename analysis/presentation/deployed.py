@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FILE = "file_bytes"
 SPEEDUP = speedup_names(1)
+_NARROW, _SLOW = 0.2, 1.5
 
 
 def best_network(sought: str) -> str:
@@ -62,9 +63,14 @@ def _over_seeds(speed: list[float]) -> Interval | None:
 
 
 def _faster(speedup: float, interval: Interval | None) -> str:
-    inside = f" [{interval.low:.1f}, {interval.high:.1f}]" if interval else ""
-    return f"run {speedup:.1f} times as fast{inside}"
+    if interval is None:
+        return f"run {speedup:.1f} times as fast"
+    # One decimal of a narrow interval around 1.04 would read 1.0 [1.0, 1.0].
+    digits = 2 if interval.high - interval.low < _NARROW and speedup < _SLOW else 1
+    low, high = (f"{end:.{digits}f}" for end in (interval.low, interval.high))
+    return f"run {speedup:.{digits}f} times as fast [{low}, {high}]"
 
 
 def _file(ratio: float) -> str:
-    return f"in a file {share_words(ratio)} as large"
+    share = "just" if f"{ratio:.2g}" == "1" else share_words(ratio)
+    return f"in a file {share} as large"

@@ -35,6 +35,16 @@ def test_no_speed_is_negative_however_little_two_seeds_know() -> None:
     assert brings(two, DENSE) == "run 1.0 times as fast [0.3, 3.6]"
 
 
+def test_what_hardly_changes_speed_or_file_is_not_rounded_to_nothing() -> None:
+    one = pd.DataFrame(
+        {
+            "speedup": [1.04], "speedup_low": [1.02], "speedup_high": [1.07],
+            "file_bytes": [1002.0],
+        }
+    )  # fmt: skip
+    assert brings(one, DENSE) == "run 1.04 times as fast [1.02, 1.07], in a file just as large"
+
+
 def test_nothing_is_said_of_what_was_not_measured() -> None:
     assert brings(pd.DataFrame({"speedup": [float("nan")]}), DENSE) == ""
 
