@@ -13,7 +13,7 @@ from torch import nn
 from study.data.dataset import IndexArray
 from study.errors import TrialError
 from study.metrics import chance_error
-from study.models.flops import TRAINING_PER_FORWARD, layer_flops, training_flops
+from study.models.flops import TRAINING_PER_FORWARD, training_flops
 from study.pruning.ledger import collapsed_layers
 from study.pruning.mask import Mask
 from study.pruning.scoring import ScoringContext
@@ -33,8 +33,7 @@ from study.training.evaluation import (
     size_metrics,
     with_flops,
 )
-from study.training.generators import global_seed, torch_generator
-from study.training.precision import memory_format
+from study.training.generators import torch_generator
 from study.training.progress import (
     BestEpoch,
     Progress,
@@ -46,7 +45,8 @@ from study.training.progress import (
 )
 from study.training.pruning_event import PreviousEvent, opening, pruning_event, saliency_order
 from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
-from study.training.starts import FirstModel, StartContext
+from study.training.starts import FirstModel
+from study.training.trained_network import TrainedNetwork
 from study.training.training_plan import TrainingPlan
 
 logger = logging.getLogger(__name__)
@@ -81,14 +81,8 @@ class AnytimeLearner:
         self.data = data
         self.spec = spec
         self.device = device
-        self._build_model = build_model
         self._measure = measure
-        self.model = self.fresh_model("initialisation")
-        self._pruner = spec.pruning.granularity.pruner(
-            self.model, data.image_shape, exclude=spec.pruning.exclude
-        )
-        self.mask = self._pruner.dense
-        self._use(self.model)
+        self.network = TrainedNetwork(build_model, spec, data.image_shape, device)
         self._training_plan = TrainingPlan(
             data.megabatches,
             spec.replay,
@@ -96,9 +90,6 @@ class AnytimeLearner:
             seed=spec.seed,
             num_arrivals=data.num_arrivals,
         )
-        self._dense_flops = layer_flops(self.model, data.image_shape)
-        self._flops = self._dense_flops
-        self._num_parameters = _num_parameters(self.model)
         self._terms = ServiceTerms(
             num_megabatches=len(data.megabatches),
             chance=chance_error(data.num_classes),
@@ -122,18 +113,15 @@ class AnytimeLearner:
         """Rises with each record: the place of a checkpoint within the trial."""
         return len(self.history.epochs) + len(self.history.megabatches)
 
-    def fresh_model(self, *name: str | int) -> nn.Module:
-        """A newly initialised network on the device, drawn from the random stream ``name``."""
-        with global_seed(self.device, self.spec.seed, *name):
-            model = self._build_model()
-        layout = memory_format(self.spec.training.precision, self.device)
-        return model.to(self.device).to(memory_format=layout)
+    @property
+    def model(self) -> nn.Module:
+        """The network as it is now."""
+        return self.network.model
 
-    def _use(self, model: nn.Module) -> None:
-        """Train this network from now on, without momentum."""
-        self.model = model
-        self._optimiser = self.spec.training.optimiser.build(model)
-        self._forward = torch.compile(model) if self.spec.training.compile else None
+    @property
+    def mask(self) -> Mask:
+        """What it is under, in the shapes of the network as it was built."""
+        return self.network.mask
 
     def run(self) -> Iterator[EpochRecord | MegabatchRecord]:
         """Learn the rest of the stream.
@@ -162,13 +150,9 @@ class AnytimeLearner:
     def _open(self, train: IndexArray) -> None:
         """The start and its pruning event; the learning rate restarts."""
         k = self._progress.megabatch_index
-        served, is_complete = self.mask, False
-        if k:
-            model, mask = self.spec.training.start.before_event(self._start_context)
-            is_complete = model is not self.model
-            if is_complete:
-                self._use(model)
-                self.mask, self._flops = mask, self._dense_flops
+        network, first = self.network, self._progress.first
+        served = network.mask
+        is_complete = k > 0 and network.before_event_(k, first)
         target = self.spec.pruning.target_density
         event = opening(
             self.data.megabatches,
@@ -184,7 +168,7 @@ class AnytimeLearner:
                 self.spec.pruning,
                 event,
                 self._context(saliency),
-                self._pruner,
+                self.network.pruner,
                 previous_event=PreviousEvent(
                     served, 1.0 if is_complete else self._progress.asked_density
                 ),
@@ -200,28 +184,15 @@ class AnytimeLearner:
                 "trial %s, megabatch %d, density %.4g: layer collapse, nothing gets through: %s",
                 self.spec.identity, k, result.mask.density, ", ".join(sorted(newly_collapsed)),
             )  # fmt: skip
-        self._prune(result.mask, optimiser=self._optimiser)
+        network.prune_(result.mask)
         if k:
-            model = self.spec.training.start.after_event(self._start_context)
-            if model is not self.model:
-                self._use(model)
+            network.after_event_(k, first)
         if self.spec.training.reset_optimizer:
-            self._optimiser = self.spec.training.optimiser.build(self.model)
+            network.reset_optimiser_()
         self._progress = self._progress.after_pruning(
-            with_flops(result.layers, self._dense_flops),
+            with_flops(result.layers, self.network.dense_flops),
             asked_density=result.asked_density,
             num_scored=result.num_scored,
-        )
-
-    @property
-    def _start_context(self) -> StartContext:
-        k = self._progress.megabatch_index
-        return StartContext(
-            self.model,
-            self.mask,
-            self._pruner,
-            fresh_model=lambda: self.fresh_model("start", k),
-            first=self._progress.first,
         )
 
     def _epoch_sizes(self, num_train: int) -> list[int]:
@@ -232,7 +203,7 @@ class AnytimeLearner:
             num_train,
             spent=Cost(int(earlier["samples_seen"]), int(earlier["train_flops"])),
             scoring=self._scoring,
-            each=Cost(1, training_flops(self._flops, 1)),
+            each=Cost(1, training_flops(self.network.flops, 1)),
         )
         return epochs.epoch_sizes(num_train, num_samples)
 
@@ -241,7 +212,7 @@ class AnytimeLearner:
         """What the open megabatch's pruning event took, on the network that it found."""
         forward = int(self._earlier["forward_flops"])
         if self.spec.training.start.restarts_mask:
-            forward = self._dense_flops.forward
+            forward = self.network.dense_flops.forward
         return Cost(1, TRAINING_PER_FORWARD * forward).times(self._progress.scored_now)
 
     @property
@@ -249,16 +220,8 @@ class AnytimeLearner:
         """Metrics of the megabatch before; before the first, what its network is and has cost."""
         if self.history.megabatches:
             return self.history.megabatches[-1].metrics
-        dense = float(self._dense_flops.forward)
+        dense = float(self.network.dense_flops.forward)
         return {"forward_flops": dense, "samples_seen": 0.0, "train_flops": 0.0}
-
-    def _prune(self, mask: Mask, *, optimiser: torch.optim.SGD | None = None) -> None:
-        """Bring the network, and what is known of it, from its mask to ``mask``."""
-        size = _num_parameters(self.model)
-        self._pruner.prune_(self.model, mask, previous=self.mask, optimiser=optimiser)
-        self.mask = mask
-        if _num_parameters(self.model) != size:
-            self._flops = layer_flops(self.model, self.data.image_shape)
 
     def _saliency(self, train: IndexArray) -> IndexArray:
         k, seed = self._progress.megabatch_index, self.spec.seed
@@ -277,7 +240,7 @@ class AnytimeLearner:
             image_shape=self.data.image_shape,
             num_classes=self.data.num_classes,
             generator=torch_generator(seed, "scores", k),
-            fresh_model=lambda: self.fresh_model("fresh", k),
+            fresh_model=lambda: self.network.fresh("fresh", k),
         )
 
     def _train_epoch(
@@ -291,8 +254,8 @@ class AnytimeLearner:
         total_steps = epochs.num_steps(sizes, training.batch_size)
         loss, accuracy = epochs.train_epoch_(
             self.model,
-            self._optimiser,
-            self._pruner.held(self.mask),
+            self.network.optimiser,
+            self.network.pruner.held(self.mask),
             self.data.train_images,
             order,
             epochs.EpochTraining(
@@ -304,7 +267,7 @@ class AnytimeLearner:
                 position=position,
                 first_step=steps.start,
                 num_steps=total_steps,
-                forward=self._forward,
+                forward=self.network.forward,
             ),
         )
         metrics = {
@@ -319,7 +282,7 @@ class AnytimeLearner:
         record = EpochRecord(*position, step=len(self.history.epochs), metrics=metrics)
         best = done.best
         if training.keep == "best" and is_best(record, best):
-            best = BestEpoch.copy_of(self.model, self._optimiser, record)
+            best = BestEpoch.copy_of(self.model, self.network.optimiser, record)
         self._progress = done.after_epoch(record, num_samples=size, best=best)
         return record
 
@@ -328,10 +291,10 @@ class AnytimeLearner:
         done = self._progress
         kept = done.open_epochs[-1]
         if done.best is not None:
-            done.best.restore_(self.model, self._optimiser)
+            done.best.restore_(self.model, self.network.optimiser)
             kept = done.open_epochs[done.best.epoch_index]
-        self._pruner.check_network(self.model, self.mask)
-        held = self._pruner.held(self.mask)
+        self.network.pruner.check_network(self.model, self.mask)
+        held = self.network.pruner.held(self.mask)
         orders = {"train": train, "holdout": self.data.holdout, "test": self.data.test}
         wrong = {name: self._wrong(name, order) for name, order in orders.items() if len(order)}
         rates = {name: int(bits.sum()) / len(bits) for name, bits in wrong.items()}
@@ -343,11 +306,11 @@ class AnytimeLearner:
                 self.mask,
                 done.layers,
                 num_left=num_parameters_left(self.model, held),
-                num_parameters=self._num_parameters,
+                num_parameters=self.network.num_parameters,
             ),
-            **size_metrics(self.model, held, self._flops),
+            **size_metrics(self.model, held, self.network.flops),
             **cost_metrics(
-                self._flops,
+                self.network.flops,
                 held,
                 earlier=self._earlier,
                 scoring=self._scoring,
@@ -393,7 +356,7 @@ class AnytimeLearner:
             identity=self.spec.identity,
             model=self.model,
             mask=self.mask,
-            optimiser=self._optimiser,
+            optimiser=self.network.optimiser,
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -407,13 +370,9 @@ class AnytimeLearner:
             identity = state["identity"]
         check_state(state, identity=identity)
         assert not self.position, "a checkpoint is loaded by a learner that has learned nothing"
-        self._prune(mask_of(state, self.device))
-        self._optimiser = self.spec.training.optimiser.build(self.model)
-        progress = unpack_state(state, model=self.model, optimiser=self._optimiser)
+        self.network.prune_(mask_of(state, self.device))
+        self.network.reset_optimiser_()
+        progress = unpack_state(state, model=self.model, optimiser=self.network.optimiser)
         # A predecessor's stream was shorter: the metrics of its whole are made this one's.
         history = along_stream(progress.history, self._terms)
         self._progress = replace(progress, history=history)
-
-
-def _num_parameters(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())

@@ -43,8 +43,8 @@ def context(request: pytest.FixtureRequest) -> StartContext:
     return StartContext(
         later.model,
         later.mask,
-        later._pruner,
-        fresh_model=lambda: later.fresh_model("start", 1),
+        later.network.pruner,
+        fresh_model=lambda: later.network.fresh("start", 1),
         first=then,
     )
 

@@ -127,7 +127,7 @@ def test_regrown_weights_start_without_momentum() -> None:
                 openings.append(torch.all(buffer[regrown] == 0))
         before = made.mask
 
-    made._optimiser.register_step_pre_hook(watch)
+    made.network.optimiser.register_step_pre_hook(watch)
     for _ in made.run():
         pass
     assert num_regrown > 0

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 
 def restarted(made: AnytimeLearner) -> AnytimeLearner:
     """A new learner that goes on from the state of another."""
-    other = AnytimeLearner(made.data, made._build_model, made.spec, made.device)
+    other = AnytimeLearner(made.data, made.network._build_model, made.spec, made.device)
     other.load_state_dict(made.state_dict())
     return other
 
@@ -61,7 +61,7 @@ def test_a_trial_cut_off_on_a_gpu_goes_on_there() -> None:
 def test_a_compiled_trial_learns_what_another_learns() -> None:
     made = learner(trial(**GPU))
     spec = replace(made.spec, training=replace(made.spec.training, compile=True))
-    compiled = AnytimeLearner(made.data, made._build_model, spec, made.device)
+    compiled = AnytimeLearner(made.data, made.network._build_model, spec, made.device)
     for _ in compiled.run():
         pass
     assert compiled.mask.num_kept == num_kept(0.3, compiled.mask.num_weights)

@@ -10,6 +10,7 @@ from study.errors import TrialError
 from study.models.flops import FlopCount, training_flops
 from study.pruning.mask import Mask
 from study.training.anytime import AnytimeLearner
+from study.training.trained_network import TrainedNetwork
 from study.trial.assembly import example_cost, meta_model
 from study.trial.checks import check_trial
 from study.trial.datasets import dataset_key, load_dataset
@@ -22,19 +23,21 @@ def by_flops(**changes: Any) -> AnytimeLearner:
     return learner(trial(**(defaults | {"training__total_flops": 12_000_001} | changes)))
 
 
-class Shrinking(AnytimeLearner):
-    """A learner whose network costs in proportion to its density, as if it were cut."""
+class Shrinking(TrainedNetwork):
+    """A network that costs in proportion to its density, as if it were cut."""
 
-    def _prune(self, mask: Mask, *, optimiser: torch.optim.SGD | None = None) -> None:
-        super()._prune(mask, optimiser=optimiser)
-        dense, share = self._dense_flops, mask.density
+    def prune_(self, mask: Mask) -> None:
+        super().prune_(mask)
+        dense, share = self.dense_flops, mask.density
         by_parameter = {name: round(flops * share) for name, flops in dense.by_parameter.items()}
-        self._flops = FlopCount(round(dense.forward * share), by_parameter)
+        self.flops = FlopCount(round(dense.forward * share), by_parameter)
 
 
-def shrinking(**changes: Any) -> Shrinking:
+def shrinking(**changes: Any) -> AnytimeLearner:
     made = by_flops(**changes)
-    return Shrinking(made.data, made._build_model, made.spec, torch.device("cpu"))
+    build = made.network._build_model
+    made.network = Shrinking(build, made.spec, made.data.image_shape, torch.device("cpu"))
+    return made
 
 
 def run(made: AnytimeLearner) -> AnytimeLearner:
@@ -65,10 +68,10 @@ def test_the_whole_misses_the_flops_by_half_an_example_and_so_does_every_part(
 ) -> None:
     made = run(shrinking(training__keep=keep, stream__replay=replay))
     parts = [1, 2, 3] if replay == "none" else [1, 3, 6]
-    dense = training_flops(by_flops()._flops, 1)
+    dense = training_flops(by_flops().network.flops, 1)
     for done, part in zip(spent(made), parts, strict=True):
         assert done == pytest.approx(12_000_001 * part / parts[-1], abs=0.5 * dense)
-    last = training_flops(made._flops, 1)
+    last = training_flops(made.network.flops, 1)
     assert abs(spent(made)[-1] - 12_000_001) <= 0.5 * last < 0.2 * dense
 
 

@@ -166,8 +166,8 @@ def test_a_new_optimiser_begins_without_momentum_only_where_asked_for() -> None:
         before = None
         for record in run:
             if isinstance(record, MegabatchRecord) and before is None:
-                before = made._optimiser
-        assert (made._optimiser is not before) == reset
+                before = made.network.optimiser
+        assert (made.network.optimiser is not before) == reset
 
 
 def test_compilation_is_refused_on_a_cpu() -> None:
@@ -179,7 +179,7 @@ def test_a_compiled_forward_pass_is_what_trains() -> None:
     made = learner(trial())
     spec = replace(made.spec, training=replace(made.spec.training, compile=True))
     with torch.compiler.set_stance("force_eager"):  # the path, without a compiler
-        compiled = AnytimeLearner(made.data, made._build_model, spec, made.device)
+        compiled = AnytimeLearner(made.data, made.network._build_model, spec, made.device)
         for one, other in zip(made.run(), compiled.run(), strict=True):
             assert type(one) is type(other)
     assert numbers(compiled.history) == numbers(made.history)

@@ -44,7 +44,7 @@ def opened(config: Any, megabatch_index: int) -> tuple[AnytimeLearner, Mapping[s
 def test_shrink_and_perturb_is_the_sum_of_the_trained_and_the_fresh_network() -> None:
     config = trial(training__start="shrink_perturb", training__shrink=0.4, training__perturb=0.05)
     made, before = opened(config, 1)
-    fresh = parameters(made.fresh_model("start", 1))
+    fresh = parameters(made.network.fresh("start", 1))
     for name, found in parameters(made.model).items():
         kept = made.mask.tensors.get(name, torch.ones_like(found, dtype=torch.bool))
         wanted = (0.4 * before[name] + 0.05 * fresh[name]) * kept
@@ -69,7 +69,7 @@ def test_rewind_goes_back_to_the_first_model_under_the_mask_of_today() -> None:
         next(run)
     first = parameters(made.model)
     made, _ = opened(config, 2)
-    assert not made._optimiser.state
+    assert not made.network.optimiser.state
     for name, found in parameters(made.model).items():
         kept = made.mask.tensors.get(name, torch.ones_like(found, dtype=torch.bool))
         assert torch.equal(found, first[name] * kept)
@@ -77,8 +77,8 @@ def test_rewind_goes_back_to_the_first_model_under_the_mask_of_today() -> None:
 
 def test_from_scratch_is_a_network_that_has_learned_nothing() -> None:
     made, before = opened(trial(training__start="scratch"), 2)
-    fresh = parameters(made.fresh_model("start", 2))
-    assert not made._optimiser.state
+    fresh = parameters(made.network.fresh("start", 2))
+    assert not made.network.optimiser.state
     for name, found in parameters(made.model).items():
         kept = made.mask.tensors.get(name, torch.ones_like(found, dtype=torch.bool))
         assert torch.equal(found, fresh[name] * kept)
@@ -175,7 +175,7 @@ def test_a_complete_network_is_scored_at_the_price_of_a_complete_one() -> None:
     )  # fmt: skip
     metrics = [m.metrics for m in trained(config).history.megabatches]
     assert abs(metrics[-1]["train_flops"] - 12_000_001) <= 3 * metrics[-1]["forward_flops"]
-    dense = 3 * learner(config)._dense_flops.forward
+    dense = 3 * learner(config).network.dense_flops.forward
     for before, after in itertools.pairwise(metrics):
         scored = after["samples_scored"] - before["samples_scored"]
         seen = after["samples_seen"] - before["samples_seen"] - scored

@@ -43,7 +43,7 @@ def networks_in_service(made: AnytimeLearner) -> Iterator[MegabatchRecord]:
 
 def half_of_largest(made: AnytimeLearner, before: Mask) -> float:
     """Half of the weights that the largest channel of a network under ``before`` takes along."""
-    groups = made._pruner.groups  # type: ignore[attr-defined]  # of channels
+    groups = made.network.pruner.groups  # type: ignore[attr-defined]  # of channels
     kept = groups.kept_in(before)
     losses = []
     for number in kept.nonzero().flatten():
@@ -156,7 +156,9 @@ def test_momentum_of_what_is_left_goes_on_through_a_cut() -> None:
         if isinstance(record, MegabatchRecord):
             break
     weights = dict(made.model.named_parameters())
-    before = {n: made._optimiser.state[w]["momentum_buffer"].clone() for n, w in weights.items()}
+    before = {
+        n: made.network.optimiser.state[w]["momentum_buffer"].clone() for n, w in weights.items()
+    }
     old = made.mask
     seen: dict[str, Tensor] = {}
 
@@ -167,10 +169,10 @@ def test_momentum_of_what_is_left_goes_on_through_a_cut() -> None:
                  for n, w in made.model.named_parameters()}
             )  # fmt: skip
 
-    made._optimiser.register_step_pre_hook(watch)
+    made.network.optimiser.register_step_pre_hook(watch)
     next(run)
     assert made.mask != old
-    groups = made._pruner.groups  # type: ignore[attr-defined]  # of channels
+    groups = made.network.pruner.groups  # type: ignore[attr-defined]  # of channels
     kept, after = groups.kept_in(old), groups.kept_in(made.mask)
     for name, tensor in seen.items():
         expected = before[name]
@@ -182,7 +184,7 @@ def test_momentum_of_what_is_left_goes_on_through_a_cut() -> None:
 
 
 def test_a_mask_that_is_not_of_whole_channels_or_misses_the_count_fails_the_trial() -> None:
-    pruner = learner(trial(**CONVNET))._pruner
+    pruner = learner(trial(**CONVNET)).network.pruner
     groups = pruner.groups  # type: ignore[attr-defined]  # of channels
     dense = pruner.dense
     torn = Mask({n: t.clone() for n, t in dense.tensors.items()})
@@ -230,7 +232,7 @@ def test_a_target_that_cannot_be_reached_is_refused_with_both_numbers() -> None:
     config = trial(**CONVNET, pruning__final_density=0.003)
     dataset = load_dataset(dataset_key(config.data))
     (problem,) = check_trial(config, dataset)
-    fewest = learner(config)._pruner.fewest
+    fewest = learner(config).network.pruner.fewest
     assert problem.path == "pruning.final_density"
     assert "density 0.003" in problem.message
     assert f"{fewest:,} with one channel left" in problem.message
