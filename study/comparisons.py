@@ -46,7 +46,8 @@ class Spent:
     """What the training of a trial took, as budgets are compared.
 
     Under ``training.total_samples`` and ``total_flops`` scoring weights takes its part of the
-    budget and counts; under ``training.epochs`` it comes on top, and does not.
+    budget and counts; under ``training.epochs`` and ``samples_per_model`` it comes on top, and
+    does not.
 
     Attributes:
         examples: Forward and backward through the network.

@@ -56,24 +56,31 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class MegabatchRecord:
-    """The model in service once a megabatch has been learned.
+    """The model in service once a megabatch has been learned, or has arrived and waits.
 
-    ``stream_fraction`` is (megabatch_index + 1) / T; ``summary`` holds the metrics of the whole
-    trial and is empty before the last megabatch; ``example_errors`` has, for ``holdout`` and
-    ``test``, which examples it gets wrong, as :class:`study.example_errors.ExampleErrors` writes
-    it; ``measured_with`` is by what its latency was measured (runtime, threads and processor),
-    where it was; ``recorded_at`` as in :class:`EpochRecord`.
+    ``stream_fraction`` is (megabatch_index + 1) / T; ``kept_epoch_index`` is None where no model
+    was trained after this arrival, and metrics and ledger are those of the one before;
+    ``summary`` holds the metrics of the whole trial and is empty before the last megabatch;
+    ``example_errors`` has, for ``holdout`` and ``test``, which examples it gets wrong, as
+    :class:`study.example_errors.ExampleErrors` writes it; ``measured_with`` is by what its
+    latency was measured (runtime, threads and processor), where it was; ``recorded_at`` as in
+    :class:`EpochRecord`.
     """
 
     megabatch_index: int
     stream_fraction: float
-    kept_epoch_index: int
+    kept_epoch_index: int | None
     metrics: Mapping[str, float]
     summary: Mapping[str, float] = field(default_factory=dict)
     layers: tuple[LayerDensity, ...] = ()
     example_errors: Mapping[str, str] = field(default_factory=dict)
     measured_with: str = field(default="", compare=False)
     recorded_at: float = field(default=0.0, compare=False)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a model was trained after this arrival."""
+        return self.kept_epoch_index is not None
 
     @property
     def is_last(self) -> bool:

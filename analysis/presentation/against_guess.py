@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
-_LENGTHS = ("training.total_samples", "training.total_flops", "training.epochs")
+_LENGTHS = (
+    "training.total_samples",
+    "training.total_flops",
+    "training.samples_per_model",
+    "training.epochs",
+)
 _MAX_VALUES = 4
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from study.config.paths import is_active, path_problem
 from study.config.problems import ConfigError, Problem, shown, unknown_key
 from study.config.section_parsing import as_tuples
-from study.config.sections import SECTIONS, TOTALS, as_whole, field_annotations
+from study.config.sections import LARGE, SECTIONS, as_whole, field_annotations
 
 _RANGE_KEYS = ("low", "high", "log", "step", "when")
 _CHOICES_KEYS = ("choices", "when")
@@ -138,7 +138,7 @@ def _choices(where: str, path: str, raw: Any, problems: list[Problem]) -> Choice
         problems.append(Problem(where, f"needs a list of at least one choice, got {shown(raw)}"))
         return None
     values = as_tuples(raw)
-    if path in TOTALS:
+    if path in LARGE:
         values = tuple(as_whole(value) for value in values)
     if any(isinstance(v, Mapping) for v in values):
         problems.append(Problem(where, "a choice is a value or a list of values, not a mapping"))

@@ -158,7 +158,9 @@ class TrainingSection(Section):
     plugin_points = {"start": STARTS}
 
     start: str = CONTINUE
+    at: Literal["all"] | tuple[Annotated[int, Field(ge=0)], ...] = "all"
     epochs: Annotated[int, Field(ge=1)] | None = None
+    samples_per_model: Annotated[Whole, Field(ge=2)] | None = None
     total_samples: Annotated[Whole, Field(ge=2)] | None = None
     total_flops: Annotated[Whole, Field(ge=1, le=MAX_FLOPS)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
@@ -186,9 +188,11 @@ SECTIONS: dict[str, type[Section]] = {
 }
 TARGETS = ("final_density", "tau")
 # How long a trial trains, of which exactly one is given.
-LENGTHS = ("epochs", "total_samples", "total_flops")
-# Budgets of a trial, by path: whole numbers that may be written as floats.
+LENGTHS = ("epochs", "samples_per_model", "total_samples", "total_flops")
+# Budgets of a trial, by path.
 TOTALS = ("training.total_samples", "training.total_flops")
+# Whole numbers that may be written as floats, by path.
+LARGE = (*TOTALS, "training.samples_per_model")
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any
 
 from study.config.problems import ConfigError, Problem, shown, unknown_key
 from study.config.rules.trial import (
+    arrival_problems,
     granularity_problems,
     schedule_problems,
     start_problems,
@@ -35,6 +36,8 @@ _NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
 _ADDED = {
     "pruning.granularity": PruningSection.model_fields["granularity"].default,
     "training.start": TrainingSection.model_fields["start"].default,
+    "training.at": TrainingSection.model_fields["at"].default,
+    "training.samples_per_model": None,
     "training.total_flops": None,
 }
 
@@ -160,5 +163,7 @@ def _rule_problems(sections: Mapping[str, Any]) -> list[Problem]:
         problems += granularity_problems(sections["pruning"], sections)
     if "training" in sections:
         problems += training_problems(sections["training"])
+        if "stream" in sections:
+            problems += arrival_problems(sections["training"], sections["stream"])
         problems += start_problems(sections["training"], sections)
     return problems

@@ -1,6 +1,6 @@
 """The stream cut into megabatches."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,11 +17,13 @@ class Megabatch:
         index: 0-based position in the stream.
         train: Examples for SGD and saliency; never empty.
         validation: Examples for choosing the best epoch; may be empty.
+        waits: Whether no model is trained when it arrives: its examples wait for the next.
     """
 
     index: int
     train: IndexArray
     validation: IndexArray
+    waits: bool = False
 
 
 def cut_stream(
@@ -66,3 +68,28 @@ def with_arrivals(
         (alone,) = cut_stream(part, 1, validation_fraction=validation_fraction)
         longer.append(replace(alone, index=len(longer)))
     return tuple(longer)
+
+
+def with_waiting(
+    megabatches: tuple[Megabatch, ...], trained: Collection[int]
+) -> tuple[Megabatch, ...]:
+    """The same arrivals, of which all wait but those whose indices are in ``trained``."""
+    return tuple(replace(m, waits=m.index not in trained) for m in megabatches)
+
+
+def with_what_waited(arrived: Sequence[Megabatch]) -> list[Megabatch]:
+    """Each arrival that a model is trained after, and with it those that had waited for it.
+
+    Args:
+        arrived: The megabatches so far; the newest one waits no longer.
+    """
+    joined: list[Megabatch] = []
+    group: list[Megabatch] = []
+    for megabatch in arrived:
+        group.append(megabatch)
+        if not megabatch.waits or megabatch is arrived[-1]:
+            train = np.concatenate([m.train for m in group])
+            validation = np.concatenate([m.validation for m in group])
+            joined.append(Megabatch(megabatch.index, train, validation))
+            group = []
+    return joined

@@ -5,6 +5,7 @@ from typing import Any
 
 from study.candidates import Candidate, by_dense_service, smallness, sought_metric
 from study.comparisons import PLACES_OF_DATA, TASK_SECTIONS, Side, Spent, dense_beside
+from study.config.sections import TOTALS
 from study.config.study_config import StudyConfig
 from study.config.trial import flatten
 from study.operations.confirm_arms import DENSE
@@ -75,6 +76,6 @@ def _side(trial: RecordedTrial) -> Side[RecordedTrial]:
         for path, value in sorted(flat.items())
         if path.startswith(TASK_SECTIONS) and path not in PLACES_OF_DATA
     )
-    is_by_epochs = flat.get("training.epochs") is not None
+    is_by_epochs = all(flat.get(path) is None for path in TOTALS)
     spent = Spent.of(trial.final_values, is_by_epochs=is_by_epochs)
     return Side(trial, task, str(trial.config["seed"]), spent)

@@ -20,7 +20,7 @@ from study.training.precision import (
     resolve_device,
     resolve_precision,
 )
-from study.training.training_plan import num_examples
+from study.training.training_plan import num_examples, samples_of_each
 from study.trial.assembly import (
     build_model,
     example_cost,
@@ -158,12 +158,13 @@ def trial_cost(
     if budget is not None:
         trained = budget.planned_samples(scored, each)
     else:
-        assert trial.training.epochs is not None
-        trained = [trial.training.epochs * n for n in train]
+        epochs, each_model = trial.training.epochs, trial.training.samples_per_model
+        trained = [samples_of_each(n, epochs=epochs, samples_per_model=each_model) for n in train]
     cost = each.times(sum(trained) + sum(scored))
-    served = (len(splits.holdout) + len(splits.test)) * len(train)
+    num_models = sum(n > 0 for n in train)
+    served = (len(splits.holdout) + len(splits.test)) * num_models
     checked = sum(
-        m / n * validated for m, n, validated in zip(trained, train, validation, strict=True)
+        m / n * validated for m, n, validated in zip(trained, train, validation, strict=True) if n
     )
     evaluated = round(checked) + sum(train) + served
     speed = _speed(trial, dataset, model, speeds)

@@ -21,7 +21,9 @@ def _cost(trial: RecordedTrial, outcome: Outcome) -> TrialCost:
         length=(
             trial.config["stream"]["num_megabatches"],
             training["epochs"],
+            training.get("samples_per_model"),
             training.get("total_flops"),
+            str(training.get("at")),
             trial.config["model"]["architecture"],
         ),
     )

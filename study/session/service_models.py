@@ -34,13 +34,12 @@ def keep_model(learner: AnytimeLearner, trial_folder: Path, mode: LogModels) -> 
         mode: ``best`` is the lowest error rate on the holdout (on validation where there is
             none) so far, the latest of equals; an earlier best one is removed.
     """
-    record = learner.history.megabatches[-1]
-    if mode == "none" or (mode == "final" and not record.is_last):
-        return
-    if mode == "best" and record.megabatch_index != best_megabatch(learner.history.megabatches):
+    newest = learner.history.megabatches[-1].megabatch_index
+    wanted = _wanted(mode, learner.history.megabatches)
+    if all(record.megabatch_index != newest for record in wanted):
         return
     folder = trial_folder / MODELS_FOLDER
-    name = _name(record.megabatch_index)
+    name = _name(newest)
     write_weights(learner.model, learner.mask, folder / name)
     if mode == "best":
         for earlier in folder.iterdir():
@@ -53,23 +52,26 @@ def _name(megabatch_index: int) -> str:
 
 
 def best_megabatch(megabatches: Sequence[MegabatchRecord]) -> int:
-    """Index of the megabatch with the lowest error rate, the latest of equals."""
+    """Index of the megabatch whose model has the lowest error rate, the latest of equals."""
 
     def error(record: MegabatchRecord) -> float:
         known = record.metrics
         return known.get("holdout_error_rate", known.get("validation_error_rate", 0.0))
 
-    return min(reversed(megabatches), key=error).megabatch_index
+    trained = [record for record in megabatches if record.is_trained]
+    return min(reversed(trained), key=error).megabatch_index
 
 
 def _wanted(mode: LogModels, megabatches: Sequence[MegabatchRecord]) -> list[MegabatchRecord]:
     """The megabatches whose model is logged."""
     if mode == "final":
         return [record for record in megabatches if record.is_last]
+    if mode == "none" or not any(record.is_trained for record in megabatches):
+        return []
     if mode == "best":
         best = best_megabatch(megabatches)
         return [record for record in megabatches if record.megabatch_index == best]
-    return list(megabatches)
+    return [record for record in megabatches if record.is_trained]
 
 
 def _nothing_to_fetch(key: str) -> None:

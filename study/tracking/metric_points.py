@@ -60,7 +60,8 @@ def _epoch_points(record: EpochRecord) -> list[MetricPoint]:
 def _megabatch_points(record: MegabatchRecord) -> list[MetricPoint]:
     metrics, time = megabatch_metrics(record), record.recorded_at
     points = _points(metrics, record.megabatch_index, time)
-    samples = metrics.get("samples_seen")
+    # What waits has seen no more examples than the one before it.
+    samples = metrics.get("samples_seen") if record.is_trained else None
     if samples is not None and math.isfinite(samples):
         served = {f"{SAMPLES_PREFIX}{n}": metrics[n] for n in AGAINST_SAMPLES if n in metrics}
         points += _points(served, int(samples), time)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from study.data.dataset import IndexArray
+from study.data.stream import with_what_waited
 from study.errors import TrialError
 from study.metrics import chance_error
 from study.models.flops import TRAINING_PER_FORWARD, training_flops
@@ -31,6 +32,7 @@ from study.training.evaluation import (
     num_parameters_left,
     service_metrics,
     size_metrics,
+    waiting_metrics,
     with_flops,
 )
 from study.training.generators import torch_generator
@@ -44,7 +46,13 @@ from study.training.progress import (
     unpack_state,
 )
 from study.training.pruning_event import PreviousEvent, opening, pruning_event, saliency_order
-from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
+from study.training.specs import (
+    NOTHING_MEASURED,
+    LearnerSpec,
+    Measure,
+    TaskData,
+    measure_nothing,
+)
 from study.training.starts import FirstModel
 from study.training.trained_network import TrainedNetwork
 from study.training.training_plan import TrainingPlan
@@ -134,6 +142,9 @@ class AnytimeLearner:
             yield from self._learn_megabatch()
 
     def _learn_megabatch(self) -> Iterator[EpochRecord | MegabatchRecord]:
+        if self.data.megabatches[self._progress.megabatch_index].waits:
+            yield self._wait()
+            return
         started = time.perf_counter()
         train, validation = self._training_plan.examples(self._progress.megabatch_index)
         if self._progress.epoch_index == 0:
@@ -151,15 +162,18 @@ class AnytimeLearner:
         """The start and its pruning event; the learning rate restarts."""
         k = self._progress.megabatch_index
         network, first = self.network, self._progress.first
+        is_first = not self._has_model
         served = network.mask
-        is_complete = k > 0 and network.before_event_(k, first)
+        if is_first and k:
+            network.begin_at_(k)
+        is_complete = not is_first and network.before_event_(k, first)
         target = self.spec.pruning.target_density
         event = opening(
             self.data.megabatches,
             k,
             num_scheduled=self.data.num_scheduled,
             target_density=target,
-            previous_density=served.density,
+            previous_density=network.mask.density,
             history=self.history,
         )
         try:
@@ -185,7 +199,7 @@ class AnytimeLearner:
                 self.spec.identity, k, result.mask.density, ", ".join(sorted(newly_collapsed)),
             )  # fmt: skip
         network.prune_(result.mask)
-        if k:
+        if not is_first:
             network.after_event_(k, first)
         if self.spec.training.reset_optimizer:
             network.reset_optimiser_()
@@ -218,14 +232,19 @@ class AnytimeLearner:
     @property
     def _earlier(self) -> Metrics:
         """Metrics of the megabatch before; before the first, what its network is and has cost."""
-        if self.history.megabatches:
+        if self._has_model:
             return self.history.megabatches[-1].metrics
         dense = float(self.network.dense_flops.forward)
         return {"forward_flops": dense, "samples_seen": 0.0, "train_flops": 0.0}
 
+    @property
+    def _has_model(self) -> bool:
+        """Whether a model is in service; before the first, a guess is."""
+        return any(record.is_trained for record in self.history.megabatches)
+
     def _saliency(self, train: IndexArray) -> IndexArray:
         k, seed = self._progress.megabatch_index, self.spec.seed
-        newest = self.data.megabatches[k].train
+        newest = with_what_waited(self.data.megabatches[: k + 1])[-1].train
         return saliency_order(self.spec.pruning, train, newest, seed=seed, megabatch_index=k)
 
     def _context(self, saliency: IndexArray) -> ScoringContext:
@@ -337,9 +356,31 @@ class AnytimeLearner:
         self._progress = done.after_megabatch(record, first=self._first())
         return record
 
+    def _wait(self) -> MegabatchRecord:
+        """Record an arrival that waits: nothing is trained, and what is in service stays."""
+        done, records = self._progress, self.history.megabatches
+        served = records[-1] if records else None
+        metrics = waiting_metrics(served, self._terms.split_sizes, chance=self._terms.chance)
+        running, summary = service_metrics([*(m.metrics for m in records), metrics], self._terms)
+        measured = NOTHING_MEASURED
+        if summary:
+            measured = self._measure(self.model, self.mask, is_last=True)
+        record = MegabatchRecord(
+            megabatch_index=done.megabatch_index,
+            stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,
+            kept_epoch_index=None,
+            metrics={**metrics, **running, **measured.metrics},
+            summary=summary,
+            layers=done.layers,
+            measured_with=measured.conditions,
+            example_errors=served.example_errors if served else {},
+        )
+        self._progress = done.after_megabatch(record)
+        return record
+
     def _first(self) -> FirstModel | None:
         """The network in service, where it is the first and later ones start from it."""
-        if self._progress.megabatch_index or not self.spec.training.start.goes_back:
+        if self._has_model or not self.spec.training.start.goes_back:
             return None
         return FirstModel(copy.deepcopy(self.model.state_dict()), dict(self.mask.tensors))
 

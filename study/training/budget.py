@@ -32,8 +32,8 @@ class Budget:
     Attributes:
         unit: What is counted.
         total: Of the stream.
-        sizes: n_1 … n_T, what each megabatch trains on, and after them those of what arrives after
-            the stream.
+        sizes: n_1 … n_T, what each megabatch trains on, 0 where it waits, and after them those of
+            what arrives after the stream.
         num_scheduled: T.
     """
 
@@ -77,12 +77,18 @@ class Budget:
             scored: Examples that each scores its weights on.
             each: The cost of one example.
 
+        Returns:
+            One number each, 0 where it waits.
+
         Raises:
             ValueError: A megabatch gets fewer than two.
         """
         found: list[int] = []
         spent = Cost(0, 0)
         for k, num_scored in enumerate(scored):
+            if not self.sizes[k]:
+                found.append(0)
+                continue
             scoring = each.times(num_scored)
             found.append(self.num_samples(k, spent=spent, scoring=scoring, each=each))
             spent = spent.plus(scoring).plus(each.times(found[-1]))
@@ -99,7 +105,7 @@ class Budget:
         size, paid, price = (
             self.sizes[megabatch_index], self._amount(scoring), self._amount(each)
         )  # fmt: skip
-        smallest = size if paid else min(self.sizes)
+        smallest = size if paid else min(filter(None, self.sizes))
         enough = -(-(paid + 2 * price) * self._everything // smallest)
         share = self.total * size // self._everything
         what = "examples" if self.unit == "samples" else "FLOPs"

@@ -147,6 +147,33 @@ def cost_metrics(
     }
 
 
+def waiting_metrics(
+    served: MegabatchRecord | None, split_sizes: Mapping[str, int], *, chance: float
+) -> dict[str, float]:
+    """What is in service after an arrival that waits: the model of before, or a guess.
+
+    Args:
+        served: The arrival before; None at the first.
+        split_sizes: Examples of each split.
+        chance: e_0, the error of the guess.
+    """
+    if served is not None:
+        no_training = ("seconds", "images_per_second")
+        return {n: v for n, v in served.metrics.items() if n not in no_training}
+    splits = [name for name, size in split_sizes.items() if size]
+    return {
+        **{f"{name}_error_rate": chance for name in splits},
+        **{f"{name}_accuracy": 1.0 - chance for name in splits},
+        "density": 1.0,
+        "sparsity": 0.0,
+        "asked_density": 1.0,
+        "samples_seen": 0.0,
+        "samples_scored": 0.0,
+        "train_flops": 0.0,
+        "train_flops_sparse": 0.0,
+    }
+
+
 def service_metrics(
     megabatches: Sequence[Metrics], terms: ServiceTerms
 ) -> tuple[dict[str, float], dict[str, float]]:

@@ -52,7 +52,7 @@ def opening(
         megabatch_index: 0-based; the one that opens.
         num_scheduled: T.
         target_density: Density at the end, for schedules that take one.
-        previous_density: Of the weights that are still there.
+        previous_density: Of what the event finds.
         history: Of the megabatches before.
     """
     arrived = megabatches[: megabatch_index + 1]
@@ -65,7 +65,7 @@ def opening(
         validation_errors=tuple(
             m.metrics["validation_error_rate"]
             for m in history.megabatches
-            if "validation_error_rate" in m.metrics
+            if m.is_trained and "validation_error_rate" in m.metrics
         ),
     )
 

@@ -68,15 +68,17 @@ class PruningSpec:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How a megabatch is trained, with one of ``epochs``, ``total_samples`` and ``total_flops``.
+    """How a megabatch is trained, and how long.
 
-    ``start`` says what a megabatch trains from. ``compile`` trains through ``torch.compile``;
-    evaluation and scores never do.
+    By one of ``epochs`` and ``samples_per_model``, of each megabatch, ``total_samples`` and
+    ``total_flops``, of the trial. ``start`` says what a megabatch trains from. ``compile`` trains
+    through ``torch.compile``; evaluation and scores never do.
     """
 
     start: Start
     optimiser: OptimiserSpec
     epochs: int | None
+    samples_per_model: int | None
     total_samples: int | None
     total_flops: int | None
     batch_size: int
@@ -85,6 +87,11 @@ class TrainingSpec:
     augment: bool
     precision: Literal["fp32", "bf16"]
     compile: bool = False
+
+    @property
+    def is_by_budget(self) -> bool:
+        """Whether the trial has a budget that its megabatches share."""
+        return self.total_samples is not None or self.total_flops is not None
 
 
 @dataclass(frozen=True)

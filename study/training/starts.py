@@ -56,7 +56,7 @@ class StartContext:
 
 @dataclass(frozen=True)
 class Start(ABC):
-    """Plug-in: the weights that a megabatch after the first trains from.
+    """Plug-in: the weights that models after the first are trained from.
 
     Fields are its settings under ``training.``. The pruning event stands between two calls: it
     finds what :meth:`before_event` answers, scores and prunes that, and what

@@ -63,6 +63,16 @@ class TrainedNetwork:
         layout = memory_format(self._spec.training.precision, self._device)
         return model.to(self._device).to(memory_format=layout)
 
+    def begin_at_(self, megabatch_index: int) -> None:
+        """Initialise it anew where the first model is trained after a later arrival.
+
+        By the random stream that a start has then, so that the two are one network.
+
+        Args:
+            megabatch_index: 0-based, above 0.
+        """
+        self._use(self.fresh("start", megabatch_index))
+
     def before_event_(self, megabatch_index: int, first: FirstModel | None) -> bool:
         """Make of it what the pruning event of a megabatch after the first is to find.
 

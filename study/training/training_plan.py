@@ -6,7 +6,7 @@ import numpy as np
 
 from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
-from study.data.stream import Megabatch
+from study.data.stream import Megabatch, with_what_waited
 from study.errors import TrialError
 from study.pruning.prune import num_kept, num_scored
 from study.results import TrialHistory
@@ -22,7 +22,8 @@ class TrainingPlan:
     Args:
         megabatches: The stream, and what arrives after it.
         replay: Which of what has arrived is trained on.
-        training: ``epochs`` a megabatch, or a budget of ``total_samples`` or ``total_flops``.
+        training: ``epochs`` or ``samples_per_model`` a megabatch, or a budget of
+            ``total_samples`` or ``total_flops``.
         seed: The trial's.
         num_arrivals: How many of the megabatches arrive after the stream.
     """
@@ -38,10 +39,10 @@ class TrainingPlan:
     ) -> None:
         self._megabatches = megabatches
         self._replay = replay
-        self._epochs = training.epochs
+        self._training = training
         self._seed = seed
         self._budget: Budget | None = None
-        if training.epochs is None:
+        if training.is_by_budget:
             sizes, _ = num_examples(replay, megabatches, seed=seed)
             self._budget = budget_of(
                 sizes,
@@ -74,8 +75,11 @@ class TrainingPlan:
             TrialError: Scoring leaves less than two examples of a budget's share.
         """
         if self._budget is None:
-            assert self._epochs is not None
-            return num_train * self._epochs
+            return samples_of_each(
+                num_train,
+                epochs=self._training.epochs,
+                samples_per_model=self._training.samples_per_model,
+            )
         try:
             return self._budget.num_samples(
                 megabatch_index, spent=spent, scoring=scoring, each=each
@@ -90,13 +94,15 @@ def replayed(
     """Training and validation examples of the newest megabatch and of what is replayed with it.
 
     The policy chooses among both together, so that its capacity holds for both together; what
-    arrived for training is trained on, and the rest validates.
+    arrived for training is trained on, and the rest validates. What has waited belongs to the
+    arrival that it waited for.
 
     Args:
         replay: Which of what has arrived it has.
         arrived: The megabatches so far, the newest last.
         seed: The trial's.
     """
+    arrived = with_what_waited(arrived)
     everything = [np.concatenate([m.train, m.validation]) for m in arrived]
     chosen = replay.select(everything, seed=derive_seed(seed, "replay"))
     is_train = np.isin(chosen, np.concatenate([m.train for m in arrived]))
@@ -106,9 +112,31 @@ def replayed(
 def num_examples(
     replay: ReplayPolicy, megabatches: Sequence[Megabatch], *, seed: int
 ) -> tuple[list[int], list[int]]:
-    """How many training and validation examples each megabatch has with what is replayed."""
-    both = [replayed(replay, megabatches[: k + 1], seed=seed) for k in range(len(megabatches))]
-    return [len(train) for train, _ in both], [len(validation) for _, validation in both]
+    """How many training and validation examples each megabatch has with what is replayed.
+
+    0 where it waits.
+    """
+    sizes = [
+        (0, 0)
+        if megabatch.waits
+        else tuple(len(p) for p in replayed(replay, megabatches[: k + 1], seed=seed))
+        for k, megabatch in enumerate(megabatches)
+    ]
+    return [train for train, _ in sizes], [validation for _, validation in sizes]
+
+
+def samples_of_each(num_train: int, *, epochs: int | None, samples_per_model: int | None) -> int:
+    """Examples through SGD in a megabatch without a budget; 0 where it waits.
+
+    Args:
+        num_train: How many different ones there are.
+        epochs: Over them; or else
+        samples_per_model: Examples, however many there are.
+    """
+    if samples_per_model is not None:
+        return samples_per_model if num_train else 0
+    assert epochs is not None
+    return num_train * epochs
 
 
 def planned_scoring(
@@ -127,23 +155,27 @@ def planned_scoring(
     Args:
         pruning: What is pruned, and scored on what.
         megabatches: The stream, and what arrives after it.
-        sizes: How many each trains on, replay included.
+        sizes: How many each trains on, replay included; those that wait count nothing.
         num_weights: N, the prunable ones.
         restarts_mask: Whether each event prunes a complete network.
         num_arrivals: How many of the megabatches arrive after the stream.
     """
     scored, kept = [], num_weights
     for k, size in enumerate(sizes):
+        if megabatches[k].waits:
+            scored.append(0)
+            continue
         event = opening(
             megabatches,
             k,
             num_scheduled=len(sizes) - num_arrivals,
             target_density=pruning.target_density,
-            previous_density=kept / num_weights,
+            previous_density=1.0 if restarts_mask else kept / num_weights,
             history=TrialHistory(),
         )
         density = pruning.schedule.density_at(event)
-        source = size if pruning.saliency_source == "replayed" else len(megabatches[k].train)
+        newest = with_what_waited(megabatches[: k + 1])[-1]
+        source = size if pruning.saliency_source == "replayed" else len(newest.train)
         scored.append(
             num_scored(
                 pruning.method,

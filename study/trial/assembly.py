@@ -10,7 +10,7 @@ from study.config.trial import TrialConfig
 from study.data.batches import ImagePool
 from study.data.dataset import ImageDataset
 from study.data.splits import Splits, make_splits
-from study.data.stream import Megabatch, cut_stream, with_arrivals
+from study.data.stream import Megabatch, cut_stream, with_arrivals, with_waiting
 from study.models.flops import layer_flops, training_flops
 from study.pruning.granularity.granularity import Granularity, NetworkPruner
 from study.pruning.prunable import prunable_parameters
@@ -54,6 +54,8 @@ def stream(trial: TrialConfig, splits: Splits) -> tuple[Megabatch, ...]:
         trial.stream.num_megabatches,
         validation_fraction=validation_fraction,
     )
+    if trial.training.at != "all":
+        planned = with_waiting(planned, trial.training.at)
     return with_arrivals(planned, splits.arrivals, validation_fraction=validation_fraction)
 
 
@@ -236,6 +238,7 @@ def _training_spec(
             lr_factor=training.lr_factor,
         ),
         epochs=training.epochs,
+        samples_per_model=training.samples_per_model,
         total_samples=training.total_samples,
         total_flops=training.total_flops,
         batch_size=training.batch_size,

@@ -183,7 +183,7 @@ def _minibatch_problems(
     trial: TrialConfig, dataset: ImageDataset, model: nn.Module, sizes: Sequence[int]
 ) -> list[Problem]:
     """Whether the network can be trained on the smallest mini-batch it will meet."""
-    smallest = min(2, *sizes)
+    smallest = min(2, *filter(None, sizes))
     images = torch.empty(smallest, *dataset.image_shape, device="meta")
     try:
         with torch.random.fork_rng(devices=[]):

@@ -38,6 +38,7 @@ _ALWAYS_NUMERIC = (
     "training.batch_size",
     "training.weight_decay",
     "training.epochs",
+    "training.samples_per_model",
     "training.total_samples",
     "training.total_flops",
 )

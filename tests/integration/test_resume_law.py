@@ -57,6 +57,14 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "shrunk and perturbed": {"training__start": "shrink_perturb"},
     "rewound": {"training__start": "rewind"},
+    "rewound, the first arrival waits": {"training__start": "rewind", "training__at": (1, 2)},
+    "from scratch, the last arrival waits": {
+        "training__start": "scratch",
+        "training__mask": "restart",
+        "training__at": (0, 1),
+        "training__epochs": None,
+        "training__samples_per_model": 200,
+    },
     "rewound, channels": {"training__start": "rewind", "pruning__granularity": "channel"},
     "channels": {"pruning__granularity": "channel", "training__momentum": 0.9},
     "channels, several rounds of fresh scores, last epoch": {

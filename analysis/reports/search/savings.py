@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 _USED = "samples_seen"
 _TOTAL = "training.total_samples"
-_LENGTH = (T, "training.epochs", "training.total_flops", "architecture")
+_LENGTH = (
+    T, "training.epochs", "training.samples_per_model", "training.total_flops", "training.at",
+    "architecture",
+)  # fmt: skip
 
 
 def examples_saved(trials: "pd.DataFrame") -> Savings:

@@ -48,8 +48,9 @@ def training_problems(training: TrainingSection) -> list[Problem]:
         problems.append(
             Problem(
                 "training.epochs",
-                f"give training.epochs (per megabatch), training.total_samples (examples per "
-                f"trial) or training.total_flops (FLOPs per trial), exactly one of them ({found})",
+                f"give training.epochs (per megabatch), training.samples_per_model (examples "
+                f"per megabatch), training.total_samples (examples per trial) or "
+                f"training.total_flops (FLOPs per trial), exactly one of them ({found})",
             )
         )
     if list(training.lr_milestones) != sorted(set(training.lr_milestones)):
@@ -65,6 +66,27 @@ def training_problems(training: TrainingSection) -> list[Problem]:
             Problem("training.nesterov", "needs momentum; set training.momentum above 0")
         )
     return problems
+
+
+def arrival_problems(training: TrainingSection, stream: StreamSection) -> list[Problem]:
+    """Arrivals to train after: at least one, in order, all of them in the stream."""
+    if training.at == "all":
+        return []
+    at, last = list(training.at), stream.num_megabatches - 1
+    if not at:
+        return [Problem("training.at", "names no arrival, so that no model would be trained")]
+    if at != sorted(set(at)):
+        message = f"must rise, got {shown(training.at)}; each arrival is named once, from 0"
+        return [Problem("training.at", message)]
+    if at[-1] > last:
+        return [
+            Problem(
+                "training.at",
+                f"names arrival {at[-1]}, but with stream.num_megabatches = "
+                f"{stream.num_megabatches} they are 0 to {last}",
+            )
+        ]
+    return []
 
 
 def schedule_problems(pruning: PruningSection, stream: StreamSection) -> list[Problem]:

@@ -1,7 +1,7 @@
 """Histories as tables: tidy Parquet files, three for one trial or for all of a study.
 
-- megabatches: a row per megabatch: trial_key, megabatch_index, stream_fraction, kept_epoch_index,
-  then metrics;
+- megabatches: a row per megabatch: trial_key, megabatch_index, stream_fraction, kept_epoch_index
+  (null where it waits), then metrics;
 - epochs: a row per epoch: trial_key, megabatch_index, epoch_index, step, then metrics;
 - layers: a row per megabatch and prunable tensor: trial_key, megabatch_index, then the fields of
   ``LayerDensity``;
