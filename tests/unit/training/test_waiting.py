@@ -1,5 +1,6 @@
 """Arrivals that wait: training.at, and what a model is trained on and charged for then."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def same_weights(one: AnytimeLearner, other: AnytimeLearner) -> bool:
 
 def cost_of_each(made: AnytimeLearner, metric: str) -> list[float]:
     total = [0.0, *served(made, metric)]
-    return [after - before for before, after in zip(total, total[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(total)]
 
 
 @pytest.fixture(scope="module")
