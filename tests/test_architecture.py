@@ -75,7 +75,9 @@ layer("analysis.comparison", "analysis.runs", FRAMES)
 layer("analysis.figures", "", "plotly")
 layer("analysis.presentation", "analysis.comparison analysis.figures", f"{FRAMES} rich")
 layer("analysis.reports", "analysis.presentation", FRAMES)
-SECTIONS = "architectures claims confirmed curves importance layers megabatches pareto search"
+SECTIONS = (
+    "architectures claims confirmed curves importance layers megabatches pareto search waiting"
+)
 for section in SECTIONS.split():
     layer(f"analysis.reports.{section}", "analysis.presentation", f"{FRAMES} scipy")
 layer("analysis.page", "analysis.reports analysis.reports.confirmed", f"{FRAMES} jinja2 plotly")

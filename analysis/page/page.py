@@ -64,9 +64,10 @@ def write_report(*studies: str, tracking_uri: str, out: Path) -> WrittenReport:
 
 
 def sections(runs: "Runs") -> dict[str, ReportSection]:
-    """Every registered report with its defaults, in the page's order."""
+    """Every registered report that is for the study, with its defaults, in the page's order."""
     load_reports()
-    ordered = sorted(REPORTS, key=lambda name: (REPORTS.get(name).position, name))
+    fitting = [name for name in REPORTS if REPORTS.get(name).is_for(runs)]
+    ordered = sorted(fitting, key=lambda name: (REPORTS.get(name).position, name))
     return {name: REPORTS.get(name)().build(runs) for name in ordered}
 
 

@@ -67,6 +67,11 @@ class Report(ABC):
     # Its place on the page: lower stands higher.
     position: ClassVar[int] = 100
 
+    @classmethod
+    def is_for(cls, runs: "Runs") -> bool:  # noqa: ARG003  # most are for any study
+        """Whether it is on the page of this study; asked for by name, it is made anyway."""
+        return True
+
     @abstractmethod
     def build(self, runs: "Runs") -> ReportSection:
         """The section on ``runs``, which may hold no trial, or none that finished.

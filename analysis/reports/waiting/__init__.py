@@ -1,0 +1,1 @@
+"""After which arrivals a model should be trained."""

@@ -1,0 +1,222 @@
+"""Which policy is worth its compute: chosen on one half of the holdout, judged on the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from analysis.reports.waiting.policies import (
+    EVERY,
+    Exactly,
+    WaitingPolicy,
+    rules,
+    sets_of_arrivals,
+)
+from analysis.reports.waiting.replay import Configuration, Replay, losses, replay, served
+from analysis.statistics.kept_service import kept_service
+from analysis.statistics.summary import Interval
+from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
+from study.metrics import service_error
+from study.pareto import undominated
+from study.seeding import derive_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Relative: half of what falls at once, more or less, makes no larger network.
+_SAME_SIZE = 0.01
+# How much of the margin a candidate may be worse by, where it is chosen.
+_ROOM = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A policy, and what it comes to on the half of the holdout that chooses.
+
+    Attributes:
+        policy: The policy.
+        sets: The arrivals that it chooses under each seed.
+        compute: Its training FLOPs as a share of those of training at every arrival.
+        service: Mean service error.
+        final: Mean final error.
+        density: Mean density of the last model, where schedules go on pruning: the later, the
+            smaller.
+    """
+
+    policy: WaitingPolicy
+    sets: tuple[tuple[int, ...], ...]
+    compute: float
+    service: float
+    final: float
+    density: float
+
+    def is_larger_than(self, other: "Weighed") -> bool:
+        """Whether it ends with a larger network."""
+        return self.density > other.density * (1 + _SAME_SIZE)
+
+
+@dataclass(frozen=True)
+class JudgedPolicy:
+    """A policy on the half of the holdout that did not choose it.
+
+    Attributes:
+        weighed: What it was on the other.
+        service: Mean service error over the seeds.
+        final: Mean final error.
+        kept: The service that it keeps of training at every arrival, and its interval.
+        judgement: Against training at every arrival.
+        replays: By seed, on the whole holdout and on test.
+    """
+
+    weighed: Weighed
+    service: float
+    final: float
+    kept: tuple[float, Interval | None]
+    judgement: Judgement
+    replays: tuple[Replay, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one configuration's streams say of waiting.
+
+    Attributes:
+        every: Training at every arrival.
+        candidates: At most three, in the order in which they are tested: the dearest first.
+        best: The cheapest that is as good; None where none is shown to be.
+        rules: The policies that are told in words, each once.
+        front: Undominated in service error and compute on the half that chooses, of those that
+            end with no larger network.
+        num_policies: How many were weighed.
+    """
+
+    every: JudgedPolicy
+    candidates: tuple[JudgedPolicy, ...]
+    best: JudgedPolicy | None
+    rules: tuple[JudgedPolicy, ...]
+    front: tuple[JudgedPolicy, ...]
+    num_policies: int
+
+
+def halves(num_examples: int) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
+    """Which examples of a holdout choose, and which judge: drawn once for all studies."""
+    import numpy as np
+
+    drawn = np.random.default_rng(derive_seed(0, "waiting")).permutation(num_examples)
+    half = num_examples // 2
+    return np.sort(drawn[:half]), np.sort(drawn[half:])
+
+
+def answer(found: Configuration, *, margin: float, level: float, budget: float) -> Answer:
+    """Choose among all policies on one half, and judge on the other.
+
+    None is chosen that ends with a larger network than training at every arrival does.
+
+    Candidates are the cheapest policies whose errors on the choosing half are no worse than those
+    of training at every arrival, worse by half the margin at most, and by the margin at most. They
+    are tested from the dearest to the cheapest, up to the first that is not shown to be as good,
+    which keeps the level of a single test.
+
+    Args:
+        found: One trial a seed.
+        margin: How much worse is still as good.
+        level: Of anything false.
+        budget: The largest share of compute that a policy may take.
+    """
+    choosing, judging = halves(found.streams[0].wrong.shape[1])
+    weighed = _weighed(found, choosing)
+    every = next(w for w in weighed if w.policy == EVERY)
+    as_small = [w for w in weighed if not w.is_larger_than(every)]
+    affordable = [w for w in as_small if w.compute <= budget and w is not every]
+    chosen = _candidates(affordable, every, margin)
+
+    def judged(one: Weighed) -> JudgedPolicy:
+        return _judged(found, one, every, judging, margin=margin, level=level)
+
+    tested = tuple(judged(one) for one in chosen)
+    index = smallest_as_good([one.judgement for one in tested])
+    costs = [(one.compute, one.service) for one in as_small]
+    on_front = [w for w, is_on in zip(as_small, undominated(costs), strict=True) if is_on]
+    return Answer(
+        every=judged(every),
+        candidates=tested,
+        best=None if index is None else tested[index],
+        rules=tuple(judged(w) for w in weighed if not isinstance(w.policy, Exactly)),
+        front=tuple(judged(one) for one in sorted(on_front, key=lambda w: w.compute)),
+        num_policies=len(weighed),
+    )
+
+
+def _weighed(found: Configuration, choosing: "NDArray[np.int64]") -> list[Weighed]:
+    """Each policy that differs from those before it, rules first."""
+    num_megabatches = found.streams[0].num_megabatches
+    rates = [s.wrong[:, choosing].mean(axis=1).tolist() for s in found.streams]
+    totals = [sum(s.flops) for s in found.streams]
+    made: dict[tuple[tuple[int, ...], ...], Weighed] = {}
+    for policy in (*rules(num_megabatches), *sets_of_arrivals(num_megabatches)):
+        sets = tuple(policy.trained_at(s.arrivals) for s in found.streams)
+        if sets in made:
+            continue
+        errors = [
+            _errors(at, own, stream.chance, stream.service_after)
+            for at, own, stream in zip(sets, rates, found.streams, strict=True)
+        ]
+        made[sets] = Weighed(
+            policy,
+            sets,
+            compute=fmean(
+                sum(s.flops[k] for k in at) / total
+                for at, s, total in zip(sets, found.streams, totals, strict=True)
+            ),
+            service=fmean(service for service, _ in errors),
+            final=fmean(final for _, final in errors),
+            density=fmean(s.densities[at[-1]] for at, s in zip(sets, found.streams, strict=True)),
+        )
+    return list(made.values())
+
+
+def _errors(
+    at: tuple[int, ...], rates: Sequence[float], chance: float, service_after: float
+) -> tuple[float, float]:
+    """Service and final error by the error rates of the models."""
+    errors = [chance if k is None else rates[k] for k in served(at, len(rates))]
+    return service_error(errors, chance=chance, service_after=service_after), errors[-1]
+
+
+def _candidates(affordable: Sequence[Weighed], every: Weighed, margin: float) -> list[Weighed]:
+    """The dearest first, each once."""
+    found: list[Weighed] = []
+    for room in _ROOM:
+        near = [
+            one
+            for one in affordable
+            if max(one.service - every.service, one.final - every.final) <= room * margin
+        ]
+        if near:
+            cheapest = min(near, key=lambda one: (one.compute, one.service))
+            if cheapest not in found:
+                found.append(cheapest)
+    return sorted(found, key=lambda one: -one.compute)
+
+
+def _judged(
+    found: Configuration,
+    one: Weighed,
+    every: Weighed,
+    judging: "NDArray[np.int64]",
+    *,
+    margin: float,
+    level: float,
+) -> JudgedPolicy:
+    ours = losses(found.streams, one.sets, judging)
+    theirs = losses(found.streams, every.sets, judging)
+    chance = found.streams[0].chance
+    return JudgedPolicy(
+        one,
+        service=float(ours.service.mean()),
+        final=float(ours.final.mean()),
+        kept=kept_service(ours.service, theirs.service, chance_error=chance),
+        judgement=judge(ours, theirs, margin=margin, level=level),
+        replays=tuple(replay(s, at) for s, at in zip(found.streams, one.sets, strict=True)),
+    )

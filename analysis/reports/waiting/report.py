@@ -1,0 +1,310 @@
+"""After which arrivals to train a model, from one study that trains at all of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from analysis.comparison.dense_baseline import DENSE
+from analysis.comparison.methods import method_names
+from analysis.errors import ReportError
+from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
+from analysis.presentation.tables import span
+from analysis.reports.waiting.figure import waiting_figure
+from analysis.reports.waiting.judging import Answer, JudgedPolicy, answer
+from analysis.reports.waiting.policies import EVERY, Exactly, largest_set, spans
+from analysis.reports.waiting.replay import Configuration, configurations
+from analysis.statistics.decidable import LEVEL
+from analysis.statistics.mean_difference import MeanDifference
+from analysis.statistics.verdicts import FEWEST_SEEDS
+from analysis.wording import bounds, listing, margin_words, percent, size
+from study.text import count
+
+if TYPE_CHECKING:
+    from analysis.runs.study_runs import Runs
+
+TITLE = "When to retrain?"
+_COLUMNS = (
+    Column("replayed", "replayed"),
+    Column("policy", "retraining"),
+    Column("num_trained", "models trained"),
+    Column("compute", "training FLOPs, of those at every arrival", "percent"),
+    Column("service_error", "service error", "percent"),
+    Column("kept", "service kept", "percent"),
+    Column("kept_interval", "95 % interval", "interval"),
+    Column("final_error", "final error", "percent"),
+    Column("final_density", "weights kept", "percent"),
+    Column("verdict", "against every arrival"),
+    Column("test_service_error", "test service error", "percent"),
+)
+_VERDICTS = {
+    "as_good": "as good",
+    "better": "better",
+    "worse": "worse",
+    "undecided": "undecided",
+}
+
+
+@REPORTS.register("waiting")
+@dataclass(frozen=True)
+class WaitingReport(Report):
+    """After which arrivals to train a model: every policy of waiting, replayed from one study."""
+
+    position: ClassVar[int] = 32
+
+    budget: float = field(
+        default=1.0,
+        metadata={
+            "help": "The largest share of the compute of training at every arrival, above 0 and "
+            "at most 1."
+        },
+    )
+
+    @classmethod
+    def is_for(cls, runs: "Runs") -> bool:
+        """Where some trial starts each model from nothing."""
+        trials = runs.complete
+        if "training.mask" not in trials:
+            return False
+        return bool((trials["training.mask"].map(str) == "restart").any())
+
+    def build(self, runs: "Runs") -> ReportSection:
+        """Each configuration's answer, its figure, and the policies behind it."""
+        if not 0 < self.budget <= 1:
+            raise ReportError(
+                f"--budget is a share of the compute of training at every arrival, above 0 and "
+                f"at most 1, got {self.budget:g}"
+            )
+        found, reasons = configurations(runs)
+        long = [one for one in found if one.streams[0].num_megabatches > 1]
+        if not long:
+            return ReportSection(TITLE, tuple(_nothing(reasons, has_streams=bool(found))))
+        level = LEVEL / len(long)
+        answers = [
+            answer(one, margin=runs.study.margin, level=level, budget=self.budget) for one in long
+        ]
+        named = _names(runs, long)
+        sentences = [_opening(long, answers)]
+        for name, one, made in zip(named, long, answers, strict=True):
+            sentences += _sentences(name if len(long) > 1 else "", one, made, runs, self.budget)
+        sentences += _left_out(reasons)
+        return ReportSection(
+            TITLE,
+            tuple(sentences),
+            figures=tuple(
+                waiting_figure(f"waiting-{place}", name, made)
+                for place, (name, made) in enumerate(zip(named, answers, strict=True))
+            ),
+            tables=(
+                _table("Judged", named, answers, lambda a: (a.every, *a.candidates)),
+                _table("Policies in words", named, answers, lambda a: a.rules, is_folded=True),
+                _table(
+                    "Best by compute", named, answers, lambda a: a.front,
+                    is_folded=True,
+                ),
+            ),
+        )  # fmt: skip
+
+
+def _names(runs: "Runs", found: Sequence[Configuration]) -> list[str]:
+    methods = method_names(runs.complete)
+    made = []
+    for one in found:
+        first = one.trials.iloc[0]
+        name = str(methods[one.trials.index[0]])
+        if first["method"] != DENSE:
+            name += f", {size(first['density'])} of the weights"
+        models = runs.complete["architecture"].nunique()
+        made.append(f"{name}, {first['architecture']}" if models > 1 else name)
+    if len(set(made)) < len(made):
+        made = [f"{name}, from trial {one.trials.iloc[0]['number']}" for name, one in
+                zip(made, found, strict=True)]  # fmt: skip
+    return made
+
+
+def _opening(found: Sequence[Configuration], answers: Sequence[Answer]) -> str:
+    first = found[0].streams[0]
+    tried = largest_set(first.num_megabatches)
+    whole = tried == first.num_megabatches
+    sets = "any set of arrivals" if whole else f"any set of at most {count(tried, 'arrival')}"
+    return (
+        f"Each model here was trained from nothing on all that had arrived, so the study holds "
+        f"every model that any policy of waiting would have served. {answers[0].num_policies:,} "
+        f"policies were replayed without training: {sets}, every so many, by growth of the data, "
+        f"and by the validation error. Half of the holdout chose among them, the other half "
+        f"judges. Arrivals are counted from 0."
+    )
+
+
+def _sentences(
+    name: str, found: Configuration, made: Answer, runs: "Runs", budget: float
+) -> list[str]:
+    about = f"{name}: " if name else ""
+    limit = f" with at most {size(budget)} of the compute" if budget < 1 else ""
+    if not made.candidates:
+        return [
+            f"{about}no policy{limit} came within {margin_words(runs.study.margin)} of retraining "
+            f"at every arrival on the half of the holdout that chooses, so none was judged. "
+            f"{_cheapest(made)}"
+        ]
+    named = made.best or made.candidates[0]
+    lines = [f"{about}{_verdict(named, made, found, limit)}"]
+    if made.best is not None:
+        lines.append(_remedy_in_file(made.best))
+        cheaper = [one for one in made.candidates if one.weighed.compute < named.weighed.compute]
+        lines += [f"{about}{_cheaper(one)}" for one in cheaper[:1]]
+        return lines
+    obstacle = named.judgement.obstacle
+    if obstacle == "seeds":
+        num = len(found.streams)
+        lines.append(
+            f"To settle that: at least {FEWEST_SEEDS} seeds, of which there "
+            f"{'is' if num == 1 else 'are'} {num}."
+        )
+    elif obstacle == "examples":
+        needed = 2 * named.judgement.examples_needed()
+        lines.append(
+            f"To settle that: about {needed:,} holdout examples (data.holdout_fraction), whatever "
+            f"the seeds, or a larger objective.margin."
+        )
+    elif obstacle == "variation":
+        lines.append(
+            "To settle that: more seeds, more holdout examples (data.holdout_fraction), or a "
+            "larger objective.margin."
+        )
+    return lines
+
+
+def _verdict(one: JudgedPolicy, made: Answer, found: Configuration, limit: str) -> str:
+    verdict = one.judgement.verdict
+    opening = {"worse": "Not as good. ", "undecided": "Undecided. "}.get(verdict, "")
+    ending = {
+        "better": ", and is better than retraining at every arrival",
+        "as_good": ", and is as good as retraining at every arrival",
+        "worse": ", and is worse than retraining at every arrival",
+        "undecided": "; whether that is as good as retraining at every arrival is open",
+    }[verdict]
+    num = len(found.streams)
+    evidence = (
+        f"over {count(num, 'seed')}" if num > 1 else "for this one seed, not the configuration"
+    )
+    among = f" Among policies{limit}." if limit else ""
+    return (
+        f"{opening}{_keeps(one)}{ending}: service error {percent(one.service)} against "
+        f"{percent(made.every.service)} ({_bounded(one.judgement.service, one)}), final error "
+        f"{percent(one.final)} against {percent(made.every.final)} "
+        f"({_bounded(one.judgement.final, one)}). The margin is "
+        f"{margin_words(one.judgement.margin)}; {evidence}, on "
+        f"{one.judgement.num_examples:,} holdout examples that did not choose it.{among}"
+    )
+
+
+def _keeps(one: JudgedPolicy) -> str:
+    """``Retraining at 3 arrivals (0, 4 and 9) keeps 96 % [94, 98] of the service for …``."""
+    kept, interval = one.kept
+    range_of = f" {bounds(interval)}" if interval else ""
+    return (
+        f"{_retraining(one)} keeps {percent(kept)}{range_of} of the service for "
+        f"{size(one.weighed.compute)} of the compute"
+    )
+
+
+def _retraining(one: JudgedPolicy) -> str:
+    total = one.replays[0].holdout_errors
+    policy = one.weighed.policy
+    if isinstance(policy, Exactly):
+        places = listing([str(k) for k in policy.at])
+        return f"Retraining at {len(policy.at)} of {len(total)} arrivals ({places})"
+    return f"Retraining {policy.words} ({spans(one.weighed.sets)} of {len(total)})"
+
+
+def _bounded(difference: MeanDifference, one: JudgedPolicy) -> str:
+    judgement = one.judgement
+    if judgement.verdict == "worse":
+        bound = f"at least {_sign(difference.lower(judgement.level / 2))}"
+    else:
+        bound = f"at most {_sign(difference.upper(judgement.level))}"
+    return f"{_sign(difference.estimate)} points, {bound}"
+
+
+def _sign(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.1f}"
+
+
+def _remedy_in_file(one: JudgedPolicy) -> str:
+    sets = set(one.weighed.sets)
+    if len(sets) == 1:
+        at = listing([str(k) for k in next(iter(sets))]).replace(" and", ",")
+        return f"To do so with a stream like this one: training.at: [{at}] in the study file."
+    return (
+        f"To do so: retrain {one.weighed.policy.words}; which arrivals these are depends on the "
+        f"stream."
+    )
+
+
+def _cheaper(one: JudgedPolicy) -> str:
+    verdict = {"worse": "it is worse", "undecided": "that it is as good is not shown"}
+    why = verdict.get(one.judgement.verdict, "a dearer one is not shown to be as good")
+    return f"Cheaper still: {_keeps(one)[0].lower()}{_keeps(one)[1:]}, but {why}."
+
+
+def _cheapest(made: Answer) -> str:
+    half = [one for one in made.front if one.weighed.policy != EVERY]
+    if not half:
+        return ""
+    one = min(half, key=lambda p: p.service)
+    return f"The nearest: {_keeps(one)[0].lower()}{_keeps(one)[1:]}."
+
+
+def _nothing(reasons: Sequence[str], *, has_streams: bool) -> list[str]:
+    if has_streams:
+        return ["The stream has one megabatch, so there is nothing to wait for."]
+    if not reasons:
+        return ["No trial has finished, so no policy can be replayed."]
+    return [
+        f"No policy of waiting can be replayed here: {'; '.join(reasons)}.",
+        "A study for this question trains every model from nothing on all that has arrived: "
+        "training.start: scratch, training.mask: restart, training.samples_per_model, "
+        "stream.replay: full. An example is cifar10_retraining.yaml in search_spaces.",
+    ]
+
+
+def _left_out(reasons: Sequence[str]) -> list[str]:
+    return [f"Left out: trials where {reason}." for reason in reasons]
+
+
+def _table(
+    title: str,
+    named: Sequence[str],
+    answers: Sequence[Answer],
+    chosen: Callable[[Answer], Sequence[JudgedPolicy]],
+    *,
+    is_folded: bool = False,
+) -> ReportTable:
+    rows = [
+        _row(name, one, made.every)
+        for name, made in zip(named, answers, strict=True)
+        for one in chosen(made)
+    ]
+    return ReportTable(title, _COLUMNS, tuple(rows), folded=is_folded)
+
+
+def _row(name: str, one: JudgedPolicy, every: JudgedPolicy) -> tuple[Value, ...]:
+    kept, interval = one.kept
+    tests = [r.test_service_error for r in one.replays]
+    is_reference = one.weighed.policy == EVERY
+    is_larger = one.weighed.is_larger_than(every.weighed)
+    verdict = "a larger network" if is_larger else _VERDICTS[one.judgement.verdict]
+    test = sum(tests) / len(tests)
+    return (
+        name,
+        one.weighed.policy.words,
+        spans(one.weighed.sets),
+        one.weighed.compute,
+        one.service,
+        kept if kept == kept else None,
+        None if is_reference else span(interval),
+        one.final,
+        one.weighed.density,
+        "" if is_reference else verdict,
+        test if test == test else None,
+    )
