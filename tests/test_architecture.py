@@ -76,7 +76,8 @@ layer("analysis.figures", "", "plotly")
 layer("analysis.presentation", "analysis.comparison analysis.figures", f"{FRAMES} rich")
 layer("analysis.reports", "analysis.presentation", FRAMES)
 SECTIONS = (
-    "architectures claims confirmed curves importance layers megabatches pareto search waiting"
+    "architectures claims confirmed curves importance layers megabatches methods pareto search "
+    "waiting"
 )
 for section in SECTIONS.split():
     layer(f"analysis.reports.{section}", "analysis.presentation", f"{FRAMES} scipy")

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import method_names, pairs
-from analysis.reports.methods import MethodsReport
+from analysis.reports.methods.report import MethodsReport
 from analysis.runs.study_runs import Runs
 from study.results import Outcome
 from study.tracking import names

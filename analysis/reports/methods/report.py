@@ -17,6 +17,7 @@ from analysis.presentation.method_differences import (
 )
 from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable, Value
 from analysis.presentation.tables import cell, listed_by, over_seeds, value_columns
+from analysis.reports.methods.settings import setting_section
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.statistics import summary
@@ -47,6 +48,14 @@ class MethodsReport(Report):
         },
     )
 
+    compare: str = field(
+        default="",
+        metadata={
+            "help": "A setting whose values are compared instead, all else equal, such as "
+            "training.start."
+        },
+    )
+
     limit: int = field(
         default=100, metadata={"help": "How many rows at most in the tables of configurations."}
     )
@@ -57,6 +66,8 @@ class MethodsReport(Report):
         given = trial_filter.metrics(runs.trials, self.metrics)
         shown = given or [measure.service, measure.final, f"test_{measure.service}"]
         metric = shown[0]
+        if self.compare:
+            return setting_section(runs, self.compare, metric)
         found = pairs(runs, metric)
         pooled = sorted(judged(found.pooled(), runs.study, metric), key=_order)
         single = sorted(found.in_each_setting(), key=lambda c: (c.result.p, c.a, c.b))

@@ -1,0 +1,1 @@
+"""Which method, or which value of a setting, and is the difference real?"""
