@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from study.config.problems import shown
 from study.data.dataset import DATASETS
 from study.data.replay import REPLAY_POLICIES
 from study.models.architecture import ARCHITECTURES
@@ -34,6 +35,23 @@ def as_whole(value: Any) -> Any:
 
 
 Whole = Annotated[int, pydantic.BeforeValidator(as_whole)]
+
+ALL = "all"
+
+
+def _arrivals(value: Any) -> Any:
+    numbers = value if isinstance(value, tuple) else (None,)
+    is_list = all(isinstance(k, int) and not isinstance(k, bool) and k >= 0 for k in numbers)
+    if value != ALL and not is_list:
+        raise ValueError(
+            f"must be {ALL}, or a list of arrivals counted from 0 such as [0, 3, 8], got "
+            f"{shown(value)}"
+        )
+    return value
+
+
+# A union of its own making, so that what is wrong is said once.
+Arrivals = Annotated[Literal["all"] | tuple[int, ...], pydantic.PlainValidator(_arrivals)]
 
 
 class Strict(BaseModel):
@@ -158,7 +176,7 @@ class TrainingSection(Section):
     plugin_points = {"start": STARTS}
 
     start: str = CONTINUE
-    at: Literal["all"] | tuple[Annotated[int, Field(ge=0)], ...] = "all"
+    at: Arrivals = ALL
     epochs: Annotated[int, Field(ge=1)] | None = None
     samples_per_model: Annotated[Whole, Field(ge=2)] | None = None
     total_samples: Annotated[Whole, Field(ge=2)] | None = None

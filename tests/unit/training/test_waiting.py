@@ -158,8 +158,11 @@ def test_examples_of_a_model_do_not_depend_on_the_pool() -> None:
         ((3, 1), "must rise"),
         ((1, 1), "must rise"),
         ((0, 8), "0 to 7"),
-        ((-1,), "at least 0"),
-        ("some", "all"),
+        ((-1,), "counted from 0"),
+        ("some", "all, or a list of arrivals"),
+        ((0.5,), "counted from 0"),
+        (True, "counted from 0"),
+        (3, "counted from 0"),
     ],
 )
 def test_arrivals_that_are_none_are_refused(at: Any, words: str) -> None:
