@@ -36,7 +36,7 @@ def as_whole(value: Any) -> Any:
 
 Whole = Annotated[int, pydantic.BeforeValidator(as_whole)]
 
-ALL = "all"
+ALL: Literal["all"] = "all"
 
 
 def _arrivals(value: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from study.config.sections import ALL
 from study.config.trial import TrialConfig
 from study.data.batches import ImagePool
 from study.data.dataset import ImageDataset
@@ -55,7 +54,7 @@ def stream(trial: TrialConfig, splits: Splits) -> tuple[Megabatch, ...]:
         trial.stream.num_megabatches,
         validation_fraction=validation_fraction,
     )
-    if trial.training.at != ALL:
+    if not isinstance(trial.training.at, str):
         planned = with_waiting(planned, trial.training.at)
     return with_arrivals(planned, splits.arrivals, validation_fraction=validation_fraction)
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from study.config.problems import Problem, shown
 from study.config.section_parsing import plugin_problem
 from study.config.sections import (
-    ALL,
     LENGTHS,
     TARGETS,
     PruningSection,
@@ -71,7 +70,7 @@ def training_problems(training: TrainingSection) -> list[Problem]:
 
 def arrival_problems(training: TrainingSection, stream: StreamSection) -> list[Problem]:
     """Arrivals to train after: at least one, in order, all of them in the stream."""
-    if training.at == ALL:
+    if isinstance(training.at, str):
         return []
     at, last = list(training.at), stream.num_megabatches - 1
     if not at:
