@@ -81,7 +81,8 @@ SECTIONS = (
 )
 for section in SECTIONS.split():
     layer(f"analysis.reports.{section}", "analysis.presentation", f"{FRAMES} scipy")
-layer("analysis.page", "analysis.reports analysis.reports.confirmed", f"{FRAMES} jinja2 plotly")
+ANSWERING = "analysis.reports analysis.reports.confirmed analysis.reports.waiting"
+layer("analysis.page", ANSWERING, f"{FRAMES} jinja2 plotly")
 # The words typed after app-study.
 layer("study.commands", "study.operations study.simulation analysis.page", "typer rich")
 # The doors: two command lines, and what notebooks import.

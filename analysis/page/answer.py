@@ -31,6 +31,7 @@ from analysis.reports.confirmed.sentences import (
     judged_trials,
     optimism_sentences,
 )
+from analysis.reports.waiting.report import policy_sentences
 from analysis.statistics import summary
 from analysis.wording import bounds, label, listing, percent, quantity
 from study.constraints import TOLERANCE
@@ -58,8 +59,8 @@ def answer(runs: "Runs") -> tuple[str, ...]:
 
     That nothing was learned, where no network beats a guess. Else what was confirmed with fresh
     seeds, where that was done: the smallest configuration that is as good as dense at the margin,
-    and what is open. The rest is of the search, and concludes nothing about it: the smallest
-    network that may be as good as dense at the T at which dense serves best (neither its service
+    and what is open. Then when to retrain, where the study can tell. The rest is of the search,
+    and concludes nothing about it: the smallest network that may be as good as dense at the T at which dense serves best (neither its service
     error nor its final error was found to be worse by the margin), the best at a third and a tenth
     of the size, as far as they are not among what was confirmed, the winner of a search for one
     objective or the means of a small study without search, what differences between methods show,
@@ -96,7 +97,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     sentences = [*optimism, *sentences] if confirmed else [*sentences, *optimism]
     sentences += _methods(runs, measure)
     sentences += _without_baseline(runs, found, measure)
-    return (*confirmed, *sentences, *last)
+    return (*confirmed, *policy_sentences(runs), *sentences, *last)
 
 
 def _may_win(runs: "Runs", found: list[Match]) -> list[Match]:

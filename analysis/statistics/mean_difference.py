@@ -67,6 +67,11 @@ class MeanDifference:
         return self.estimate - self._distance(level, self.jumps[0])
 
 
+def no_difference(num_examples: int) -> MeanDifference:
+    """Of a network and itself: known to be 0, whatever the examples."""
+    return MeanDifference(0.0, 0.0, 0.0, math.inf, (0.0, 0.0), 0.0, num_examples, 0)
+
+
 def mean_difference(differences: "FloatArray") -> MeanDifference:
     """Of differences a − b ``[seeds, n]`` of a configuration, or ``[n]`` of one network.
 

@@ -1,5 +1,6 @@
 """Which policy is worth its compute: chosen on one half of the holdout, judged on the other."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -14,6 +15,7 @@ from analysis.reports.waiting.policies import (
 )
 from analysis.reports.waiting.replay import Configuration, Replay, losses, replay, served
 from analysis.statistics.kept_service import kept_service
+from analysis.statistics.mean_difference import no_difference
 from analysis.statistics.summary import Interval
 from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
 from study.metrics import service_error
@@ -50,6 +52,10 @@ class Weighed:
     service: float
     final: float
     density: float
+
+    def ends_as(self, other: "Weighed") -> bool:
+        """Whether their last models are the same."""
+        return [at[-1] for at in self.sets] == [at[-1] for at in other.sets]
 
     def is_larger_than(self, other: "Weighed") -> bool:
         """Whether it ends with a larger network."""
@@ -212,11 +218,15 @@ def _judged(
     ours = losses(found.streams, one.sets, judging)
     theirs = losses(found.streams, every.sets, judging)
     chance = found.streams[0].chance
+    judgement = judge(ours, theirs, margin=margin, level=level)
+    if one.ends_as(every):
+        same = no_difference(judgement.num_examples)
+        judgement = dataclasses.replace(judgement, final=same)
     return JudgedPolicy(
         one,
         service=float(ours.service.mean()),
         final=float(ours.final.mean()),
         kept=kept_service(ours.service, theirs.service, chance_error=chance),
-        judgement=judge(ours, theirs, margin=margin, level=level),
+        judgement=judgement,
         replays=tuple(replay(s, at) for s, at in zip(found.streams, one.sets, strict=True)),
     )

@@ -13,6 +13,7 @@ from analysis.reports.waiting.figure import waiting_figure
 from analysis.reports.waiting.judging import Answer, JudgedPolicy, answer
 from analysis.reports.waiting.policies import EVERY, Exactly, largest_set, spans
 from analysis.reports.waiting.replay import Configuration, configurations
+from analysis.runs.cache import cached
 from analysis.statistics.decidable import LEVEL
 from analysis.statistics.mean_difference import MeanDifference
 from analysis.statistics.verdicts import FEWEST_SEEDS
@@ -74,25 +75,20 @@ class WaitingReport(Report):
                 f"--budget is a share of the compute of training at every arrival, above 0 and "
                 f"at most 1, got {self.budget:g}"
             )
-        found, reasons = configurations(runs)
-        long = [one for one in found if one.streams[0].num_megabatches > 1]
-        if not long:
-            return ReportSection(TITLE, tuple(_nothing(reasons, has_streams=bool(found))))
-        level = LEVEL / len(long)
-        answers = [
-            answer(one, margin=runs.study.margin, level=level, budget=self.budget) for one in long
-        ]
-        named = _names(runs, long)
-        sentences = [_opening(long, answers)]
-        for name, one, made in zip(named, long, answers, strict=True):
-            sentences += _sentences(name if len(long) > 1 else "", one, made, runs, self.budget)
-        sentences += _left_out(reasons)
+        made = waiting(runs, self.budget)
+        if not made.answers:
+            return ReportSection(TITLE, tuple(_nothing(made)))
+        named, answers = made.names, made.answers
         return ReportSection(
             TITLE,
-            tuple(sentences),
+            (
+                *_policies(made, runs, self.budget),
+                _how(made),
+                *(f"Left out: trials where {reason}." for reason in made.reasons),
+            ),
             figures=tuple(
-                waiting_figure(f"waiting-{place}", name, made)
-                for place, (name, made) in enumerate(zip(named, answers, strict=True))
+                waiting_figure(f"waiting-{place}", name, one)
+                for place, (name, one) in enumerate(zip(named, answers, strict=True))
             ),
             tables=(
                 _table("Judged", named, answers, lambda a: (a.every, *a.candidates)),
@@ -103,6 +99,59 @@ class WaitingReport(Report):
                 ),
             ),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """What a study's streams say of waiting.
+
+    Attributes:
+        found: The configurations that are replayed, of more than one megabatch.
+        names: What each is called.
+        answers: What each says.
+        reasons: Why other trials are not replayed.
+        is_short: Whether there are streams, and all have a single megabatch.
+    """
+
+    found: tuple[Configuration, ...]
+    names: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    reasons: tuple[str, ...]
+    is_short: bool
+
+
+@cached
+def waiting(runs: "Runs", budget: float) -> Waiting:
+    """Every configuration's answer; the configurations share the 5 %.
+
+    Args:
+        runs: The study.
+        budget: The largest share of compute that a policy may take.
+    """
+    found, reasons = configurations(runs)
+    long = tuple(one for one in found if one.streams[0].num_megabatches > 1)
+    level = LEVEL / max(len(long), 1)
+    answers = tuple(
+        answer(one, margin=runs.study.margin, level=level, budget=budget) for one in long
+    )
+    return Waiting(
+        long, tuple(_names(runs, long)), answers, tuple(reasons), bool(found) and not long
+    )
+
+
+def policy_sentences(runs: "Runs") -> list[str]:
+    """When to retrain, for the study's answer; nothing where that cannot be replayed."""
+    if not WaitingReport.is_for(runs):
+        return []
+    return _policies(waiting(runs, 1.0), runs, 1.0)
+
+
+def _policies(made: Waiting, runs: "Runs", budget: float) -> list[str]:
+    sentences = []
+    for name, one, found in zip(made.names, made.found, made.answers, strict=True):
+        about = name if len(made.found) > 1 else ""
+        sentences += _sentences(about, one, found, runs, budget)
+    return sentences
 
 
 def _names(runs: "Runs", found: Sequence[Configuration]) -> list[str]:
@@ -121,17 +170,17 @@ def _names(runs: "Runs", found: Sequence[Configuration]) -> list[str]:
     return made
 
 
-def _opening(found: Sequence[Configuration], answers: Sequence[Answer]) -> str:
-    first = found[0].streams[0]
-    tried = largest_set(first.num_megabatches)
-    whole = tried == first.num_megabatches
+def _how(made: Waiting) -> str:
+    num_megabatches = made.found[0].streams[0].num_megabatches
+    tried = largest_set(num_megabatches)
+    whole = tried == num_megabatches
     sets = "any set of arrivals" if whole else f"any set of at most {count(tried, 'arrival')}"
     return (
-        f"Each model here was trained from nothing on all that had arrived, so the study holds "
-        f"every model that any policy of waiting would have served. {answers[0].num_policies:,} "
-        f"policies were replayed without training: {sets}, every so many, by growth of the data, "
-        f"and by the validation error. Half of the holdout chose among them, the other half "
-        f"judges. Arrivals are counted from 0."
+        f"How that is known: each model here was trained from nothing on all that had arrived, so "
+        f"the study holds every model that any policy of waiting would have served. "
+        f"{made.answers[0].num_policies:,} policies were replayed without training: {sets}, every "
+        f"so many, by growth of the data, and by the validation error. Half of the holdout chose "
+        f"among them, the other half judges. Arrivals are counted from 0."
     )
 
 
@@ -190,11 +239,19 @@ def _verdict(one: JudgedPolicy, made: Answer, found: Configuration, limit: str) 
     among = f" Among policies{limit}." if limit else ""
     return (
         f"{opening}{_keeps(one)}{ending}: service error {percent(one.service)} against "
-        f"{percent(made.every.service)} ({_bounded(one.judgement.service, one)}), final error "
-        f"{percent(one.final)} against {percent(made.every.final)} "
-        f"({_bounded(one.judgement.final, one)}). The margin is "
+        f"{percent(made.every.service)} ({_bounded(one.judgement.service, one)}), "
+        f"{_final(one, made.every)}. The margin is "
         f"{margin_words(one.judgement.margin)}; {evidence}, on "
         f"{one.judgement.num_examples:,} holdout examples that did not choose it.{among}"
+    )
+
+
+def _final(one: JudgedPolicy, every: JudgedPolicy) -> str:
+    if one.weighed.ends_as(every.weighed):
+        return "and the last model is the same"
+    return (
+        f"final error {percent(one.final)} against {percent(every.final)} "
+        f"({_bounded(one.judgement.final, one)})"
     )
 
 
@@ -255,21 +312,17 @@ def _cheapest(made: Answer) -> str:
     return f"The nearest: {_keeps(one)[0].lower()}{_keeps(one)[1:]}."
 
 
-def _nothing(reasons: Sequence[str], *, has_streams: bool) -> list[str]:
-    if has_streams:
+def _nothing(made: Waiting) -> list[str]:
+    if made.is_short:
         return ["The stream has one megabatch, so there is nothing to wait for."]
-    if not reasons:
+    if not made.reasons:
         return ["No trial has finished, so no policy can be replayed."]
     return [
-        f"No policy of waiting can be replayed here: {'; '.join(reasons)}.",
+        f"No policy of waiting can be replayed here: {'; '.join(made.reasons)}.",
         "A study for this question trains every model from nothing on all that has arrived: "
         "training.start: scratch, training.mask: restart, training.samples_per_model, "
         "stream.replay: full. An example is cifar10_retraining.yaml in search_spaces.",
     ]
-
-
-def _left_out(reasons: Sequence[str]) -> list[str]:
-    return [f"Left out: trials where {reason}." for reason in reasons]
 
 
 def _table(
