@@ -57,17 +57,18 @@ _OUTCOMES = (
 def answer(runs: "Runs") -> tuple[str, ...]:
     """What the study says, most useful first; always at least one sentence.
 
-    That nothing was learned, where no network beats a guess. Else what was confirmed with fresh
-    seeds, where that was done: the smallest configuration that is as good as dense at the margin,
-    and what is open. Then when to retrain, where the study can tell. The rest is of the search,
-    and concludes nothing about it: the smallest network that may be as good as dense at the T at which dense serves best (neither its service
-    error nor its final error was found to be worse by the margin), the best at a third and a tenth
-    of the size, as far as they are not among what was confirmed, the winner of a search for one
-    objective or the means of a small study without search, what differences between methods show,
-    and how many trials that rests on. Intervals take the n holdout examples as all there is behind
-    a service error; being a mean of error rates of those examples it is known a little better than
-    that. Where errors are of the test split nothing is chosen: there are the means and the planned
-    comparisons alone.
+    That nothing was learned, where no network beats a guess. Else what was confirmed with
+    fresh seeds, where that was done: the smallest configuration that is as good as dense at
+    the margin, and what is open. Then when to retrain, where the study can tell. The rest is
+    of the search, and concludes nothing about it: the smallest network that may be as good as
+    dense at the T at which dense serves best (neither its service error nor its final error
+    was found to be worse by the margin), the best at a third and a tenth of the size, as far
+    as they are not among what was confirmed, the winner of a search for one objective or the
+    means of a small study without search, what differences between methods show, and how many
+    trials that rests on. Intervals take the n holdout examples as all there is behind a
+    service error; being a mean of error rates of those examples it is known a little better
+    than that. Where errors are of the test split nothing is chosen: there are the means and
+    the planned comparisons alone.
     """
     if runs.complete.empty:
         return (_unfinished(runs), *_failures(runs))
