@@ -16,7 +16,9 @@ from study.models.flops import TRAINING_PER_FORWARD, layer_flops
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.training import epochs
+from study.training.learning_rates import Steps
 from study.training.optimiser import OptimiserSpec
+from study.training.optimisers import Sgd
 from study.training.precision import memory_format
 
 Precision = Literal["fp32", "bf16"]
@@ -25,7 +27,7 @@ IMAGE_SHAPE = (3, 32, 32)
 BATCH_SIZE = 64
 DENSITY = 0.3664
 CPU = torch.device("cpu")
-OPTIMISER = OptimiserSpec(lr=0.01, momentum=0.9, weight_decay=1e-4)
+OPTIMISER = OptimiserSpec(lr=0.01, optimiser=Sgd(), schedule=Steps(lr_milestones=()))
 # Enough images that what happens once an epoch is as small a part as it is in a trial.
 NUM_IMAGES = {"resnet20": 2048, "resnet18": 512, "vgg16_bn": 512}
 MATMUL_SIDE = 4096

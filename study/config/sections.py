@@ -18,6 +18,8 @@ from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
 from study.pruning.scoring import CRITERIA
 from study.registry import Registry, hyperparameters
+from study.training.learning_rates import LR_SCHEDULES, STEPS
+from study.training.optimisers import OPTIMISERS, SGD
 from study.training.starts import CONTINUE, STARTS
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -171,9 +173,9 @@ class SaliencySection(Section):
 
 
 class TrainingSection(Section):
-    """SGD within a megabatch; the defaults are the paper's."""
+    """How a megabatch is trained; the defaults are the paper's."""
 
-    plugin_points = {"start": STARTS}
+    plugin_points = {"start": STARTS, "optimizer": OPTIMISERS, "lr_schedule": LR_SCHEDULES}
 
     start: str = CONTINUE
     at: Arrivals = ALL
@@ -183,11 +185,11 @@ class TrainingSection(Section):
     total_flops: Annotated[Whole, Field(ge=1, le=MAX_FLOPS)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
     lr: Annotated[float, Field(gt=0)] = 0.1
-    momentum: Fraction = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    nesterov: bool = False
-    lr_milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.4, 0.8)
-    lr_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    optimizer: str = SGD
+    lr_schedule: str = STEPS
+    warmup: Fraction = 0.0
+    label_smoothing: Fraction = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
     keep: Literal["best", "last"] = "best"
     reset_optimizer: bool = False
     augment: bool | None = None

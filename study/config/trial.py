@@ -38,6 +38,11 @@ _ADDED = {
     "training.start": TrainingSection.model_fields["start"].default,
     "training.at": TrainingSection.model_fields["at"].default,
     "training.samples_per_model": None,
+    "training.optimizer": TrainingSection.model_fields["optimizer"].default,
+    "training.lr_schedule": TrainingSection.model_fields["lr_schedule"].default,
+    "training.warmup": 0.0,
+    "training.label_smoothing": 0.0,
+    "training.clip_norm": None,
     "training.total_flops": None,
 }
 

@@ -75,7 +75,7 @@ class EpochTraining:
 
 def train_epoch_(
     model: nn.Module,
-    optimiser: torch.optim.SGD,
+    optimiser: torch.optim.Optimizer,
     mask: Mask,
     images: ImagePool,
     order: IndexArray,
@@ -106,9 +106,13 @@ def train_epoch_(
                 group["lr"] = settings.optimiser.lr_at(step, num_steps=settings.num_steps)
             with autocast(settings.precision, device):
                 logits = forward(inputs)
-                loss = functional.cross_entropy(logits, labels)
+                loss = functional.cross_entropy(
+                    logits, labels, label_smoothing=settings.optimiser.label_smoothing
+                )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch's
+            if settings.optimiser.clip_norm is not None:
+                _clip_(model, masked, settings.optimiser.clip_norm)
             optimiser.step()
             with torch.no_grad():
                 for parameter, kept in masked:
@@ -154,6 +158,14 @@ def _masked_parameters(model: nn.Module, mask: Mask) -> list[tuple[nn.Parameter,
         for name, tensor in mask.tensors.items()
         if mask.kept_counts[name] < mask.sizes[name]
     ]
+
+
+def _clip_(model: nn.Module, masked: list[tuple[nn.Parameter, Tensor]], max_norm: float) -> None:
+    """Scale all gradients to at most ``max_norm``; those of pruned weights count nothing."""
+    for parameter, kept in masked:
+        if parameter.grad is not None:
+            parameter.grad.mul_(kept)
+    nn.utils.clip_grad_norm_(model.parameters(), max_norm)
 
 
 def wrong_examples(

@@ -25,7 +25,7 @@ class BestEpoch:
 
     @classmethod
     def copy_of(
-        cls, model: nn.Module, optimiser: torch.optim.SGD, record: EpochRecord
+        cls, model: nn.Module, optimiser: torch.optim.Optimizer, record: EpochRecord
     ) -> "BestEpoch":
         """Network and optimiser as the epoch of ``record`` left them."""
         return cls(
@@ -35,7 +35,7 @@ class BestEpoch:
             optimizer=copy.deepcopy(optimiser.state_dict()),
         )
 
-    def restore_(self, model: nn.Module, optimiser: torch.optim.SGD) -> None:
+    def restore_(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Bring network and optimiser back to that epoch, in place."""
         model.load_state_dict(self.model, strict=True)
         # An optimiser takes tensors over as they are, and would then train this copy.
@@ -130,7 +130,7 @@ def pack_state(
     identity: str,
     model: nn.Module,
     mask: Mask,
-    optimiser: torch.optim.SGD,
+    optimiser: torch.optim.Optimizer,
 ) -> dict[str, Any]:
     """A checkpoint. Its tensors are the live ones: write or copy it before training goes on."""
     return {
@@ -172,7 +172,7 @@ def mask_of(state: dict[str, Any], device: torch.device) -> Mask:
 
 
 def unpack_state(
-    state: dict[str, Any], *, model: nn.Module, optimiser: torch.optim.SGD
+    state: dict[str, Any], *, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> Progress:
     """Bring network and optimiser to a checkpoint, in place; nothing of it is shared with them.
 

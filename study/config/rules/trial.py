@@ -40,7 +40,7 @@ def target_problems(pruning: PruningSection) -> list[Problem]:
 
 
 def training_problems(training: TrainingSection) -> list[Problem]:
-    """One length of the training; milestones that rise; momentum where Nesterov's needs it."""
+    """One length of the training."""
     problems = []
     given = [name for name in LENGTHS if getattr(training, name) is not None]
     if len(given) != 1:
@@ -52,18 +52,6 @@ def training_problems(training: TrainingSection) -> list[Problem]:
                 f"per megabatch), training.total_samples (examples per trial) or "
                 f"training.total_flops (FLOPs per trial), exactly one of them ({found})",
             )
-        )
-    if list(training.lr_milestones) != sorted(set(training.lr_milestones)):
-        problems.append(
-            Problem(
-                "training.lr_milestones",
-                f"must rise, got {shown(training.lr_milestones)}; they are fractions of a "
-                f"megabatch's steps",
-            )
-        )
-    if training.nesterov and training.momentum == 0:
-        problems.append(
-            Problem("training.nesterov", "needs momentum; set training.momentum above 0")
         )
     return problems
 

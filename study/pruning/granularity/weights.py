@@ -83,9 +83,9 @@ class _WeightPruner(NetworkPruner):
         """Zero what is pruned."""
         mask.apply_(model)
         if optimiser is not None:
-            # A weight that comes back brings none of the momentum it gathered while pruned.
+            # A weight that comes back brings nothing that was gathered while it was pruned.
             stayed = mask if previous is None else mask & previous
-            zero_pruned_momentum_(optimiser, model, stayed)
+            forget_pruned_(optimiser, model, stayed)
 
     def held(self, mask: Mask) -> Mask:
         """All of it: the network has the shapes that it always had."""
@@ -96,10 +96,10 @@ class _WeightPruner(NetworkPruner):
         check_weights(model, mask)
 
 
-def zero_pruned_momentum_(optimiser: torch.optim.Optimizer, model: nn.Module, mask: Mask) -> None:
-    """Forget the momentum of the weights that ``mask`` does not keep, in place."""
+def forget_pruned_(optimiser: torch.optim.Optimizer, model: nn.Module, mask: Mask) -> None:
+    """Zero what is remembered of weights that ``mask`` does not keep: momentum, moments."""
     with torch.no_grad():
         for name, weight in named_weights(model, mask.tensors).items():
-            momentum = optimiser.state.get(weight, {}).get("momentum_buffer")
-            if momentum is not None:
-                momentum.masked_fill_(~mask.tensors[name], 0.0)
+            for remembered in optimiser.state.get(weight, {}).values():
+                if isinstance(remembered, torch.Tensor) and remembered.shape == weight.shape:
+                    remembered.masked_fill_(~mask.tensors[name], 0.0)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,10 +17,12 @@ from study.training.epochs import (
     train_epoch_,
     wrong_examples,
 )
+from study.training.learning_rates import Steps
 from study.training.optimiser import OptimiserSpec
+from study.training.optimisers import Sgd
 from tests.helpers.small_trials import trained, trial
 
-SPEC = OptimiserSpec(lr=0.1, momentum=0.9, weight_decay=1e-2)
+SPEC = OptimiserSpec(lr=0.1, optimiser=Sgd(weight_decay=1e-2), schedule=Steps())
 
 
 def pool(num: int = 20, std: float = 0.25) -> ImagePool:
@@ -36,7 +39,7 @@ def network() -> nn.Module:
 
 def how(lr: float = 0.1) -> EpochTraining:
     return EpochTraining(
-        optimiser=OptimiserSpec(lr=lr, momentum=0.9, weight_decay=1e-2),
+        optimiser=replace(SPEC, lr=lr, schedule=Steps(lr_milestones=())),
         batch_size=6,
         augment=False,
         precision="fp32",
