@@ -41,7 +41,7 @@ layer("study")
 # The science: no Ray, no YAML.
 layer("study.data", "", "numpy torch")
 layer("study.data.sources", "", "numpy yaml PIL sklearn torchvision")
-layer("study.models", "", "torch")
+layer("study.models", "", "torch safetensors")
 layer("study.models.torchvision_networks", "", "torch torchvision")
 layer("study.pruning", "study.models", "torch numpy")
 layer("study.pruning.channels", "study.models", "torch numpy")

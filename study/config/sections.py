@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import typing
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
@@ -13,6 +13,7 @@ from study.config.problems import shown
 from study.data.dataset import DATASETS
 from study.data.replay import REPLAY_POLICIES
 from study.models.architecture import ARCHITECTURES
+from study.models.weights_file import WeightsFile
 from study.pruning.allocation import ALLOCATIONS
 from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
@@ -130,11 +131,29 @@ class StreamSection(Section):
 
 
 class ModelSection(Section):
-    """The network."""
+    """The network, and the file with the weights that it begins from.
+
+    ``weights_digest`` is filled in from the file: by it, and not by where it lies, a trial is what
+    it is.
+    """
 
     plugin_points = {"architecture": ARCHITECTURES}
 
     architecture: str = "convnet"
+    weights: Annotated[str, Field(min_length=1)] | None = None
+    weights_digest: str | None = None
+
+    @property
+    def weights_file(self) -> WeightsFile | None:
+        """The file; None without one."""
+        if self.weights is None:
+            return None
+        return WeightsFile(Path(self.weights).expanduser().absolute(), self.weights_digest or "")
+
+    def plain(self) -> dict[str, Any]:
+        """What builds the network, wherever its weights come from."""
+        weights = {"weights", "weights_digest"}
+        return {k: v for k, v in self.model_dump().items() if k not in weights}
 
 
 class PruningSection(Section):

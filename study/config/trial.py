@@ -27,13 +27,16 @@ from study.config.sections import (
     StreamSection,
     TrainingSection,
 )
+from study.models.weights_file import digest_of
 
-# Where the data lies is no part of what a trial is; of arrivals only the names count.
+# Where files lie is no part of what a trial is; of arrivals only the names count.
 _ARRIVALS = "data.arrivals"
-_NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS})
+_NOT_IDENTITY = frozenset({"data.root", "data.download", _ARRIVALS, "model.weights"})
 # Settings that trials did without, at the value that these had all the same: what such a trial is
 # has not changed since.
 _ADDED = {
+    "model.weights": None,
+    "model.weights_digest": None,
     "pruning.granularity": PruningSection.model_fields["granularity"].default,
     "training.start": TrainingSection.model_fields["start"].default,
     "training.at": TrainingSection.model_fields["at"].default,
@@ -153,9 +156,26 @@ def parse_trial(raw: Mapping[str, Any]) -> TrialConfig:
             Problem("seed", f"must be a whole number from 0 to {MAX_SEED}, got {shown(seed)}")
         )
     problems += _rule_problems(sections)
+    if "model" in sections:
+        try:
+            sections["model"] = _with_digest(sections["model"])
+        except ValueError as error:
+            problems.append(Problem("model.weights", str(error)))
     if problems:
         raise ConfigError(problems)
     return TrialConfig(**sections, seed=seed)
+
+
+def _with_digest(model: ModelSection) -> ModelSection:
+    """The section with the digest of its file, read where it is not known yet.
+
+    Raises:
+        ValueError: The file cannot be read.
+    """
+    file = model.weights_file
+    if file is None or file.digest:
+        return model
+    return model.model_copy(update={"weights_digest": digest_of(file.path)})
 
 
 def _rule_problems(sections: Mapping[str, Any]) -> list[Problem]:

@@ -54,7 +54,7 @@ class NetworkSpec:
     ) -> "NetworkSpec":
         """The network of a trial on its data."""
         return cls(
-            model=trial.model.model_dump(),
+            model=trial.model.plain(),
             plugins=plugins,
             image_shape=dataset.image_shape,
             class_names=dataset.class_names,

@@ -10,6 +10,7 @@ from study.data.batches import ImagePool
 from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
 from study.data.stream import Megabatch
+from study.models.weights_file import WeightsFile
 from study.pruning.granularity.granularity import Granularity
 from study.pruning.mask import Mask
 from study.pruning.prune import PruningMethod
@@ -98,8 +99,9 @@ class TrainingSpec:
 class LearnerSpec:
     """Everything about a trial but its data and its network.
 
-    ``identity`` names the trial in its checkpoints, ``predecessors`` the trials that it goes on
-    from where theirs are given; ``service_after`` is the h of the service error.
+    ``weights`` is what the network begins from, where that is not nothing; ``identity`` names
+    the trial in its checkpoints, ``predecessors`` the trials that it goes on from where theirs
+    are given; ``service_after`` is the h of the service error.
     """
 
     replay: ReplayPolicy
@@ -109,6 +111,7 @@ class LearnerSpec:
     service_after: float
     identity: str
     predecessors: tuple[str, ...] = ()
+    weights: WeightsFile | None = None
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class TrainedNetwork:
         self._spec = spec
         self._image_shape = image_shape
         self._device = device
-        self._use(self.fresh("initialisation"))
+        self._use(self._initialised(("initialisation",), with_classifier=True))
         self.pruner = spec.pruning.granularity.pruner(
             self.model, image_shape, exclude=spec.pruning.exclude
         )
@@ -57,9 +57,17 @@ class TrainedNetwork:
         self.num_parameters = _num_parameters(self.model)
 
     def fresh(self, *name: str | int) -> nn.Module:
-        """A newly initialised network on the device, drawn from the random stream ``name``."""
+        """A newly initialised network on the device, drawn from the random stream ``name``.
+
+        With weights from a file it has these, and a classifier that is drawn anew.
+        """
+        return self._initialised(name, with_classifier=False)
+
+    def _initialised(self, name: tuple[str | int, ...], *, with_classifier: bool) -> nn.Module:
         with global_seed(self._device, self._spec.seed, *name):
             model = self._build_model()
+        if self._spec.weights is not None:
+            self._spec.weights.load_(model, with_classifier=with_classifier)
         layout = memory_format(self._spec.training.precision, self._device)
         return model.to(self._device).to(memory_format=layout)
 

@@ -168,6 +168,7 @@ def assemble(
             service_after=service_after,
             identity=trial.key(),
             predecessors=tuple(earlier.key() for earlier in trial.predecessors()),
+            weights=trial.model.weights_file,
         ),
         device,
         measure,

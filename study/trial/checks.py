@@ -108,7 +108,7 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
         return problems
     sizes, _ = num_examples(trial.stream.plugin("replay"), megabatches, seed=trial.seed)
     problems += _validation_problems(trial, megabatches)
-    model = _tried(problems, "model.architecture", lambda: meta_model(trial, dataset))
+    model = _network(trial, dataset, problems)
     if model is None:
         return problems
     unfit = _minibatch_problems(trial, dataset, model, sizes)
@@ -135,6 +135,17 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     return problems
 
 
+def _network(
+    trial: TrialConfig, dataset: ImageDataset, problems: list[Problem]
+) -> nn.Module | None:
+    """The network on the meta device, None where it cannot be built; its weights' file fits it."""
+    model = _tried(problems, "model.architecture", lambda: meta_model(trial, dataset))
+    file = trial.model.weights_file
+    if model is not None and file is not None:
+        _tried(problems, "model.weights", lambda: file.new_classifier(model))
+    return model
+
+
 def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:
     """What a user may not expect of a trial that is right as it stands."""
     found = []
@@ -145,6 +156,13 @@ def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:
             f"stream.validation_fraction {trial.stream.validation_fraction:g} leaves none to "
             f"choose the best epoch by: the last one is kept until there are some "
             f"(stream.num_megabatches = {trial.stream.num_megabatches})"
+        )
+    file = trial.model.weights_file
+    new = file.new_classifier(meta_model(trial, dataset)) if file else ""
+    if new:
+        found.append(
+            f"model.weights has another number of classes than the data's {dataset.num_classes}: "
+            f"{new} begins anew, all else is from the file"
         )
     target = trial.pruning.target_density
     is_app = isinstance(trial.pruning.plugin("schedule"), AnytimeProgressive)
