@@ -81,7 +81,7 @@ def ours(name: str, precision: Precision) -> tuple[Callable[[], object], Callabl
     how = epochs.EpochTraining(
         optimiser=OPTIMISER,
         batch_size=BATCH_SIZE,
-        augment=True,
+        augment="crop_and_flip",
         precision=precision,
         seed=0,
         position=(0, 0),

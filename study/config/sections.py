@@ -10,6 +10,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from study.config.problems import shown
+from study.data.augmentation import Augmentation
 from study.data.dataset import DATASETS
 from study.data.replay import REPLAY_POLICIES
 from study.models.architecture import ARCHITECTURES
@@ -211,7 +212,7 @@ class TrainingSection(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     keep: Literal["best", "last"] = "best"
     reset_optimizer: bool = False
-    augment: bool | None = None
+    augment: Augmentation | None = None
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: bool = False

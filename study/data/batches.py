@@ -1,16 +1,13 @@
 """Mini-batches of normalised images, cropped and flipped, on the device: the hot path."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - everybody's name for it
 from torch import Tensor
 
+from study.data.augmentation import Augmentation, draw
 from study.data.dataset import IndexArray, UInt8Array
-
-CROP_PADDING = 4
 
 
 def num_minibatches(num_examples: int, batch_size: int) -> int:
@@ -69,7 +66,7 @@ class ImagePool:
         order: IndexArray,
         *,
         batch_size: int,
-        augment: bool = False,
+        augment: Augmentation = "none",
         generator: torch.Generator | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Images ``float32 [B, C, H, W]`` and labels ``int64 [B]`` in the order given.
@@ -78,18 +75,20 @@ class ImagePool:
             order: Indices of this pool's examples; may repeat or leave out some.
             batch_size: B; the last mini-batch is smaller, or larger by one
                 (:func:`num_minibatches`).
-            augment: Random crop after padding with 4 black pixels, and mirrored with
-                probability ½, drawn for each image.
+            augment: What is drawn for each image: ``crop_and_flip`` a crop after padding with 4
+                black pixels, ``random_resized_crop`` a part brought to the whole size; both
+                mirrored with probability ½.
             generator: CPU generator that augmentation draws from; needed for it.
 
         Raises:
             ValueError: Augmentation without a generator.
         """
         crops = None
-        if augment:
+        if augment != "none":
             if generator is None:
                 raise ValueError("augment needs a generator to draw crops and flips from")
-            crops = _Crops.draw(len(order), generator).to(self._device)
+            crops = draw(augment, len(order), generator)
+            crops = None if crops is None else crops.to(self._device)
         # One transfer for the whole pass: a step waits for nothing.
         resident_order = None if self._resident is None else _put(order, self._device)
         num_steps = num_minibatches(len(order), batch_size)
@@ -104,45 +103,6 @@ class ImagePool:
             if crops is not None:
                 images = crops.apply(images, chosen)
             yield images.to(torch.float32).mul_(self._scale).add_(self._shift), labels
-
-
-@dataclass(frozen=True)
-class _Crops:
-    """How each image of a pass is cropped and whether it is mirrored.
-
-    Attributes:
-        corners: Row and column of the upper left corner in the padded image, ``int64 [2, N, 1]``.
-        mirrored: ``bool [N, 1]``.
-    """
-
-    corners: Tensor
-    mirrored: Tensor
-
-    @classmethod
-    def draw(cls, num_images: int, generator: torch.Generator) -> "_Crops":
-        corners = torch.randint(2 * CROP_PADDING + 1, (2, num_images, 1), generator=generator)
-        mirrored = torch.randint(2, (num_images, 1), generator=generator).bool()
-        return cls(corners, mirrored)
-
-    def to(self, device: torch.device) -> "_Crops":
-        return _Crops(
-            self.corners.to(device, non_blocking=True), self.mirrored.to(device, non_blocking=True)
-        )
-
-    def apply(self, images: Tensor, chosen: slice) -> Tensor:
-        """One gather over the flat pixels of the padded images, still uint8."""
-        size, channels, height, width = images.shape
-        padded_width = width + 2 * CROP_PADDING
-        across = torch.arange(width, device=images.device)
-        rows = self.corners[0, chosen] + torch.arange(height, device=images.device)
-        columns = self.corners[1, chosen] + torch.where(
-            self.mirrored[chosen], across.flip(0), across
-        )
-        pixels = (rows * padded_width).unsqueeze(2) + columns.unsqueeze(1)
-        index = pixels.view(size, 1, height * width)
-        padded = F.pad(images, (CROP_PADDING,) * 4).flatten(2)
-        gathered = padded.gather(2, index.expand(-1, channels, -1))
-        return gathered.view(size, channels, height, width)
 
 
 def _put(order: IndexArray, device: torch.device) -> Tensor:

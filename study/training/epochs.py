@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from study.data.augmentation import Augmentation
 from study.data.batches import ImagePool, num_minibatches
 from study.data.dataset import IndexArray
 from study.errors import TrialError
@@ -64,7 +65,7 @@ class EpochTraining:
 
     optimiser: OptimiserSpec
     batch_size: int
-    augment: bool
+    augment: Augmentation
     precision: Literal["fp32", "bf16"]
     seed: int
     position: tuple[int, int]

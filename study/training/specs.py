@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from torch import nn
 
+from study.data.augmentation import Augmentation
 from study.data.batches import ImagePool
 from study.data.dataset import IndexArray
 from study.data.replay import ReplayPolicy
@@ -85,7 +86,7 @@ class TrainingSpec:
     batch_size: int
     keep: Literal["best", "last"]
     reset_optimizer: bool
-    augment: bool
+    augment: Augmentation
     precision: Literal["fp32", "bf16"]
     compile: bool = False
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from study.config.trial import TrialConfig
+from study.data.augmentation import Augmentation
 from study.data.batches import ImagePool
 from study.data.dataset import ImageDataset
 from study.data.splits import Splits, make_splits
@@ -227,7 +228,7 @@ def _training_spec(
     trial: TrialConfig, dataset: ImageDataset, device: torch.device
 ) -> TrainingSpec:
     training = trial.training
-    augment = dataset.crop_and_flip if training.augment is None else training.augment
+    usual: Augmentation = "crop_and_flip" if dataset.crop_and_flip else "none"
     return TrainingSpec(
         start=training.plugin("start"),
         optimiser=OptimiserSpec(
@@ -245,7 +246,7 @@ def _training_spec(
         batch_size=training.batch_size,
         keep=training.keep,
         reset_optimizer=training.reset_optimizer,
-        augment=augment,
+        augment=usual if training.augment is None else training.augment,
         precision=resolve_precision(training.precision, device),
         compile=_may_compile(training.compile, device),
     )

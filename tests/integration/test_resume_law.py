@@ -82,7 +82,9 @@ CASES: dict[str, dict[str, Any]] = {
 def test_a_trial_cut_after_every_record_ends_as_one_that_was_never_cut(
     name: str, tmp_path: Path
 ) -> None:
-    config = trial(training__augment=True, training__lr_milestones=(0.5,), **CASES[name])
+    config = trial(
+        training__augment="crop_and_flip", training__lr_milestones=(0.5,), **CASES[name]
+    )
 
     def fresh() -> AnytimeLearner:
         return learner(config, dropping_network)

@@ -24,7 +24,11 @@ CASES: dict[str, dict[str, Any]] = {
     | {"stream__replay": "none", "pruning__criterion": "snip", "saliency__source": "newest"},
     "as many passes": OPEN_ENDED | {"training__total_samples": 600, "training__epochs": None},
     "momentum, augmented": OPEN_ENDED
-    | {"training__augment": True, "training__keep": "last", "training__lr_milestones": [0.5]},
+    | {
+        "training__augment": "crop_and_flip",
+        "training__keep": "last",
+        "training__lr_milestones": [0.5],
+    },
     "regrowth": OPEN_ENDED | {"pruning__regrow": 0.2},
     "channels": OPEN_ENDED | {"pruning__granularity": "channel", "model__hidden_sizes": (24, 12)},
     "channels, at their end": {

@@ -49,7 +49,7 @@ SEARCHED: dict[str, st.SearchStrategy[Any]] = {
     "training.lr": numbers(1e-4, 1.0),
     "training.keep": choices("best", "last"),
     "training.lr_milestones": choices([], [0.5], [0.4, 0.8]),
-    "training.augment": choices(True, False, None),
+    "training.augment": choices("crop_and_flip", "random_resized_crop", "none", None),
     "stream.num_megabatches": st.one_of(counts(1, 12), choices(1, 2, 4, 8)),
     "saliency.fraction": numbers(0.1, 1.0),
     "seed": choices(0, 1, 2),

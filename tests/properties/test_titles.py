@@ -32,7 +32,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "training.batch_size": (50, 64),
     "training.lr": (0.05, 0.1, 0.1234),
     "training.lr_milestones": ((), (0.5,), (0.4, 0.8)),
-    "training.augment": (None, True, False),
+    "training.augment": (None, "crop_and_flip", "none"),
     "training.precision": ("fp32", "bf16"),
 }
 TARGETS: dict[str, tuple[float, ...]] = {

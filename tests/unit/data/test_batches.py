@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from study.data.batches import CROP_PADDING, ImagePool, num_minibatches
+from study.data.augmentation import AREAS, CROP_PADDING, RATIOS
+from study.data.batches import ImagePool, num_minibatches
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.1, 0.5, 0.8), (0.2, 0.25, 0.3)
@@ -84,7 +85,11 @@ def test_writing_into_a_minibatch_does_not_reach_the_images(labels):
 def test_an_augmented_image_is_a_crop_of_the_black_padded_image_or_of_its_mirror(pool, images):
     order = np.repeat(np.arange(20), 5)
     pixels, _ = drawn(
-        pool, order, batch_size=16, augment=True, generator=torch.Generator().manual_seed(0)
+        pool,
+        order,
+        batch_size=16,
+        augment="crop_and_flip",
+        generator=torch.Generator().manual_seed(0),
     )
     corners, mirrored = set(), set()
     for position, example in enumerate(order):
@@ -117,7 +122,7 @@ def test_half_of_the_images_are_mirrored_and_every_corner_is_as_likely():
         pool,
         np.arange(4000),
         batch_size=500,
-        augment=True,
+        augment="crop_and_flip",
         generator=torch.Generator().manual_seed(1),
     )
     rising = (pixels[:, 0, 8, 8] > pixels[:, 0, 8, 7]).double().mean()
@@ -128,10 +133,41 @@ def test_half_of_the_images_are_mirrored_and_every_corner_is_as_likely():
     assert (counts[1:] / 4000).tolist() == pytest.approx([2 / 9] * 4, abs=0.03)
 
 
+def test_a_resized_crop_is_a_part_of_the_image_brought_to_its_size():
+    """Of two ramps, across and down, a part has the slopes and the ends of its place."""
+    size, number = 24, 600
+    across = np.broadcast_to(np.arange(size, dtype=np.uint8) * 10, (number, 1, size, size))
+    ramps = np.concatenate([across, across.swapaxes(2, 3)], axis=1)
+    pool = ImagePool(
+        ramps, np.zeros(number, np.int64), mean=(0.0, 0.0), std=(1 / 255,) * 2, device=CPU
+    )
+    pixels, _ = drawn(
+        pool,
+        np.arange(number),
+        batch_size=100,
+        augment="random_resized_crop",
+        generator=torch.Generator().manual_seed(0),
+    )
+    middle = slice(size // 4, 3 * size // 4)
+    slopes = pixels[:, 0, :, middle].diff(dim=2).mean(dim=(1, 2)) / 10
+    widths, heights = slopes.abs(), pixels[:, 1, middle].diff(dim=1).mean(dim=(1, 2)) / 10
+    areas, ratios = widths * heights, widths / heights
+    assert AREAS[0] - 0.02 <= float(areas.min()) < 0.15
+    assert 0.85 < float(areas.max()) <= AREAS[1] + 0.02
+    assert float(ratios.min()) >= RATIOS[0] * 0.97
+    assert float(ratios.max()) <= RATIOS[1] * 1.03
+    mirrored = float((slopes < 0).double().mean())
+    assert mirrored == pytest.approx(0.5, abs=3 * math.sqrt(0.25 / number))
+    assert float(pixels.min()) >= 0
+    assert float(pixels.max()) <= 10 * (size - 1) + 1e-3
+
+
 def test_augmentation_is_equal_to_the_bit_for_equal_generators_and_differs_otherwise(pool):
     def once(seed):
         generator = torch.Generator().manual_seed(seed)
-        return drawn(pool, np.arange(20), batch_size=8, augment=True, generator=generator)[0]
+        return drawn(
+            pool, np.arange(20), batch_size=8, augment="crop_and_flip", generator=generator
+        )[0]
 
     assert torch.equal(once(5), once(5))
     assert not torch.equal(once(5), once(6))
@@ -140,20 +176,20 @@ def test_augmentation_is_equal_to_the_bit_for_equal_generators_and_differs_other
 def test_augmentation_leaves_torchs_own_random_state_alone(pool):
     before = torch.get_rng_state()
     generator = torch.Generator().manual_seed(0)
-    drawn(pool, np.arange(20), batch_size=8, augment=True, generator=generator)
+    drawn(pool, np.arange(20), batch_size=8, augment="crop_and_flip", generator=generator)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_augmentation_without_a_generator_is_refused(pool):
     with pytest.raises(ValueError, match="augment needs a generator"):
-        next(pool.minibatches(np.arange(4), batch_size=2, augment=True))
+        next(pool.minibatches(np.arange(4), batch_size=2, augment="crop_and_flip"))
 
 
 def test_on_another_device_images_are_put_there_once_and_minibatches_stay_there(images, labels):
     meta = torch.device("meta")
     pool = ImagePool(images, labels, mean=MEAN, std=STD, device=meta)
     generator = torch.Generator().manual_seed(0)
-    for augment in (False, True):
+    for augment in ("none", "crop_and_flip", "random_resized_crop"):
         pixels, classes = next(
             pool.minibatches(np.arange(4), batch_size=4, augment=augment, generator=generator)
         )
@@ -167,6 +203,8 @@ def test_cuda_gives_the_minibatches_of_the_cpu(images, labels, pool):
 
     def once(source):
         generator = torch.Generator().manual_seed(3)
-        return drawn(source, np.arange(20), batch_size=8, augment=True, generator=generator)
+        return drawn(
+            source, np.arange(20), batch_size=8, augment="crop_and_flip", generator=generator
+        )
 
     torch.testing.assert_close(once(cuda)[0].cpu(), once(pool)[0])

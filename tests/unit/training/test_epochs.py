@@ -41,7 +41,7 @@ def how(lr: float = 0.1) -> EpochTraining:
     return EpochTraining(
         optimiser=replace(SPEC, lr=lr, schedule=Steps(lr_milestones=())),
         batch_size=6,
-        augment=False,
+        augment="none",
         precision="fp32",
         seed=0,
         position=(0, 0),
