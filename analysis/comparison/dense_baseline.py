@@ -114,7 +114,11 @@ def budgets(trials: "pd.DataFrame") -> "pd.Series":
     import pandas as pd
 
     none = pd.Series(float("nan"), index=trials.index)
-    totals = [trials.get(f"training.{name}", none) for name in ("total_samples", "total_flops")]
+    # A column of nothing but "none" is text.
+    totals = [
+        pd.to_numeric(trials.get(f"training.{name}", none), errors="coerce")
+        for name in ("total_samples", "total_flops")
+    ]
     is_by_epochs = totals[0].isna() & totals[1].isna()
     counts = ("samples_seen", "samples_scored", "train_flops")
     columns = [pd.to_numeric(trials.get(name, none), errors="coerce") for name in counts]

@@ -34,6 +34,15 @@ def test_scoring_is_no_reason_to_have_no_baseline(by_epochs: bool) -> None:
     assert match.baseline.equal_budget == ""
 
 
+def test_a_length_that_no_trial_has_is_none_of_theirs_however_it_is_written() -> None:
+    """A column of nothing but "none" is read as text."""
+    runs = scored(by_epochs=True)
+    none = {f"training.{name}": "none" for name in ("total_samples", "total_flops")}
+    written = replace(runs, trials=runs.trials.assign(**none))
+    assert [spent.examples for spent in budgets(written.trials)] == [10_000, 10_000]
+    assert len(matches(written, measure_of(written))) == 1
+
+
 def test_who_trained_on_more_is_no_baseline() -> None:
     runs = scored(by_epochs=True)
     more = runs.trials.assign(samples_seen=[10_000.0, 12_000.0], train_flops=[1e9, 1.2e9])
