@@ -1,6 +1,9 @@
 """Mini-batches of normalised images, cropped and flipped, on the device: the hot path."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -8,6 +11,10 @@ from torch import Tensor
 
 from study.data.augmentation import Augmentation, draw
 from study.data.dataset import IndexArray, UInt8Array
+from study.data.mapped import MappedImages
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 def num_minibatches(num_examples: int, batch_size: int) -> int:
@@ -27,8 +34,10 @@ class ImagePool:
     """Images of one split as mini-batches.
 
     On a CPU the arrays stay where they are, shared with other processes and perhaps read-only:
-    a mini-batch is indexed with numpy (a copy) and only the copy becomes a tensor. On another
-    device the uint8 images are put there once.
+    a mini-batch is indexed with numpy (a copy) and only the copy becomes a tensor. Images that are
+    mapped from a file are read by a thread, while the mini-batches before are trained on. On
+    another device the uint8 images are put there once, where they take no more than half of its
+    free memory; else each mini-batch is sent from pinned memory.
 
     Args:
         images: ``uint8 [N, C, H, W]``, never written to.
@@ -48,7 +57,7 @@ class ImagePool:
     ) -> None:
         self._images, self._labels = images, labels
         self._resident: tuple[Tensor, Tensor] | None = None
-        if device.type != "cpu":
+        if device.type != "cpu" and fits_on(device, images.nbytes):
             self._resident = (
                 torch.tensor(images, device=device),
                 torch.tensor(labels, device=device),
@@ -92,17 +101,49 @@ class ImagePool:
         # One transfer for the whole pass: a step waits for nothing.
         resident_order = None if self._resident is None else _put(order, self._device)
         num_steps = num_minibatches(len(order), batch_size)
-        for step in range(num_steps):
-            stop = len(order) if step == num_steps - 1 else (step + 1) * batch_size
-            chosen = slice(step * batch_size, stop)
-            if self._resident is None or resident_order is None:
-                images = torch.from_numpy(self._images.take(order[chosen], axis=0))
-                labels = torch.from_numpy(self._labels.take(order[chosen]))
-            else:
-                images, labels = (t[resident_order[chosen]] for t in self._resident)
+        stops = [*range(batch_size, num_steps * batch_size, batch_size), len(order)][:num_steps]
+        parts = [slice(k * batch_size, stop) for k, stop in enumerate(stops)]
+        if self._resident is None or resident_order is None:
+            read = self._read(order, parts)
+        else:
+            resident = self._resident
+            read = (tuple(t[resident_order[part]] for t in resident) for part in parts)
+        for chosen, (images, labels) in zip(parts, read, strict=True):
             if crops is not None:
                 images = crops.apply(images, chosen)
             yield images.to(torch.float32).mul_(self._scale).add_(self._shift), labels
+
+    def _read(self, order: IndexArray, parts: Sequence[slice]) -> Iterator[tuple[Tensor, ...]]:
+        """Mini-batches out of the arrays, on the device."""
+
+        def taken(part: slice) -> tuple[Tensor, ...]:
+            images = np.asarray(self._images.take(order[part], axis=0))
+            both = torch.from_numpy(images), torch.from_numpy(self._labels.take(order[part]))
+            return tuple(t.pin_memory() for t in both) if self._device.type == "cuda" else both
+
+        is_mapped = isinstance(self._images, MappedImages)
+        for both in ahead(taken, parts) if is_mapped else map(taken, parts):
+            yield tuple(t.to(self._device, non_blocking=True) for t in both)
+
+
+def fits_on(device: torch.device, num_bytes: int) -> bool:
+    """Whether images of so many bytes take no more than half of a device's free memory."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return num_bytes <= free / 2
+
+
+def ahead(make: Callable[[S], T], of: Sequence[S], *, depth: int = 2) -> Iterator[T]:
+    """``make`` of each, in order, by a thread that is up to ``depth`` of them ahead."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        waiting: deque[Future[T]] = deque()
+        for one in of:
+            waiting.append(reader.submit(make, one))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _put(order: IndexArray, device: torch.device) -> Tensor:

@@ -38,7 +38,7 @@ class DataError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Images in memory, decoded once, and never written to.
+    """Images, decoded once, and never written to: in memory, or mapped from a file.
 
     Attributes:
         train_images: ``uint8 [N, C, H, W]``.
@@ -138,6 +138,16 @@ class ImageDataset:
             train_images=np.concatenate([self.train_images, *(a.images for a in arrivals)]),
             train_labels=np.concatenate([self.train_labels, *(a.labels for a in arrivals)]),
             arrival_sizes=(*self.arrival_sizes, *(len(a.labels) for a in arrivals)),
+        )
+
+    def in_memory(self) -> "ImageDataset":
+        """The same with images that another machine can be sent."""
+        return dataclasses.replace(
+            self,
+            train_images=np.array(self.train_images, subok=False),
+            test_images=(
+                None if self.test_images is None else np.array(self.test_images, subok=False)
+            ),
         )
 
     def digest(self) -> str:

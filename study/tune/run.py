@@ -178,7 +178,8 @@ class StudyRun:
 
         context = WorkerContext(
             datasets={
-                labels[key]: ray.put(dataset)
+                # What is mapped from a file of this machine is not there on another.
+                labels[key]: ray.put(dataset if self.nodes is None else dataset.in_memory())
                 for key, dataset in self.datasets.items()
                 if self.nodes is None or self.study.resources.data == "shipped"
             },

@@ -10,6 +10,8 @@ import yaml
 from PIL import Image
 
 from study.data.dataset import DataError
+from study.data.mapped import MappedImages
+from study.data.sources import image_cache
 from study.data.sources.class_map import load_class_map
 from study.data.sources.decoding import DecodeSettings, UnreadableImageError, decode_image
 from study.data.sources.image_cache import CACHE_FOLDER
@@ -23,6 +25,14 @@ def user_cache(tmp_path_factory, monkeypatch):
     cache = tmp_path_factory.mktemp("user-cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     return cache
+
+
+@pytest.fixture(autouse=True, params=["in memory", "mapped"])
+def mapped(request, monkeypatch):
+    """Everything holds however the decoded images are kept."""
+    is_mapped = request.param == "mapped"
+    monkeypatch.setattr(image_cache, "MAPPED_FROM", 1 if is_mapped else 2**30)
+    return is_mapped
 
 
 def paint(path, colour=RED, size=(8, 8)):
@@ -98,7 +108,7 @@ def test_grey_images_have_one_channel_and_are_not_augmented(folder):
 
 def test_images_are_decoded_once(folder, caplog, monkeypatch):
     caplog.set_level(logging.INFO, logger="study.data.sources.image_cache")
-    first = source().load(folder)
+    first = source().load(folder).in_memory()
     assert "decoding 6 images" in caplog.text
     assert len(list((folder / CACHE_FOLDER).glob("*.npy"))) == 1
 
@@ -128,7 +138,7 @@ def test_an_image_replaced_by_one_of_equal_size_is_noticed_by_its_time(folder):
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"\x93NUMPY cut"])
 def test_a_damaged_cache_is_made_anew_with_a_warning(folder, caplog, content):
-    first = source().load(folder)
+    first = source().load(folder).in_memory()
     cache = next((folder / CACHE_FOLDER).glob("*.npy"))
     cache.write_bytes(content)
     again = source().load(folder)
@@ -143,7 +153,7 @@ def _cache_of(folder):
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.95, 1.0])
 def test_a_cache_of_which_one_bit_is_another_is_made_anew(folder, caplog, place):
-    first = source().load(folder)
+    first = source().load(folder).in_memory()
     cache = _cache_of(folder)
     content = bytearray(cache.read_bytes())
     content[round(place * (len(content) - 1))] ^= 1
@@ -154,7 +164,7 @@ def test_a_cache_of_which_one_bit_is_another_is_made_anew(folder, caplog, place)
 
 @pytest.mark.parametrize("kept", range(8))
 def test_a_cache_that_was_cut_is_made_anew(folder, caplog, kept):
-    first = source().load(folder)
+    first = source().load(folder).in_memory()
     cache = _cache_of(folder)
     content = cache.read_bytes()
     cache.write_bytes(content[: len(content) * kept // 8])
@@ -166,7 +176,7 @@ def test_the_cache_of_other_images_of_the_same_shape_is_not_taken(folder, tmp_pa
     for name in ("red", "blue"):
         for number in range(3):
             paint(tmp_path / "others" / name / f"{number}.png", GREEN)
-    first = source().load(folder)
+    first = source().load(folder).in_memory()
     source().load(tmp_path / "others")
     _cache_of(folder).write_bytes(_cache_of(tmp_path / "others").read_bytes())
     assert np.array_equal(source().load(folder).train_images, first.train_images)
@@ -438,3 +448,30 @@ def test_the_shipped_map_is_sorted_like_the_folders_of_imagenet(tmp_path):
     names = list(load_class_map("restricted_imagenet", tmp_path))
     assert names == sorted(names)
     assert yaml.safe_load(yaml.safe_dump(names)) == names
+
+
+def test_large_images_stay_in_the_file_and_small_ones_do_not(folder, mapped):
+    for _ in range(2):
+        found = source().load(folder)
+        assert isinstance(found.train_images, MappedImages) == mapped
+        assert not isinstance(found.in_memory().train_images, MappedImages)
+        assert np.array_equal(found.in_memory().train_images, found.train_images)
+        assert found.digest() == found.in_memory().digest()
+
+
+def test_a_disk_that_is_too_full_for_the_cache_leaves_the_images_in_memory(folder, monkeypatch):
+    usual = source().load(folder)
+    _cache_of(folder).unlink()
+    monkeypatch.setattr(
+        image_cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0})()
+    )
+    found = source().load(folder)
+    assert np.array_equal(found.train_images, usual.train_images)
+
+
+def test_a_broken_image_leaves_no_file_behind(folder):
+    (folder / "red" / "1.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match="wrong"):
+        source().load(folder)
+    cache = folder / CACHE_FOLDER
+    assert not cache.exists() or not list(cache.iterdir())
