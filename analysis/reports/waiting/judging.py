@@ -1,6 +1,7 @@
 """Which policy is worth its compute: chosen on one half of the holdout, judged on the other."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -91,7 +92,7 @@ class Answer:
         every: Training at every arrival.
         candidates: At most three, in the order in which they are tested: the dearest first.
         best: The cheapest that is as good; None where none is shown to be.
-        rules: The policies that are told in words, each once.
+        rules: The policies that are told in words, each once; not tested.
         front: Undominated in service error and compute on the half that chooses, of those that
             end with no larger network.
         num_policies: How many were weighed.
@@ -103,6 +104,12 @@ class Answer:
     rules: tuple[JudgedPolicy, ...]
     front: tuple[JudgedPolicy, ...]
     num_policies: int
+
+    @property
+    def tested(self) -> tuple[JudgedPolicy, ...]:
+        """The candidates up to the first that is not as good: what a verdict is said of."""
+        as_good = list(itertools.takewhile(lambda c: c.judgement.is_as_good, self.candidates))
+        return self.candidates[: len(as_good) + 1]
 
 
 def halves(num_examples: int) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":

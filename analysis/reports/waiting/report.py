@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 TITLE = "When to retrain?"
+JUDGED = "Judged"
 _COLUMNS = (
     Column("replayed", "replayed"),
     Column("policy", "retraining"),
@@ -91,14 +92,11 @@ class WaitingReport(Report):
                 for place, (name, one) in enumerate(zip(named, answers, strict=True))
             ),
             tables=(
-                _table("Judged", named, answers, lambda a: (a.every, *a.candidates)),
-                _table("Policies in words", named, answers, lambda a: a.rules, is_folded=True),
-                _table(
-                    "Best by compute", named, answers, lambda a: a.front,
-                    is_folded=True,
-                ),
+                _table(JUDGED, named, answers, lambda a: (a.every, *a.candidates)),
+                _table("Policies in words, not judged", named, answers, lambda a: a.rules),
+                _table("Best by compute, not judged", named, answers, lambda a: a.front),
             ),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,23 +328,25 @@ def _table(
     named: Sequence[str],
     answers: Sequence[Answer],
     chosen: Callable[[Answer], Sequence[JudgedPolicy]],
-    *,
-    is_folded: bool = False,
 ) -> ReportTable:
+    """A row a policy; a verdict where it was tested, and else whether the network is larger."""
     rows = [
-        _row(name, one, made.every)
+        _row(name, one, made)
         for name, made in zip(named, answers, strict=True)
         for one in chosen(made)
     ]
-    return ReportTable(title, _COLUMNS, tuple(rows), folded=is_folded)
+    return ReportTable(title, _COLUMNS, tuple(rows), folded=title != JUDGED)
 
 
-def _row(name: str, one: JudgedPolicy, every: JudgedPolicy) -> tuple[Value, ...]:
+def _row(name: str, one: JudgedPolicy, made: Answer) -> tuple[Value, ...]:
     kept, interval = one.kept
     tests = [r.test_service_error for r in one.replays]
     is_reference = one.weighed.policy == EVERY
-    is_larger = one.weighed.is_larger_than(every.weighed)
-    verdict = "a larger network" if is_larger else _VERDICTS[one.judgement.verdict]
+    verdict = "a larger network" if one.weighed.is_larger_than(made.every.weighed) else None
+    if one in made.tested:
+        verdict = _VERDICTS[one.judgement.verdict]
+    elif one in made.candidates:
+        verdict = "not asked, since a dearer one is not as good"
     test = sum(tests) / len(tests)
     return (
         name,
@@ -358,6 +358,6 @@ def _row(name: str, one: JudgedPolicy, every: JudgedPolicy) -> tuple[Value, ...]
         None if is_reference else span(interval),
         one.final,
         one.weighed.density,
-        "" if is_reference else verdict,
+        verdict,
         test if test == test else None,
     )
