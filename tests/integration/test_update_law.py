@@ -29,6 +29,11 @@ CASES: dict[str, dict[str, Any]] = {
         "training__keep": "last",
         "training__lr_milestones": [0.5],
     },
+    "the first of the stream waits": OPEN_ENDED | {"training__at": [1]},
+    "the last of the stream waits, as many passes": OPEN_ENDED
+    | {"training__at": [0], "training__total_samples": 600, "training__epochs": None},
+    "AdamW, from scratch": OPEN_ENDED
+    | {"training__optimizer": "adamw", "training__lr": 0.01, "training__start": "scratch"},
     "regrowth": OPEN_ENDED | {"pruning__regrow": 0.2},
     "channels": OPEN_ENDED | {"pruning__granularity": "channel", "model__hidden_sizes": (24, 12)},
     "channels, at their end": {
