@@ -138,7 +138,7 @@ def pairs(runs: "Runs", metric: str) -> Pairs:
     return Pairs(
         _oriented(frame, metric),
         example_values(runs, metric),
-        tuple(_settings_varied(runs.complete)),
+        tuple(settings_varied(runs.complete)),
         len(alone),
         len(both) - len(kept),
     )
@@ -186,7 +186,7 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
                 "density": asked / _num_weights(trials),
                 "architecture": trials["architecture"],
                 "num_megabatches": trials[T],
-                "settings": _texts(trials, _settings_varied(complete)),
+                "settings": _texts(trials, settings_varied(complete)),
                 "data": data_keys(trials),
             }
         )
@@ -195,7 +195,7 @@ def _comparable_trials(runs: "Runs", metric: str) -> "pd.DataFrame":
     )
 
 
-def _settings_varied(trials: "pd.DataFrame") -> list[str]:
+def settings_varied(trials: "pd.DataFrame") -> list[str]:
     """What the study varies apart from the method and the seeds."""
     return [
         name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.comparisons import Comparison, judged
 from analysis.comparison.dense_baseline import DENSE, measure_of
-from analysis.comparison.methods import Pairs, method_names, pairs
+from analysis.comparison.methods import Pairs, method_names, pairs, settings_varied
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.forest_plot import forest_plot
 from analysis.presentation.method_differences import (
@@ -15,13 +15,14 @@ from analysis.presentation.method_differences import (
     differences_table,
     examples_sentence,
 )
-from analysis.presentation.report import REPORTS, Report, ReportSection, ReportTable, Value
+from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable, Value
 from analysis.presentation.tables import cell, listed_by, over_seeds, value_columns
 from analysis.reports.methods.settings import setting_section
 from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from analysis.statistics import summary
 from analysis.statistics.multiple import Finding
+from analysis.wording import label
 from study.text import count
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 TITLE = "Which schedule, and is the difference real?"
+STREAM_SIZE = "data.stream_size"
 _MAX_SENTENCES = 6
 _MAX_ROWS = 12
 
@@ -143,21 +145,27 @@ def _over_seeds(runs: "Runs", metrics: Sequence[str], limit: int) -> tuple[Repor
     first = several[several.isin(several.unique()[:limit])]
     groups = [trials.loc[part.index] for _, part in first.groupby(first)]
     shown = [name for name in metrics if name in trials and trials[name].notna().any()]
-    columns = listed_by("arm", "architecture", T, "density", "seeds")
+    # What has a column of its own, and what gives way to it, needs no further one.
+    apart = [n for n in settings_varied(trials) if n not in (T, "model.architecture", STREAM_SIZE)]
+    columns = [*listed_by("arm", "architecture", T, "density", "seeds")]
+    columns += [Column(name, label(name)) for name in apart]
     for name in shown:
         columns += value_columns(name)
     named = method_names(trials)
-    rows = tuple(_row(group, named, shown) for group in groups)
+    rows = tuple(_row(group, named, apart, shown) for group in groups)
     title = "Each configuration over its seeds"
     if several.nunique() > limit:
         title += f", the first {limit} of {several.nunique()}"
     return (ReportTable(title, tuple(columns), rows, folded=len(rows) > _MAX_ROWS),)
 
 
-def _row(group: "pd.DataFrame", named: "pd.Series", metrics: Sequence[str]) -> tuple[Value, ...]:
+def _row(
+    group: "pd.DataFrame", named: "pd.Series", settings: Sequence[str], metrics: Sequence[str]
+) -> tuple[Value, ...]:
     first = group.iloc[0]
     row: list[Value] = [str(named[group.index[0]]), cell(first["architecture"]), cell(first[T])]
     row += [cell(group["density"].mean()), len(group)]
+    row += [None if first[name] == "none" else cell(first[name]) for name in settings]
     for name in metrics:
         row += over_seeds(group[name].dropna().tolist(), name)
     return tuple(row)
