@@ -151,7 +151,10 @@ def test_the_page_of_any_study_is_whole_and_tells_the_answer(
     written = write_report(name, tracking_uri=uri, out=tmp_path / "new" / "folder")
     assert written.page == tmp_path / "new" / "folder" / "index.html"
     html = written.page.read_text(encoding="utf-8")
-    for section in ("answer", *REPORTS, "notes", "reading"):
+    runs = load(name, tracking_uri=uri)
+    fitting = [report for report in REPORTS if REPORTS.get(report).is_for(runs)]
+    assert "waiting" not in fitting
+    for section in ("answer", *fitting, "notes", "reading"):
         assert f'<section id="{section}"' in html
     assert written.sentences[0] in html
     assert [path.name for path in written.page.parent.iterdir()] == ["index.html"]
