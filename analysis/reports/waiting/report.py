@@ -231,9 +231,8 @@ def _verdict(one: JudgedPolicy, made: Answer, found: Configuration, limit: str) 
         "undecided": "; whether that is as good as retraining at every arrival is open",
     }[verdict]
     num = len(found.streams)
-    evidence = (
-        f"over {count(num, 'seed')}" if num > 1 else "for this one seed, not the configuration"
-    )
+    models = f"for the models of these {count(num, 'seed')}"
+    evidence = models if num > 1 else "for this one seed, not the configuration"
     among = f" Among policies{limit}." if limit else ""
     return (
         f"{opening}{_keeps(one)}{ending}: service error {percent(one.service)} against "
