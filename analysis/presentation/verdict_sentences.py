@@ -6,8 +6,8 @@ from analysis.comparison.confirmed_verdicts import FixedSequence, Judged
 from analysis.comparison.dense_baseline import num_megabatches
 from analysis.comparison.fresh_seeds import Arm
 from analysis.presentation.against_dense import share_kept
+from analysis.presentation.bounded import bounded
 from analysis.presentation.deployed import brings
-from analysis.statistics.mean_difference import MeanDifference
 from analysis.statistics.verdicts import Judgement
 from analysis.wording import listing, margin_words, percent
 from study.text import count
@@ -119,7 +119,7 @@ def _errors(one: Judged) -> str:
     return listing(
         [
             f"{name} {_mean(one.arm, metric, judgement)} against "
-            f"{_mean(one.dense, metric, judgement)} ({_bounded(difference, judgement)})"
+            f"{_mean(one.dense, metric, judgement)} ({bounded(difference, judgement)})"
             for (name, metric), difference in zip(_ERRORS, differences, strict=True)
         ]
     )
@@ -129,19 +129,6 @@ def _mean(arm: Arm, metric: str, judgement: Judgement) -> str:
     """Over the seeds that were judged."""
     trials = arm.trials.sort_values("number", kind="stable").head(judgement.num_seeds)
     return percent(float(trials[metric].mean()))
-
-
-def _bounded(difference: MeanDifference, judgement: Judgement) -> str:
-    """``+0.4 points, at most +0.9``; of one that is worse the other bound."""
-    if judgement.verdict == "worse":
-        bound = f"at least {_sign(difference.lower(judgement.level / 2))}"
-    else:
-        bound = f"at most {_sign(difference.upper(judgement.level))}"
-    return f"{_sign(difference.estimate)} points, {bound}"
-
-
-def _sign(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.1f}"
 
 
 def _num_seeds(one: Judged) -> int:

@@ -1,5 +1,6 @@
 """What a stream would have been served under a policy, from models that were all trained."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -166,9 +167,7 @@ def configurations(runs: "Runs") -> tuple[list[Configuration], list[str]]:
         why = obstacle(row)
         stream = None if why else _recorded(runs, row)
         if stream is None:
-            reasons.setdefault(
-                why or "outcomes by example are missing (it is of an older version)"
-            )
+            reasons.setdefault(why or _NO_OUTCOMES)
         else:
             found[row[KEY]] = stream
     usable = trials[trials[KEY].isin(list(found))]
@@ -217,6 +216,4 @@ def _recorded(runs: "Runs", row: "pd.Series") -> RecordedStream | None:
 
 def _steps(totals: Sequence[float]) -> tuple[int, ...]:
     """How much each megabatch added."""
-    return tuple(
-        int(after) - int(before) for before, after in zip((0.0, *totals), totals, strict=False)
-    )
+    return tuple(int(b) - int(a) for a, b in itertools.pairwise((0.0, *totals)))
