@@ -34,7 +34,7 @@ def waiting_figure(name: str, words: str, found: Answer) -> Figure:
         title=f"What waiting costs and saves: {words}",
         caption=(
             "Service error against the training FLOPs of a policy, as a share of those of "
-            "training at every arrival. All points are on the half of the holdout that did not "
+            "training at every arrival. All points are of seeds and examples that did not "
             "choose them; ringed ones were tested against training at every arrival."
         ),
         x=Axis("training FLOPs, of those at every arrival"),
@@ -55,7 +55,7 @@ def _series(
     return Series(
         name=title,
         x=tuple(one.weighed.compute for one in policies),
-        y=tuple(one.service for one in policies),
+        y=tuple(one.weighed.service for one in policies),
         hover=tuple(_hover(one) for one in policies),
         hue=hue,
         mark="line" if mark == "line" else "points",
@@ -67,5 +67,5 @@ def _series(
 def _hover(one: JudgedPolicy) -> str:
     return (
         f"{one.weighed.policy.words}\n{size(one.weighed.compute)} of the compute\n"
-        f"service error {percent(one.service)}"
+        f"service error {percent(one.weighed.service)}"
     )

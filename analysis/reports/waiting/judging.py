@@ -1,4 +1,7 @@
-"""Which policy is worth its compute: chosen on one half of the holdout, judged on the other."""
+"""Which policy is worth its compute: chosen under some seeds, judged under the others.
+
+And on other examples: models and examples that have chosen a policy say nothing for it.
+"""
 
 import dataclasses
 import itertools
@@ -14,11 +17,18 @@ from analysis.reports.waiting.policies import (
     rules,
     sets_of_arrivals,
 )
-from analysis.reports.waiting.replay import Configuration, Replay, losses, replay, served
+from analysis.reports.waiting.replay import (
+    Configuration,
+    RecordedStream,
+    Replay,
+    losses,
+    replay,
+    served,
+)
 from analysis.statistics.kept_service import kept_service
 from analysis.statistics.mean_difference import no_difference
 from analysis.statistics.summary import Interval
-from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
+from analysis.statistics.verdicts import FEWEST_SEEDS, Judgement, judge, smallest_as_good
 from study.metrics import service_error
 from study.pareto import undominated
 from study.seeding import derive_seed
@@ -35,16 +45,15 @@ _ROOM = (0.0, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Weighed:
-    """A policy, and what it comes to on the half of the holdout that chooses.
+    """A policy, and what it comes to on some streams and examples: means over the seeds.
 
     Attributes:
         policy: The policy.
-        sets: The arrivals that it chooses under each seed.
+        sets: The arrivals that it takes under each seed.
         compute: Its training FLOPs as a share of those of training at every arrival.
-        service: Mean service error.
-        final: Mean final error.
-        density: Mean density of the last model, where schedules go on pruning: the later, the
-            smaller.
+        service: Service error.
+        final: Final error.
+        density: Of the last model: where schedules go on pruning, the later, the smaller.
     """
 
     policy: WaitingPolicy
@@ -65,20 +74,16 @@ class Weighed:
 
 @dataclass(frozen=True)
 class JudgedPolicy:
-    """A policy on the half of the holdout that did not choose it.
+    """A policy under the seeds, and on the half of the holdout, that did not choose it.
 
     Attributes:
-        weighed: What it was on the other.
-        service: Mean service error over the seeds.
-        final: Mean final error.
+        weighed: What it comes to there.
         kept: The service that it keeps of training at every arrival, and its interval.
         judgement: Against training at every arrival.
         replays: By seed, on the whole holdout and on test.
     """
 
     weighed: Weighed
-    service: float
-    final: float
     kept: tuple[float, Interval | None]
     judgement: Judgement
     replays: tuple[Replay, ...]
@@ -93,9 +98,12 @@ class Answer:
         candidates: At most three, in the order in which they are tested: the dearest first.
         best: The cheapest that is as good; None where none is shown to be.
         rules: The policies that are told in words, each once; not tested.
-        front: Undominated in service error and compute on the half that chooses, of those that
+        front: Undominated in service error and compute where policies are chosen, of those that
             end with no larger network.
+        nearest: The one that came nearest to training at every arrival there, of those that were
+            affordable.
         num_policies: How many were weighed.
+        num_choosing: Seeds that chose; none where a single one does both.
     """
 
     every: JudgedPolicy
@@ -103,7 +111,9 @@ class Answer:
     best: JudgedPolicy | None
     rules: tuple[JudgedPolicy, ...]
     front: tuple[JudgedPolicy, ...]
+    nearest: JudgedPolicy | None
     num_policies: int
+    num_choosing: int
 
     @property
     def tested(self) -> tuple[JudgedPolicy, ...]:
@@ -121,15 +131,26 @@ def halves(num_examples: int) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
     return np.sort(drawn[:half]), np.sort(drawn[half:])
 
 
+def num_choosing(num_seeds: int) -> int:
+    """How many of the seeds choose; the others judge, of which a verdict takes five.
+
+    Half of them, if that leaves enough. None of a single one: it is judged as that one network,
+    by the examples that did not choose.
+    """
+    spare = num_seeds - FEWEST_SEEDS
+    return min(num_seeds // 2, spare) if spare > 0 else num_seeds // 2
+
+
 def answer(found: Configuration, *, margin: float, level: float, budget: float) -> Answer:
-    """Choose among all policies on one half, and judge on the other.
+    """Choose among all policies under the first seeds, and judge under the others.
 
-    None is chosen that ends with a larger network than training at every arrival does.
+    Each on a half of the holdout. None is chosen that ends with a larger network than training at
+    every arrival does.
 
-    Candidates are the cheapest policies whose errors on the choosing half are no worse than those
-    of training at every arrival, worse by half the margin at most, and by the margin at most. They
-    are tested from the dearest to the cheapest, up to the first that is not shown to be as good,
-    which keeps the level of a single test.
+    Candidates are the cheapest policies whose errors, where they are chosen, are no worse than
+    those of training at every arrival, worse by half the margin at most, and by the margin at
+    most. They are tested from the dearest to the cheapest, up to the first that is not shown to be
+    as good, which keeps the level of a single test.
 
     Args:
         found: One trial a seed.
@@ -138,14 +159,18 @@ def answer(found: Configuration, *, margin: float, level: float, budget: float) 
         budget: The largest share of compute that a policy may take.
     """
     choosing, judging = halves(found.streams[0].wrong.shape[1])
-    weighed = _weighed(found, choosing)
+    number = num_choosing(len(found.streams))
+    choosers, judges = found.streams[:number] or found.streams, found.streams[number:]
+    weighed = _all_weighed(choosers, choosing)
     every = next(w for w in weighed if w.policy == EVERY)
+    reference = _weigh(EVERY, judges, _rates(judges, judging))
     as_small = [w for w in weighed if not w.is_larger_than(every)]
     affordable = [w for w in as_small if w.compute <= budget and w is not every]
     chosen = _candidates(affordable, every, margin)
 
     def judged(one: Weighed) -> JudgedPolicy:
-        return _judged(found, one, every, judging, margin=margin, level=level)
+        again = _weigh(one.policy, judges, _rates(judges, judging))
+        return _judged(judges, again, reference, judging, margin=margin, level=level)
 
     tested = tuple(judged(one) for one in chosen)
     index = smallest_as_good([one.judgement for one in tested])
@@ -157,36 +182,50 @@ def answer(found: Configuration, *, margin: float, level: float, budget: float) 
         best=None if index is None else tested[index],
         rules=tuple(judged(w) for w in weighed if not isinstance(w.policy, Exactly)),
         front=tuple(judged(one) for one in sorted(on_front, key=lambda w: w.compute)),
+        nearest=judged(min(affordable, key=lambda w: w.service)) if affordable else None,
         num_policies=len(weighed),
+        num_choosing=number,
     )
 
 
-def _weighed(found: Configuration, choosing: "NDArray[np.int64]") -> list[Weighed]:
+def _all_weighed(
+    streams: "Sequence[RecordedStream]", examples: "NDArray[np.int64]"
+) -> list[Weighed]:
     """Each policy that differs from those before it, rules first."""
-    num_megabatches = found.streams[0].num_megabatches
-    rates = [s.wrong[:, choosing].mean(axis=1).tolist() for s in found.streams]
-    totals = [sum(s.flops) for s in found.streams]
+    num_megabatches, rates = streams[0].num_megabatches, _rates(streams, examples)
     made: dict[tuple[tuple[int, ...], ...], Weighed] = {}
     for policy in (*rules(num_megabatches), *sets_of_arrivals(num_megabatches)):
-        sets = tuple(policy.trained_at(s.arrivals) for s in found.streams)
-        if sets in made:
-            continue
-        errors = [
-            _errors(at, own, stream.chance, stream.service_after)
-            for at, own, stream in zip(sets, rates, found.streams, strict=True)
-        ]
-        made[sets] = Weighed(
-            policy,
-            sets,
-            compute=fmean(
-                sum(s.flops[k] for k in at) / total
-                for at, s, total in zip(sets, found.streams, totals, strict=True)
-            ),
-            service=fmean(service for service, _ in errors),
-            final=fmean(final for _, final in errors),
-            density=fmean(s.densities[at[-1]] for at, s in zip(sets, found.streams, strict=True)),
-        )
+        one = _weigh(policy, streams, rates)
+        made.setdefault(one.sets, one)
     return list(made.values())
+
+
+def _rates(
+    streams: "Sequence[RecordedStream]", examples: "NDArray[np.int64]"
+) -> list[list[float]]:
+    """By stream: error rate of each model on these examples."""
+    return [stream.wrong[:, examples].mean(axis=1).tolist() for stream in streams]
+
+
+def _weigh(
+    policy: WaitingPolicy,
+    streams: "Sequence[RecordedStream]",
+    rates: Sequence[Sequence[float]],
+) -> Weighed:
+    sets = tuple(policy.trained_at(s.arrivals) for s in streams)
+    each = list(zip(sets, streams, strict=True))
+    errors = [
+        _errors(at, own, s.chance, s.service_after)
+        for (at, s), own in zip(each, rates, strict=True)
+    ]
+    return Weighed(
+        policy,
+        sets,
+        compute=fmean(sum(s.flops[k] for k in at) / sum(s.flops) for at, s in each),
+        service=fmean(service for service, _ in errors),
+        final=fmean(final for _, final in errors),
+        density=fmean(s.densities[at[-1]] for at, s in each),
+    )
 
 
 def _errors(
@@ -214,26 +253,22 @@ def _candidates(affordable: Sequence[Weighed], every: Weighed, margin: float) ->
 
 
 def _judged(
-    found: Configuration,
+    streams: "Sequence[RecordedStream]",
     one: Weighed,
     every: Weighed,
-    judging: "NDArray[np.int64]",
+    examples: "NDArray[np.int64]",
     *,
     margin: float,
     level: float,
 ) -> JudgedPolicy:
-    ours = losses(found.streams, one.sets, judging)
-    theirs = losses(found.streams, every.sets, judging)
-    chance = found.streams[0].chance
+    ours, theirs = (losses(streams, w.sets, examples) for w in (one, every))
     judgement = judge(ours, theirs, margin=margin, level=level)
     if one.ends_as(every):
         same = no_difference(judgement.num_examples)
         judgement = dataclasses.replace(judgement, final=same)
     return JudgedPolicy(
         one,
-        service=float(ours.service.mean()),
-        final=float(ours.final.mean()),
-        kept=kept_service(ours.service, theirs.service, chance_error=chance),
+        kept=kept_service(ours.service, theirs.service, chance_error=streams[0].chance),
         judgement=judgement,
-        replays=tuple(replay(s, at) for s, at in zip(found.streams, one.sets, strict=True)),
+        replays=tuple(replay(s, at) for s, at in zip(streams, one.sets, strict=True)),
     )

@@ -8,7 +8,7 @@ from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.methods import method_names
 from analysis.presentation.bounded import bounded
 from analysis.reports.waiting.judging import Answer, JudgedPolicy, answer
-from analysis.reports.waiting.policies import EVERY, Exactly, largest_set, spans
+from analysis.reports.waiting.policies import Exactly, largest_set, spans
 from analysis.reports.waiting.replay import Configuration, configurations
 from analysis.runs.cache import cached
 from analysis.statistics.decidable import LEVEL
@@ -93,8 +93,19 @@ def how_it_is_known(made: Waiting) -> str:
         f"How that is known: each model here was trained from nothing on all that had arrived, so "
         f"the study holds every model that any policy of waiting would have served. "
         f"{made.answers[0].num_policies:,} policies were replayed without training: {sets}, every "
-        f"so many, by growth of the data, and by the validation error. Half of the holdout chose "
-        f"among them, the other half judges. Arrivals are counted from 0."
+        f"so many, by growth of the data, and by the validation error. {_roles(made)} Arrivals "
+        f"are counted from 0."
+    )
+
+
+def _roles(made: Waiting) -> str:
+    choosing = made.answers[0].num_choosing
+    if not choosing:
+        return "Half of the holdout chose among them, the other half judges."
+    judging = len(made.found[0].streams) - choosing
+    return (
+        f"{count(choosing, 'seed').capitalize()} and half of the holdout chose among them; the "
+        f"other {count(judging, 'seed')} and the other half judge."
     )
 
 
@@ -106,11 +117,10 @@ def _sentences(
     if not made.candidates:
         return [
             f"{about}no policy{limit} came within {margin_words(runs.study.margin)} of retraining "
-            f"at every arrival on the half of the holdout that chooses, so none was judged. "
-            f"{_cheapest(made)}"
+            f"at every arrival where policies are chosen, so none was judged.{_nearest(made)}"
         ]
     named = made.best or made.candidates[0]
-    lines = [f"{about}{_verdict(named, made, found, limit)}"]
+    lines = [f"{about}{_verdict(named, made, limit)}"]
     if made.best is not None:
         lines.append(_remedy_in_file(made.best))
         cheaper = [one for one in made.candidates if one.weighed.compute < named.weighed.compute]
@@ -118,10 +128,9 @@ def _sentences(
         return lines
     obstacle = named.judgement.obstacle
     if obstacle == "seeds":
-        num = len(found.streams)
         lines.append(
-            f"To settle that: at least {FEWEST_SEEDS} seeds, of which there "
-            f"{'is' if num == 1 else 'are'} {num}."
+            f"To settle that: at least {FEWEST_SEEDS + 1} seeds, one to choose and "
+            f"{FEWEST_SEEDS} to judge, of which there are {len(found.streams)}."
         )
     elif obstacle == "examples":
         needed = 2 * named.judgement.examples_needed()
@@ -137,7 +146,7 @@ def _sentences(
     return lines
 
 
-def _verdict(one: JudgedPolicy, made: Answer, found: Configuration, limit: str) -> str:
+def _verdict(one: JudgedPolicy, made: Answer, limit: str) -> str:
     verdict = one.judgement.verdict
     opening = {"worse": "Not as good. ", "undecided": "Undecided. "}.get(verdict, "")
     ending = {
@@ -146,15 +155,14 @@ def _verdict(one: JudgedPolicy, made: Answer, found: Configuration, limit: str) 
         "worse": ", and is worse than retraining at every arrival",
         "undecided": "; whether that is as good as retraining at every arrival is open",
     }[verdict]
-    num = len(found.streams)
-    models = f"for the models of these {count(num, 'seed')}"
-    evidence = models if num > 1 else "for this one seed, not the configuration"
+    seeds = f"over {count(one.judgement.num_seeds, 'seed')} and"
+    evidence = seeds if made.num_choosing else "for this one seed, not the configuration,"
     among = f" Among policies{limit}." if limit else ""
     return (
-        f"{opening}{_keeps(one)}{ending}: service error {percent(one.service)} against "
-        f"{percent(made.every.service)} ({bounded(one.judgement.service, one.judgement)}), "
-        f"{_final(one, made.every)}. The margin is "
-        f"{margin_words(one.judgement.margin)}; {evidence}, on "
+        f"{opening}{_keeps(one)}{ending}: service error {percent(one.weighed.service)} against "
+        f"{percent(made.every.weighed.service)} "
+        f"({bounded(one.judgement.service, one.judgement)}), {_final(one, made.every)}. The "
+        f"margin is {margin_words(one.judgement.margin)}; {evidence} on "
         f"{one.judgement.num_examples:,} holdout examples that did not choose it.{among}"
     )
 
@@ -163,7 +171,7 @@ def _final(one: JudgedPolicy, every: JudgedPolicy) -> str:
     if one.weighed.ends_as(every.weighed):
         return "and the last model is the same"
     return (
-        f"final error {percent(one.final)} against {percent(every.final)} "
+        f"final error {percent(one.weighed.final)} against {percent(every.weighed.final)} "
         f"({bounded(one.judgement.final, one.judgement)})"
     )
 
@@ -204,12 +212,11 @@ def _cheaper(one: JudgedPolicy) -> str:
     return f"Cheaper still: {_keeps(one)[0].lower()}{_keeps(one)[1:]}, but {why}."
 
 
-def _cheapest(made: Answer) -> str:
-    half = [one for one in made.front if one.weighed.policy != EVERY]
-    if not half:
+def _nearest(made: Answer) -> str:
+    if made.nearest is None:
         return ""
-    one = min(half, key=lambda p: p.service)
-    return f"The nearest: {_keeps(one)[0].lower()}{_keeps(one)[1:]}."
+    keeps = _keeps(made.nearest)
+    return f" The nearest there: {keeps[0].lower()}{keeps[1:]}."
 
 
 def nothing_in_words(made: Waiting) -> list[str]:

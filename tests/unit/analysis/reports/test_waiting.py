@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.reports.waiting.judging import Answer, answer, halves
+from analysis.reports.waiting.judging import Answer, answer, halves, num_choosing
 from analysis.reports.waiting.policies import (
     EVERY,
     MOST_SETS,
@@ -198,7 +198,7 @@ def asked(found: Configuration, budget: float = 1.0) -> Answer:
 
 
 def test_where_models_stop_getting_better_few_are_needed() -> None:
-    made = asked(made_up([0.5, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2]))
+    made = asked(made_up([0.5, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2], seeds=12))
     assert made.best is not None
     assert made.best.judgement.verdict in ("as_good", "better")
     assert made.best.weighed.compute <= 3 / 8
@@ -255,6 +255,36 @@ def test_worse_policies_are_called_as_good_in_at_most_five_percent() -> None:
         made = asked(made_up(rates, seeds=6, draw=draw))
         false += made.best is not None
     assert false <= 10
+
+
+def test_nor_where_models_are_lucky_or_unlucky_under_their_seeds() -> None:
+    """Every affordable policy ends a margin worse, and rates vary by two points between models."""
+    num_megabatches, number = 8, 500
+    false = 0
+    for draw in range(120):
+        generator = np.random.default_rng(draw)
+        difficulty = generator.random(number)
+        streams = []
+        for base in made_up([0.3] * num_megabatches, seeds=8, draw=draw).streams:
+            rates = 0.3 + generator.normal(0, 0.02, num_megabatches)
+            rates[:-1] += 0.01
+            noisy = 0.9 * difficulty + 0.1 * generator.random((num_megabatches, number))
+            # Only the last model is good enough, and it is beyond the budget.
+            flops = (*(1,) * (num_megabatches - 1), 100)
+            streams.append(replace(base, wrong=noisy < rates[:, None], flops=flops))
+        found = Configuration(pd.DataFrame(), tuple(streams))
+        false += asked(found, budget=0.08).best is not None
+    assert false <= 12
+
+
+@pytest.mark.parametrize(("seeds", "choosing"), [(1, 0), (2, 1), (5, 2), (6, 1), (8, 3), (12, 6)])
+def test_enough_seeds_are_left_to_judge_and_none_does_both(seeds: int, choosing: int) -> None:
+    assert num_choosing(seeds) == choosing
+    assert seeds <= 5 or seeds - choosing >= 5
+    if seeds > 1:
+        made = asked(made_up([0.5, 0.3, 0.2, 0.2], seeds=seeds))
+        assert made.num_choosing == choosing
+        assert len(made.every.replays) == seeds - choosing
 
 
 def test_kept_service_is_a_ratio_with_its_interval() -> None:
