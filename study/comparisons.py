@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 # How often something false may be said of any of the comparisons that are made together.
 SIGNIFICANCE = 0.05
 
-# Equal in two sides of a comparison: the task, but for where its data lies, and the budget.
+# Equal in two sides of a comparison: the task, but for where its files lie, and the budget.
 TASK_SECTIONS = ("data.", "model.", "stream.")
-PLACES_OF_DATA = ("data.root", "data.download")
+PLACES_OF_DATA = ("data.root", "data.download", "model.weights")
 # Relative: a mini-batch more or less makes no other budget.
 EQUAL_BUDGET = 0.01
 

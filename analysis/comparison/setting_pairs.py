@@ -53,7 +53,8 @@ class SettingPairs:
         for group in self._groups("a", "b", "method", "density"):
             found, method = compare(group, self.values), group[0]["method"]
             a, b = f"{method}, {found.a}", f"{method}, {found.b}"
-            made.append(dataclasses.replace(found, a=a, b=b))
+            apart = tuple(dict.fromkeys(words for row in group for words in row["apart"]))
+            made.append(dataclasses.replace(found, a=a, b=b, differing=apart))
         return made
 
     def over_methods(self) -> list[Comparison]:
@@ -110,6 +111,9 @@ def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
             "architecture": trials["architecture"],
             "num_megabatches": trials[T],
             "data": data_keys(trials),
+            "own": list(zip(*(trials[name].map(_text) for name in own), strict=True))
+            if own
+            else [()] * len(trials),
         }
     )
     by_place: dict[tuple[object, ...], list[Row]] = {}
@@ -127,7 +131,7 @@ def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
             equal = equal_in(a["spent"], b["spent"])
             num_unequal += not equal
             if equal:
-                rows.append(_row(a, b, equal))
+                rows.append(_row(a, b, equal, own))
     return SettingPairs(tuple(rows), example_values(runs, metric), num_unequal)
 
 
@@ -146,6 +150,10 @@ def companions(trials: "pd.DataFrame", path: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _text(value: object) -> str:
+    return "none" if str(value) in _NOT_THERE else str(value)
+
+
 def _arm_names(trials: "pd.DataFrame", path: str, own: tuple[str, ...]) -> "pd.Series":
     """Values, and what else they differ in where one of them comes in several forms."""
     made = trials[path].map(str)
@@ -158,8 +166,10 @@ def _arm_names(trials: "pd.DataFrame", path: str, own: tuple[str, ...]) -> "pd.S
     return made
 
 
-def _row(a: "Row", b: "Row", equal: frozenset[str]) -> "Row":
+def _row(a: "Row", b: "Row", equal: frozenset[str], own: tuple[str, ...]) -> "Row":
+    each = zip(own, a["own"], b["own"], strict=True)
     return {
+        "apart": [f"{name} {x} against {y}" for name, x, y in each if x != y],
         "a": a["arm"],
         "b": b["arm"],
         "difference": a["value"] - b["value"],

@@ -15,6 +15,11 @@ from torch import Tensor, nn
 from study.text import count
 
 _MOST_SHOWN = 8
+# What torch raises depends on how far it gets in bytes that are no pickle.
+_UNREADABLE = (
+    SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError,
+    ValueError,
+)  # fmt: skip
 # Counters of normalisation that old files have not, and that nothing depends on.
 _COUNTER = "num_batches_tracked"
 
@@ -141,7 +146,7 @@ def _read(path: Path, digest: str) -> Mapping[str, Tensor]:  # noqa: ARG001  # w
         if path.suffix == ".safetensors":
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except _UNREADABLE as error:
         why = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise ValueError(
             f"{path} cannot be read as weights ({why}); give a safetensors file, or what "

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from study.comparisons import HOW_MUCH, METHOD_SECTIONS, NAMED, pairs_needed
+from study.comparisons import HOW_MUCH, METHOD_SECTIONS, NAMED, PLACES_OF_DATA, pairs_needed
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.text import count
@@ -12,9 +12,9 @@ from study.trial.titles import method_of
 
 DENSE = "dense"
 _SEEDS = ("seed", "data.seed")
+_APART = (*_SEEDS, *PLACES_OF_DATA)
 # What the reference code prunes to is another density than the one it is given.
 _SIZE = (*sorted(HOW_MUCH), "pruning.reference_compat")
-_PLACES = ("data.root", "data.download")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _arms(configs: Sequence[TrialConfig]) -> list[_Arm]:
                 setting=tuple(
                     (path, str(value))
                     for path, value in sorted(trial.items())
-                    if not path.startswith(METHOD_SECTIONS) and path not in (*_SEEDS, *_PLACES)
+                    if not path.startswith(METHOD_SECTIONS) and path not in _APART
                 ),
                 seed=tuple(trial.get(path) for path in _SEEDS),
             )

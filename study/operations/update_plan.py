@@ -40,6 +40,9 @@ class Update:
         is_dense = known_density(self.trial) == 1.0
         if is_dense or pruning.reference_compat or pruning.plugin("schedule").goes_on:
             return ""
+        at, num_megabatches = self.trial.training.at, self.trial.stream.num_megabatches
+        if not isinstance(at, str) and at[-1] + 1 < num_megabatches:
+            return ""  # the last ones of the stream wait, so that there is an event to come
         return (
             f"Its pruning schedule {pruning.schedule} has reached its end at T = "
             f"{self.trial.stream.num_megabatches}: it trains on without pruning further."

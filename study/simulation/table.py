@@ -1,5 +1,6 @@
 """A recorded study as a table: its trials with their curves, from a record or a Parquet file."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
+from study.config.domains import Choices
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml, write_yaml
@@ -71,7 +73,11 @@ def write_table(table: Table, path: Path) -> None:
         "outcome": [str(row.outcome) for row in table.rows],
     }
     for path_name in paths:
-        columns[f"chosen.{path_name}"] = [_plain(row.chosen.get(path_name)) for row in table.rows]
+        is_text = path_name in _mixed(table.study)
+        values = [_plain(row.chosen.get(path_name)) for row in table.rows]
+        columns[f"chosen.{path_name}"] = [
+            json.dumps(v) if is_text and v is not None else v for v in values
+        ]
     for name in CURVES:
         columns[f"curve.{name}"] = [
             [m.metrics[name] for m in row.history.megabatches if name in m.metrics]
@@ -115,12 +121,25 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _mixed(study: StudyConfig) -> frozenset[str]:
+    """Paths whose choices are lists and single values, which no column holds: JSON, then."""
+    return frozenset(
+        d.path
+        for d in study.space.dimensions
+        if isinstance(d.domain, Choices)
+        and len({isinstance(value, tuple) for value in d.domain.values}) > 1
+    )
+
+
 def _row(study: StudyConfig, number: int, row: Mapping[str, Any]) -> RecordedTrial:
-    chosen = {
-        name.removeprefix("chosen."): tuple(value) if isinstance(value, list) else value
+    mixed = _mixed(study)
+    given = {
+        name.removeprefix("chosen."): value
         for name, value in row.items()
         if name.startswith("chosen.") and value is not None
     }
+    read = {name: json.loads(v) if name in mixed else v for name, v in given.items()}
+    chosen = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
     curves = {n.removeprefix("curve."): v for n, v in row.items() if n.startswith("curve.") and v}
     summary = {
         name.removeprefix("final."): value

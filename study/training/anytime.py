@@ -259,7 +259,7 @@ class AnytimeLearner:
             image_shape=self.data.image_shape,
             num_classes=self.data.num_classes,
             generator=torch_generator(seed, "scores", k),
-            fresh_model=lambda: self.network.fresh("fresh", k),
+            fresh_model=lambda: self.network.without_weights("fresh", k),
         )
 
     def _train_epoch(

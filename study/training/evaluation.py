@@ -158,8 +158,8 @@ def waiting_metrics(
         chance: e_0, the error of the guess.
     """
     if served is not None:
-        no_training = ("seconds", "images_per_second")
-        return {n: v for n, v in served.metrics.items() if n not in no_training}
+        known = {n: v for n, v in served.metrics.items() if n != "images_per_second"}
+        return {**known, "seconds": 0.0}
     splits = [name for name, size in split_sizes.items() if size]
     return {
         **{f"{name}_error_rate": chance for name in splits},
@@ -171,6 +171,7 @@ def waiting_metrics(
         "samples_scored": 0.0,
         "train_flops": 0.0,
         "train_flops_sparse": 0.0,
+        "seconds": 0.0,
     }
 
 

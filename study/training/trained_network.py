@@ -48,7 +48,7 @@ class TrainedNetwork:
         self._spec = spec
         self._image_shape = image_shape
         self._device = device
-        self._use(self._initialised(("initialisation",), with_classifier=True))
+        self._use(self._first())
         self.pruner = spec.pruning.granularity.pruner(
             self.model, image_shape, exclude=spec.pruning.exclude
         )
@@ -61,13 +61,26 @@ class TrainedNetwork:
 
         With weights from a file it has these, and a classifier that is drawn anew.
         """
-        return self._initialised(name, with_classifier=False)
-
-    def _initialised(self, name: tuple[str | int, ...], *, with_classifier: bool) -> nn.Module:
-        with global_seed(self._device, self._spec.seed, *name):
-            model = self._build_model()
+        model = self._built(name)
         if self._spec.weights is not None:
-            self._spec.weights.load_(model, with_classifier=with_classifier)
+            self._spec.weights.load_(model, with_classifier=False)
+        return self._placed(model)
+
+    def without_weights(self, *name: str | int) -> nn.Module:
+        """As :meth:`fresh`, and of nothing that was learned before, from a file neither."""
+        return self._placed(self._built(name))
+
+    def _first(self) -> nn.Module:
+        model = self._built(("initialisation",))
+        if self._spec.weights is not None:
+            self._spec.weights.load_(model, with_classifier=True)
+        return self._placed(model)
+
+    def _built(self, name: tuple[str | int, ...]) -> nn.Module:
+        with global_seed(self._device, self._spec.seed, *name):
+            return self._build_model()
+
+    def _placed(self, model: nn.Module) -> nn.Module:
         layout = memory_format(self._spec.training.precision, self._device)
         return model.to(self._device).to(memory_format=layout)
 

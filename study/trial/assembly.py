@@ -16,7 +16,7 @@ from study.models.flops import layer_flops, training_flops
 from study.pruning.granularity.granularity import Granularity, NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod
-from study.pruning.schedules import PruningSchedule
+from study.pruning.schedules import PruningEvent, PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.budget import Budget, Cost, budget_of
 from study.training.optimiser import OptimiserSpec
@@ -120,8 +120,14 @@ def network_pruner(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) 
 
 
 def known_density(trial: TrialConfig) -> float | None:
-    """Density after the last megabatch, where it follows from the configuration alone."""
-    return _schedule(trial).final_density(_num_pruned(trial), trial.pruning.target_density)
+    """Density of the last model, where it follows from the configuration alone."""
+    schedule, target = _schedule(trial), trial.pruning.target_density
+    planned = schedule.final_density(_num_pruned(trial), target)
+    at, num_megabatches = trial.training.at, trial.stream.num_megabatches
+    if planned is None or isinstance(at, str) or trial.data.arrivals:
+        return planned
+    # Where the last ones wait, the schedule has not come to its end.
+    return schedule.density(PruningEvent(at[-1] + 1, num_megabatches, target))
 
 
 def lowest_density(trial: TrialConfig) -> float | None:
@@ -224,11 +230,16 @@ def pruning_spec(trial: TrialConfig) -> PruningSpec:
     )
 
 
+def augmentation(trial: TrialConfig, dataset: ImageDataset) -> Augmentation:
+    """What a trial augments its images by, its own choice or the data set's."""
+    usual: Augmentation = "crop_and_flip" if dataset.crop_and_flip else "none"
+    return usual if trial.training.augment is None else trial.training.augment
+
+
 def _training_spec(
     trial: TrialConfig, dataset: ImageDataset, device: torch.device
 ) -> TrainingSpec:
     training = trial.training
-    usual: Augmentation = "crop_and_flip" if dataset.crop_and_flip else "none"
     return TrainingSpec(
         start=training.plugin("start"),
         optimiser=OptimiserSpec(
@@ -246,7 +257,7 @@ def _training_spec(
         batch_size=training.batch_size,
         keep=training.keep,
         reset_optimizer=training.reset_optimizer,
-        augment=usual if training.augment is None else training.augment,
+        augment=augmentation(trial, dataset),
         precision=resolve_precision(training.precision, device),
         compile=_may_compile(training.compile, device),
     )
@@ -262,7 +273,7 @@ def _may_compile(is_asked: bool, device: torch.device) -> bool:
 
 
 def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:
-    """What the configuration does not hold: sizes of data and network."""
+    """What the configuration does not hold: sizes of data and network, and what it left open."""
     splits = split(trial, dataset)
     model = meta_model(trial, dataset)
     prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
@@ -271,6 +282,7 @@ def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:
         "data.test_size": len(splits.test),
         "data.stream_size": len(splits.stream),
         "data.num_classes": dataset.num_classes,
+        "training.augment": augmentation(trial, dataset),
         "model.num_parameters": sum(p.numel() for p in model.parameters()),
         "model.num_prunable": sum(p.numel() for p in prunable.values()),
     }

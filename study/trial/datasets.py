@@ -7,6 +7,7 @@ from pathlib import Path
 from study.config.sections import DataSection
 from study.data.dataset import Arrival, DataError, DatasetSource, ImageDataset
 from study.data.sources.arrivals import read_arrival
+from study.data.sources.memory import check_fits
 
 DATA_ROOT_VARIABLE = "APP_STUDY_DATA"
 
@@ -74,7 +75,12 @@ def load_dataset(key: DatasetKey) -> ImageDataset:
     """
     try:
         dataset = key.source.load(key.root)
-        return dataset.with_arrivals(_arrived(key, dataset))
+        arrived = _arrived(key, dataset)
+        if arrived:
+            joined = [dataset.train_images, *(a.images for a in arrived)]
+            num_bytes = sum(images.nbytes for images in joined)
+            check_fits(num_bytes, f"the data set {key.name!r} joined with what has arrived")
+        return dataset.with_arrivals(arrived)
     except MemoryError:
         raise DataError(
             f"the data set {key.name!r} does not fit in the memory of this machine; take fewer "

@@ -28,6 +28,7 @@ from study.trial.titles import method_of, title_of
 
 Scalar = str | int | float | bool
 NOT_APPLICABLE = "none"
+_PATHS = ("data.root", "model.weights")
 
 # Hyper-parameters that are logged as numbers even where the study does not vary them, so that
 # runs of different studies share axes.
@@ -69,7 +70,7 @@ class TrialDescriber:
         self._study = study
         self._datasets = datasets
         flats = [trial.flat() for trial in study.corners()]
-        self._paths = sorted({path for flat in flats for path in flat} - {"data.root"})
+        self._paths = sorted({path for flat in flats for path in flat} - set(_PATHS))
         # Numeric somewhere in the study: the same for every trial.
         self._numeric = [
             path
@@ -240,7 +241,8 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
         description=study.description,
         config_yaml=write_yaml(study.to_dict()),
         objectives=study.objective.metrics if study.search else (),
-        params={k: v for k, v in params.items() if k != "data.root"},
+        # The paths of this machine are nobody else's.
+        params={k: v for k, v in params.items() if not k.endswith(_PATHS)},
         fingerprint=study.fingerprint(),
         shown_metrics=study.shown_metrics,
         varied=study.varied,

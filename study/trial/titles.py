@@ -4,6 +4,7 @@ import collections
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from study.comparisons import PLACES_OF_DATA
 from study.pruning.schedules import SPARSITY_BASE
 from study.text import printable
 from study.tracking import names
@@ -19,7 +20,7 @@ _ALWAYS = frozenset(
     }
 )
 # Where the data lies is no part of what a trial is; arrivals are counted beside T.
-_NEVER = frozenset({"data.root", "data.download", "data.arrivals"})
+_NEVER = frozenset({*PLACES_OF_DATA, "data.arrivals"})
 # Settings whose value is understood without their name.
 _PLAIN = frozenset(
     {

@@ -90,6 +90,7 @@ def test_a_file_that_has_changed_since_is_refused(tmp_path: Path) -> None:
         ("w.safetensors", b"no weights", "cannot be read as weights"),
         ("w.pt", b"no weights", "cannot be read as weights"),
         ("w.pt", b"", "cannot be read as weights"),
+        ("w.pt", b"hello", "cannot be read as weights"),
     ],
 )
 def test_what_is_no_file_of_weights_is_refused(
@@ -130,6 +131,8 @@ def test_a_trial_begins_from_the_file_and_is_another_by_its_content_not_its_plac
     assert made.spec.weights is not None
     again = made.network.fresh("start", 1)
     last = classifier_of(again)
+    unlearned = made.network.without_weights("start", 1).state_dict()
+    assert not any(torch.equal(t, weights[n]) for n, t in unlearned.items() if t.dim() > 1)
     for name, tensor in again.state_dict().items():
         assert torch.equal(tensor, weights[name]) != name.startswith(f"{last}.")
 

@@ -23,7 +23,7 @@ from study.simulation.lookup import Lookup
 from study.simulation.simulator import Ended, replay, searched_anew
 from study.simulation.table import Table, read_table, table_of, write_table
 from study.store.record import Record, RecordedTrial
-from tests.helpers.small_studies import raw_search
+from tests.helpers.small_studies import FIXED, raw_search, search
 
 COST = 100.0
 ASHA = {"sampler": "random", "stopping": {"name": "asha"}}
@@ -136,6 +136,19 @@ def test_a_table_is_read_back_as_it_was_written(table: Table, tmp_path: Path) ->
     write_table(table, tmp_path / "t.parquet")
     again = read_table(tmp_path / "t.parquet")
     assert again == table
+
+
+def test_a_choice_between_a_word_and_a_list_is_read_back(table: Table, tmp_path: Path) -> None:
+    space = {"training.at": ["all", [0, 1]], "stream.num_megabatches": [2, 4]}
+    study = search(space=space, fixed=FIXED | {"pruning.schedule": "dense"})
+    rows = []
+    for number, at in enumerate(("all", (0, 1))):
+        chosen = {"training.at": at, "stream.num_megabatches": 4}
+        config = study.compose(chosen).to_dict()
+        rows.append(replace(table.rows[number], chosen=chosen, config=config, number=number))
+    write_table(Table(study, tuple(rows)), tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet")
+    assert [row.chosen for row in read.rows] == [row.chosen for row in rows]
 
 
 def test_what_was_measured_of_a_last_network_is_kept_and_missing_where_it_was_not(

@@ -2,15 +2,19 @@
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
+from torch import nn
 
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml
 from study.tracking import names
 from study.tracking.facts import TrialInfo
+from study.trial.assembly import known_density
 from study.trial.datasets import dataset_key, load_dataset
 from study.trial.description import NOT_APPLICABLE, TrialDescriber, study_info
 from study.trial.titles import title_of
@@ -134,3 +138,32 @@ def test_a_trial_says_which_data_it_learns_from_and_not_where_they_lie() -> None
     changed[0] = (changed[0] + 1) % dataset.num_classes
     assert dataclasses.replace(dataset, train_labels=changed).digest() != info.dataset.digest
     assert "root" not in info.dataset.settings
+
+
+def test_the_augmentation_that_is_logged_is_the_one_that_is_used() -> None:
+    for own, logged in ((None, "none"), ("none", "none"), ("crop_and_flip", "crop_and_flip")):
+        chosen = {**APP, "training.augment": own}
+        made = search(points=[{k: v for k, v in chosen.items() if v is not None}])
+        trial = made.compose(made.points[0])
+        key = dataset_key(trial.data)
+        info = TrialDescriber(made, {key: load_dataset(key)}).describe(trial, number=0)
+        assert info.params["training.augment"] == logged
+
+
+def test_where_weights_lie_is_logged_nowhere(tmp_path: Path) -> None:
+    place = tmp_path / "w.safetensors"
+    save_file(dict(nn.Linear(2, 2).state_dict()), place)
+    made = search(points=[{**APP, "model.weights": str(place)}])
+    trial = made.compose(made.points[0])
+    key = dataset_key(trial.data)
+    info = TrialDescriber(made, {key: load_dataset(key)}).describe(trial, number=0)
+    assert str(tmp_path) not in str({**info.params, **study_info(made, num_trials=1).params})
+    assert info.params["model.weights_digest"] == trial.model.weights_digest
+
+
+def test_a_stream_whose_last_arrivals_wait_ends_where_its_last_model_was_pruned_to() -> None:
+    made = search(points=[{**APP, "training.at": [[0, 2]]}])
+    trial = made.compose(made.points[0])
+    assert known_density(trial) == pytest.approx(0.8 ** (1 + 2 * 2 / 3))
+    whole = search(points=[{**APP, "training.at": [[0, 3]]}])
+    assert known_density(whole.compose(whole.points[0])) == pytest.approx(0.512)

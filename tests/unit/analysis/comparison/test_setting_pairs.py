@@ -39,6 +39,7 @@ def test_values_are_compared_under_each_method_in_pairs_of_one_seed() -> None:
         ("app, scratch", "app, continue", "10 %"),
     }
     for comparison in each:
+        assert comparison.differing == ("training.mask restart against none",)
         assert comparison.result.num_pairs == 6
         assert comparison.result.estimate == pytest.approx(0.05, abs=0.01)
 
