@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -317,7 +317,6 @@ class AnytimeLearner:
         orders = {"train": train, "holdout": self.data.holdout, "test": self.data.test}
         wrong = {name: self._wrong(name, order) for name, order in orders.items() if len(order)}
         rates = {name: int(bits.sum()) / len(bits) for name, bits in wrong.items()}
-        earlier = [m.metrics for m in self.history.megabatches]
         metrics = {
             **accuracy_metrics(rates, kept),
             "asked_density": done.asked_density,
@@ -337,45 +336,43 @@ class AnytimeLearner:
                 seconds=done.seconds + time.perf_counter() - started,
             ),
         }
-        running, summary = service_metrics([*earlier, metrics], self._terms)
-        measured = self._measure(self.model, self.mask, is_last=bool(summary))
-        record = MegabatchRecord(
-            megabatch_index=done.megabatch_index,
-            stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,
-            kept_epoch_index=kept.epoch_index,
-            metrics={**metrics, **running, **measured.metrics},
-            summary=summary,
-            layers=done.layers,
-            measured_with=measured.conditions,
-            example_errors={
-                name: example_errors(bits).to_text()
-                for name, bits in wrong.items()
-                if name != "train"
-            },
-        )
-        self._progress = done.after_megabatch(record, first=self._first())
-        return record
+        bits = {name: example_errors(b).to_text() for name, b in wrong.items() if name != "train"}
+        return self._recorded(metrics, kept_epoch_index=kept.epoch_index, wrong=bits)
 
     def _wait(self) -> MegabatchRecord:
         """Record an arrival that waits: nothing is trained, and what is in service stays."""
-        done, records = self._progress, self.history.megabatches
+        records = self.history.megabatches
         served = records[-1] if records else None
         metrics = waiting_metrics(served, self._terms.split_sizes, chance=self._terms.chance)
-        running, summary = service_metrics([*(m.metrics for m in records), metrics], self._terms)
+        wrong = served.example_errors if served else {}
+        return self._recorded(metrics, kept_epoch_index=None, wrong=wrong)
+
+    def _recorded(
+        self,
+        metrics: Metrics,
+        *,
+        kept_epoch_index: int | None,
+        wrong: Mapping[str, str],
+    ) -> MegabatchRecord:
+        """The open megabatch closed with these metrics, and ``wrong``: outcomes by example."""
+        done = self._progress
+        earlier = [m.metrics for m in self.history.megabatches]
+        running, summary = service_metrics([*earlier, metrics], self._terms)
         measured = NOTHING_MEASURED
-        if summary:
-            measured = self._measure(self.model, self.mask, is_last=True)
+        if kept_epoch_index is not None or summary:
+            measured = self._measure(self.model, self.mask, is_last=bool(summary))
         record = MegabatchRecord(
             megabatch_index=done.megabatch_index,
             stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,
-            kept_epoch_index=None,
+            kept_epoch_index=kept_epoch_index,
             metrics={**metrics, **running, **measured.metrics},
             summary=summary,
             layers=done.layers,
             measured_with=measured.conditions,
-            example_errors=served.example_errors if served else {},
+            example_errors=wrong,
         )
-        self._progress = done.after_megabatch(record)
+        first = self._first() if record.is_trained else None
+        self._progress = done.after_megabatch(record, first=first)
         return record
 
     def _first(self) -> FirstModel | None:
