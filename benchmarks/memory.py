@@ -8,8 +8,9 @@ import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,10 +33,13 @@ class Peak:
     Attributes:
         pss: Of all its processes at one moment, pages in common shared out among them.
         uss: By process id, of those that train: what no other process has.
+        anonymous: By process id, of those that train: what lies in no file either, so that the
+            system cannot take it back.
     """
 
-    pss: int
-    uss: dict[int, int]
+    pss: int = 0
+    uss: dict[int, int] = field(default_factory=dict)
+    anonymous: dict[int, int] = field(default_factory=dict)
 
 
 def measure(*, full: bool = False) -> list[Figure]:
@@ -83,22 +87,24 @@ def peak_of(*, num_images: int, num_trials: int) -> Peak:
             max_concurrent=num_trials,
         )
         with started(study, folder) as process:
-            peak = _watch(process)
+            peak = watched(process)
     if len(peak.uss) != num_trials:
         raise RuntimeError(f"{len(peak.uss)} processes were seen to train, not {num_trials}")
     return peak
 
 
-def _watch(process: subprocess.Popen[bytes]) -> Peak:
-    peak = Peak(0, {})
+def watched(process: subprocess.Popen[bytes]) -> Peak:
+    """The peak of a study's command and all that it starts, seen until it ends."""
+    peak = Peak()
     while process.poll() is None:
         total, is_training = 0, False
         for pid in _with_descendants(process.pid):
-            pss, uss = _memory(pid)
-            total += pss
+            memory = _memory(pid)
+            total += memory.pss
             if _trains(pid):
                 is_training = True
-                peak.uss[pid] = max(peak.uss.get(pid, 0), uss)
+                peak.uss[pid] = max(peak.uss.get(pid, 0), memory.uss)
+                peak.anonymous[pid] = max(peak.anonymous.get(pid, 0), memory.anonymous)
         # Before and after, the driver reads data and draws the report.
         if is_training:
             peak.pss = max(peak.pss, total)
@@ -119,12 +125,19 @@ def _with_descendants(root: int) -> set[int]:
     return found
 
 
-def _memory(pid: int) -> tuple[int, int]:
-    """PSS and USS in bytes; 0 for a process that has just ended."""
+class _Memory(NamedTuple):
+    pss: int
+    uss: int
+    anonymous: int
+
+
+def _memory(pid: int) -> _Memory:
+    """In bytes; 0 for a process that has just ended."""
     lines = _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()[1:]
     kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     private = kilobytes.get("Private_Clean", 0) + kilobytes.get("Private_Dirty", 0)
-    return 1024 * kilobytes.get("Pss", 0), 1024 * private
+    found = (kilobytes.get("Pss", 0), private, kilobytes.get("Anonymous", 0))
+    return _Memory(*(1024 * value for value in found))
 
 
 def _trains(pid: int) -> bool:

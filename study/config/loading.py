@@ -10,6 +10,7 @@ from study.config.problems import ConfigError, Problem, shown
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file
+from study.models.weights_file import pinned
 
 
 def load_study(path: Path, *, overrides: Sequence[str] = ()) -> StudyConfig:
@@ -44,4 +45,27 @@ def study_from_raw(raw: Any, *, overrides: Sequence[str] = ()) -> StudyConfig:
             load_user_plugins(modules)
         except PluginImportError as error:
             raise ConfigError([Problem("plugins", str(error))]) from None
-    return parse_study(raw)
+    problems: list[Problem] = []
+    pinned_raw = _with_pinned_weights(raw, "", problems)
+    if problems:
+        raise ConfigError(problems)
+    return parse_study(pinned_raw)
+
+
+def _with_pinned_weights(raw: Any, at: str, problems: list[Problem]) -> Any:
+    """``raw`` with every ``model.weights`` pinned to the file of now, wherever it is given."""
+    if isinstance(raw, Mapping):
+        if raw.get("weights_digest") or raw.get("model.weights_digest"):
+            return raw  # one trial's own values, of a file that is known
+        return {
+            key: _with_pinned_weights(value, f"{at}.{key}" if at else str(key), problems)
+            for key, value in raw.items()
+        }
+    if isinstance(raw, list | tuple):
+        return [_with_pinned_weights(value, at, problems) for value in raw]
+    if at.endswith("model.weights") and isinstance(raw, str) and raw:
+        try:
+            return pinned(raw)
+        except ValueError as error:
+            problems.append(Problem(at, str(error)))
+    return raw

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import typing
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,7 +15,7 @@ from study.data.augmentation import Augmentation
 from study.data.dataset import DATASETS
 from study.data.replay import REPLAY_POLICIES
 from study.models.architecture import ARCHITECTURES
-from study.models.weights_file import WeightsFile
+from study.models.weights_file import WeightsFile, unpinned
 from study.pruning.allocation import ALLOCATIONS
 from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
@@ -134,8 +135,8 @@ class StreamSection(Section):
 class ModelSection(Section):
     """The network, and the file with the weights that it begins from.
 
-    ``weights_digest`` is filled in from the file: by it, and not by where it lies, a trial is what
-    it is.
+    ``weights`` may be pinned, ``PATH#sha256=DIGEST``. Else ``weights_digest`` is filled in from
+    the file: by it, and not by where it lies, a trial is what it is.
     """
 
     plugin_points = {"architecture": ARCHITECTURES}
@@ -143,6 +144,14 @@ class ModelSection(Section):
     architecture: str = "convnet"
     weights: Annotated[str, Field(min_length=1)] | None = None
     weights_digest: str | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _unpinned(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("weights"), str):
+            return raw
+        path, digest = unpinned(raw["weights"])
+        return {**raw, "weights": path, "weights_digest": digest} if digest else raw
 
     @property
     def weights_file(self) -> WeightsFile | None:

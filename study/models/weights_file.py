@@ -22,6 +22,7 @@ _UNREADABLE = (
 )  # fmt: skip
 # Counters of normalisation that old files have not, and that nothing depends on.
 _COUNTER = "num_batches_tracked"
+_PIN = "#sha256="
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,27 @@ class WeightsFile:
             if not (left and name.startswith(f"{left}."))
         }
         model.load_state_dict({**model.state_dict(), **taken}, strict=True)
+
+
+def pinned(where: str) -> str:
+    """``where`` as an absolute path and the digest of what lies there, as ``unpinned`` reads it.
+
+    What is pinned already stays as it is, and nothing is read: a study that was launched is known
+    by the file that it was launched with, whatever becomes of the file.
+
+    Raises:
+        ValueError: There is no file to be read.
+    """
+    if unpinned(where)[1]:
+        return where
+    path = Path(where).expanduser().absolute()
+    return f"{path}{_PIN}{digest_of(path)}"
+
+
+def unpinned(where: str) -> tuple[str, str | None]:
+    """Path and digest of ``PATH#sha256=DIGEST``; the digest is None where none is given."""
+    path, _, digest = where.rpartition(_PIN)
+    return (path, digest) if path and digest else (where, None)
 
 
 def classifier_of(model: nn.Module) -> str:

@@ -109,6 +109,7 @@ def _decode_to_disk(
                 images = np.lib.format.open_memmap(
                     temporary, mode="w+", dtype=np.uint8, shape=shape
                 )
+                _allocate(temporary)
                 broken = _decode_into(images, files, settings)
                 if broken:
                     raise _BrokenImagesError(broken)
@@ -125,6 +126,17 @@ def _decode_to_disk(
         except OSError as error:
             logger.warning("%s cannot hold the cache: %s", folder, error)
     return None
+
+
+def _allocate(path: Path) -> None:
+    """Give a sparse file its blocks: writing to a mapping on a full disk would kill the process.
+
+    Raises:
+        OSError: The disk does not have them.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 class _BrokenImagesError(Exception):

@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import struct
@@ -199,6 +200,21 @@ def test_the_cache_goes_to_the_user_where_the_folder_cannot_be_written(folder, u
     source().load(folder)
     assert len(list((user_cache / "app-study").glob("*.npy"))) == 1
     assert (folder / CACHE_FOLDER).read_text() == "a file in the way"
+
+
+def test_a_disk_that_is_full_is_found_before_a_page_of_a_mapping_is_written(
+    folder, user_cache, caplog, mapped, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    dataset = source().load(folder)
+    assert dataset.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert dataset.train_images[0, :, 0, 0].tolist() == list(BLUE)
+    if mapped:
+        assert caplog.text.count("cannot hold the cache: [Errno 28]") == 2
+        assert not [*(folder / CACHE_FOLDER).glob("*"), *(user_cache / "app-study").glob("*")]
 
 
 def test_without_any_place_for_the_cache_it_still_loads_and_says_so(folder, user_cache, caplog):

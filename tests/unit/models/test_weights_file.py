@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from study.config.loading import study_from_raw
 from study.config.problems import ConfigError
-from study.models.weights_file import WeightsFile, classifier_of, digest_of
+from study.models.weights_file import WeightsFile, classifier_of, digest_of, pinned, unpinned
 from study.trial.checks import check_trial, notices
 from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.small_trials import learner, trained, trial
@@ -157,3 +158,53 @@ def test_a_classifier_of_another_size_is_said_and_a_wrong_file_is_a_problem(
 def test_a_file_that_is_not_there_is_a_problem_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model\.weights: no file"):
         trial(model__weights=str(tmp_path / "nowhere.pt"))
+
+
+def places_of_weights(path: str) -> dict[str, dict[str, object]]:
+    fixed = {"pruning.schedule": "dense", "training.epochs": 1, "model.architecture": "mlp"}
+    grid = {"space": {"model.weights": [None, path]}, "sampler": "grid"}
+    points = {
+        "space": {"training.lr": [0.1, 0.2]},
+        "points": [{"model.weights": path, "training.lr": 1}],
+    }
+    by = {"objective": {"metrics": ["service_error"]}, "budget": {"trials": 2}}
+    return {
+        "fixed": {"name": "a", "fixed": {**fixed, "model.weights": path}},
+        "nested": {"name": "a", "fixed": {**fixed, "model": {"weights": path}}},
+        "axes": {"name": "a", "fixed": fixed, "axes": {"model.weights": [None, path]}},
+        "space": {"name": "a", "fixed": fixed, "search": grid, **by},
+        "points": {"name": "a", "fixed": fixed, "search": points, **by},
+    }
+
+
+@pytest.mark.parametrize("place", ["fixed", "nested", "axes", "space", "points"])
+def test_a_study_stays_what_it_was_when_its_file_of_weights_has_gone(
+    place: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "w.pt"
+    torch.save(network().state_dict(), file)
+    study = study_from_raw(places_of_weights(str(file))[place])
+    keys = [trial.key() for trial in study.corners()]
+    for change in (lambda: file.write_bytes(b"another"), file.unlink):
+        change()
+        again = study_from_raw(study.to_dict())
+        assert again == study
+        assert [trial.key() for trial in again.corners()] == keys
+        trial_of_it = next(t for t in again.corners() if t.model.weights)
+        assert trial_of_it.model.weights == str(file)
+        with pytest.raises(ValueError, match=r"has changed|no file"):
+            trial_of_it.model.weights_file.tensors()
+    with pytest.raises(ConfigError, match=r"model\.weights: no file"):
+        study_from_raw(places_of_weights(str(file))[place])
+
+
+def test_a_relative_path_is_of_the_folder_that_the_study_was_launched_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(network().state_dict(), tmp_path / "w.pt")
+    monkeypatch.chdir(tmp_path)
+    found = pinned("w.pt")
+    assert unpinned(found) == (str(tmp_path / "w.pt"), digest_of(tmp_path / "w.pt"))
+    monkeypatch.chdir("/")
+    assert pinned(found) == found
+    assert unpinned("w.pt") == ("w.pt", None)
