@@ -207,15 +207,16 @@ def gradients(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def test_gradients_of_a_cut_network_are_the_slices_of_the_silenced_ones(case: Case) -> None:
-    kept = case.drawn(0.5, 4)
-    small = gradients(case.cut(kept), case.images)
-    large = gradients(case.silenced(kept), case.images)
+    """In double precision: deep networks enlarge what sums in another order differ by."""
+    kept, images = case.drawn(0.5, 4), case.images.double()
+    small = gradients(case.cut(kept).double(), images)
+    large = gradients(case.silenced(kept).double(), images)
     largest = max(float(gradient.abs().max()) for gradient in large.values())
     for name, gradient in large.items():
         rows, columns = case.groups.slices(name, kept)
         expected = gradient if rows is None else gradient[rows]
         expected = expected if columns is None else expected[:, columns]
-        assert (small[name] - expected).abs().max() <= 1e-5 * max(largest, 1.0), name
+        assert (small[name] - expected).abs().max() <= 1e-10 * max(largest, 1.0), name
 
 
 @pytest.mark.parametrize("name", cases(refused=True))
