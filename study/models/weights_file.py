@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,8 @@ class WeightsFile:
             more = len(problems) - _MOST_SHOWN
             rest = f"; and {more} more" if more > 0 else ""
             raise ValueError(
-                f"{self.path} is not of this network, {count(len(problems), 'tensor')} do not "
-                f"fit: {'; '.join(problems[:_MOST_SHOWN])}{rest}"
+                f"{self.path} is not of this network, {count(len(problems), 'tensor')} "
+                f"{'does' if len(problems) == 1 else 'do'} not fit: {'; '.join(problems[:_MOST_SHOWN])}{rest}"
             )
         return last if is_other else ""
 
@@ -167,9 +168,13 @@ def _read(path: Path, digest: str) -> Mapping[str, Tensor]:  # noqa: ARG001  # w
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a pickle that torch did not write
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         why = (str(error) or type(error).__name__).splitlines()[0][:200]
+        if isinstance(error, pickle.UnpicklingError):  # torch's advice is to read it all the same
+            why = "it is no file of tensors, or holds code"
         raise ValueError(
             f"{path} cannot be read as weights ({why}); give a safetensors file, or what "
             f"torch.save has written of a state_dict"
