@@ -83,9 +83,10 @@ class WeightsFile:
         if problems:
             more = len(problems) - _MOST_SHOWN
             rest = f"; and {more} more" if more > 0 else ""
+            many = "does not fit" if len(problems) == 1 else "do not fit"
             raise ValueError(
-                f"{self.path} is not of this network, {count(len(problems), 'tensor')} "
-                f"{'does' if len(problems) == 1 else 'do'} not fit: {'; '.join(problems[:_MOST_SHOWN])}{rest}"
+                f"{self.path} is not of this network, {count(len(problems), 'tensor')} {many}: "
+                f"{'; '.join(problems[:_MOST_SHOWN])}{rest}"
             )
         return last if is_other else ""
 
