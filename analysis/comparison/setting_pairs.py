@@ -69,6 +69,10 @@ class SettingPairs:
         return (group for group in groups.values() if len(group) > 1)
 
 
+# What is tracked of a setting that says where a file lies.
+_TRACKED_AS = {"model.weights": "model.weights_digest"}
+
+
 @cached
 def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
     """The pairs of finished trials that have ``metric`` and differ in ``path`` alone.
@@ -89,6 +93,7 @@ def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
     complete = runs.complete
     trials = complete[complete[metric].notna() & complete["density"].notna()]
     known = summary.varying(runs.trials)
+    path = _TRACKED_AS.get(path, path)
     if path not in known:
         raise ReportError(
             f"the study does not vary {path!r}, so there is nothing to compare; it varies "

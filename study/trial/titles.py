@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from study.comparisons import PLACES_OF_DATA
@@ -20,7 +21,8 @@ _ALWAYS = frozenset(
     }
 )
 # Where the data lies is no part of what a trial is; arrivals are counted beside T.
-_NEVER = frozenset({*PLACES_OF_DATA, "data.arrivals"})
+_NEVER = frozenset({*PLACES_OF_DATA, "data.arrivals", "model.weights_digest"})
+_WEIGHTS = "model.weights"
 # Settings whose value is understood without their name.
 _PLAIN = frozenset(
     {
@@ -62,10 +64,18 @@ def title_of(config: Mapping[str, Any], varied: Collection[str] = ()) -> str:
             *target,
             f"T={stream['num_megabatches']}{f'+{num_arrivals}' if num_arrivals else ''}",
             model["architecture"],
+            *(_weights(model) if _WEIGHTS in varied else ()),
             *_settings(config, left),
             f"seed={config['seed']}",
         ]
     )
+
+
+def _weights(model: Mapping[str, Any]) -> Iterator[str]:
+    """The file and how its digest begins: two in different folders may share a name."""
+    if model.get("weights"):
+        name = PurePath(model["weights"]).name
+        yield printable(f"weights={name}@{model['weights_digest'][:6]}")
 
 
 def _unusual(config: Mapping[str, Any]) -> Iterator[str]:

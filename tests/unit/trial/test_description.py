@@ -80,6 +80,20 @@ def test_the_title_says_method_target_stream_network_and_seed() -> None:
     ]
 
 
+def test_trials_that_begin_from_other_weights_have_other_titles(tmp_path: Path) -> None:
+    places = [tmp_path / "a" / "w.pt", tmp_path / "b" / "w.pt"]
+    for number, place in enumerate(places):
+        place.parent.mkdir()
+        place.write_bytes(bytes([number]))
+    made = search(points=[{**DENSE, "model.weights": w} for w in (None, *map(str, places))])
+    nothing, *from_files = (
+        title_of(made.compose(point).to_dict(), made.differing) for point in made.points
+    )
+    assert "weights" not in nothing
+    assert all(" weights=w.pt@" in title for title in from_files)
+    assert len({nothing, *from_files}) == 3
+
+
 @pytest.mark.parametrize("chosen", [DENSE, APP, GEOMETRIC])
 def test_the_config_left_with_a_trial_is_a_study_of_just_that_trial(
     chosen: dict[str, Any],
