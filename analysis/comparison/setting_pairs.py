@@ -82,24 +82,28 @@ def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
 
     Args:
         runs: The study.
-        path: Dotted path of the setting; what belongs to single values of it goes with it.
+        path: Dotted path of the setting; what belongs to single values of it goes with it. More
+            that are changed together follow after commas, and the first one names the values.
         metric: What is compared.
 
     Raises:
-        ReportError: The study has no such setting, or does not vary it.
+        ReportError: The study has no such setting, or does not vary one of them.
     """
     import pandas as pd
 
     complete = runs.complete
     trials = complete[complete[metric].notna() & complete["density"].notna()]
     known = summary.varying(runs.trials)
-    path = _TRACKED_AS.get(path, path)
-    if path not in known:
-        raise ReportError(
-            f"the study does not vary {path!r}, so there is nothing to compare; it varies "
-            f"{', '.join(known) or 'nothing'}"
-        )
-    own = companions(trials, path)
+    path, *others = (_TRACKED_AS.get(name.strip(), name.strip()) for name in path.split(","))
+    for name in (path, *others):
+        if name not in known:
+            raise ReportError(
+                f"the study does not vary {name!r}, so there is nothing to compare; it varies "
+                f"{', '.join(known) or 'nothing'}"
+            )
+    going_with = [own for name in (path, *others) for own in companions(trials, name)]
+    own = tuple(dict.fromkeys(name for name in (*others, *going_with) if name != path))
+    said = () if others else own  # of what is compared together the user knows that it differs
     arms = _arm_names(trials, path, own)
     setting = summary.configurations(trials, excluding=(path, *own))
     frame = pd.DataFrame(
@@ -116,8 +120,8 @@ def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
             "architecture": trials["architecture"],
             "num_megabatches": trials[T],
             "data": data_keys(trials),
-            "own": list(zip(*(trials[name].map(_text) for name in own), strict=True))
-            if own
+            "own": list(zip(*(trials[name].map(_text) for name in said), strict=True))
+            if said
             else [()] * len(trials),
         }
     )
@@ -136,8 +140,20 @@ def setting_pairs(runs: "Runs", path: str, metric: str) -> SettingPairs:
             equal = equal_in(a["spent"], b["spent"])
             num_unequal += not equal
             if equal:
-                rows.append(_row(a, b, equal, own))
+                rows.append(_row(a, b, equal, said))
     return SettingPairs(tuple(rows), example_values(runs, metric), num_unequal)
+
+
+def changed_with(trials: "pd.DataFrame", path: str) -> tuple[str, ...]:
+    """Settings of which no two values of ``path`` have a value in common."""
+    own = companions(trials, path)
+    values = trials[path].map(str)
+    return tuple(
+        name
+        for name in summary.varying(trials)
+        if name != path and name not in own
+        if values.groupby(trials[name].map(str)).nunique().max() == 1
+    )
 
 
 def companions(trials: "pd.DataFrame", path: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class MethodsReport(Report):
         default="",
         metadata={
             "help": "A setting whose values are compared instead, all else equal, such as "
-            "training.start."
+            "training.start; more that change with it after commas."
         },
     )
 

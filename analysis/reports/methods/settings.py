@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.comparison.comparisons import Comparison, judged
-from analysis.comparison.setting_pairs import SettingPairs, setting_pairs
+from analysis.comparison.setting_pairs import SettingPairs, changed_with, setting_pairs
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.forest_plot import forest_plot
 from analysis.presentation.method_differences import (
@@ -38,7 +38,7 @@ def setting_section(runs: "Runs", path: str, metric: str) -> ReportSection:
         ReportError: The study does not vary it.
     """
     found = setting_pairs(runs, path, metric)
-    title = f"Which {path}, and is the difference real?"
+    title = f"Which {listing(path.split(','))}, and is the difference real?"
     each = judged(found.in_each_method(), runs.study, metric)
     if not each:
         return ReportSection(
@@ -46,6 +46,7 @@ def setting_section(runs: "Runs", path: str, metric: str) -> ReportSection:
             (
                 f"No two values of {path} can be compared: that takes two trials with at least "
                 f"two seeds in common, and all else equal.",
+                *_changed_together(runs, path),
                 *_unequal(found),
                 *unfinished(runs),
             ),
@@ -66,6 +67,18 @@ def setting_section(runs: "Runs", path: str, metric: str) -> ReportSection:
         figures=(forest_plot("settings", [c for c, _ in each], [], metric),),
         tables=(differences_table("Differences", each, metric),),
     )
+
+
+def _changed_together(runs: "Runs", path: str) -> list[str]:
+    """What changes wherever the setting does, and how both are compared."""
+    found = () if "," in path else changed_with(runs.trials, path)
+    if not found:
+        return []
+    change = "changes" if len(found) == 1 else "change"
+    return [
+        f"Wherever {path} changes, {listing(list(found))} {change} too: "
+        f"--compare {','.join((path, *found))} compares them together."
+    ]
 
 
 def _dependences(comparisons: Sequence[Comparison], metric: str) -> list[str]:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from analysis.comparison.setting_pairs import companions, setting_pairs
+from analysis.comparison.setting_pairs import changed_with, companions, setting_pairs
 from analysis.errors import ReportError
 from analysis.reports.methods.report import MethodsReport
 from analysis.runs.study_runs import Runs
@@ -60,6 +60,22 @@ def test_a_value_that_comes_in_two_forms_is_told_apart_by_them() -> None:
         "app, scratch, mask = restart",
         "app, scratch, mask = keep",
     }
+
+
+def test_settings_that_change_together_are_compared_together_and_not_alone() -> None:
+    runs = started({"continue": 0.0, "scratch": 0.05})
+    rates = runs.trials["training.start"].map({"continue": 0.1, "scratch": 0.01})
+    runs = dataclasses.replace(runs, trials=runs.trials.assign(**{"training.lr": rates}))
+    assert not setting_pairs(runs, "training.start", METRIC).rows
+    assert changed_with(runs.trials, "training.start") == ("training.lr",)
+    both = setting_pairs(runs, "training.start,training.lr", METRIC).in_each_method()
+    assert {(c.a, c.b) for c in both} == {
+        ("dense, scratch", "dense, continue"),
+        ("app, scratch", "app, continue"),
+    }
+    assert not any(c.differing for c in both)
+    alone = MethodsReport(compare="training.start").build(runs).sentences
+    assert any("--compare training.start,training.lr compares them together" in s for s in alone)
 
 
 def test_of_many_values_each_is_compared_with_the_first_alone() -> None:
