@@ -1,4 +1,7 @@
-"""Images per second through SGD and evaluation: reference-style, ours in fp32, ours in bf16."""
+"""Images per second through SGD and evaluation: reference-style, ours in fp32, ours in bf16.
+
+Where a trial's own kernels are not the portable ones, bf16 is timed by both, in turns.
+"""
 
 from collections.abc import Callable
 from typing import Literal
@@ -16,6 +19,7 @@ from study.models.flops import TRAINING_PER_FORWARD, layer_flops
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.training import epochs
+from study.training.kernels import PORTABLE, Kernels, resolve_kernels
 from study.training.learning_rates import Steps
 from study.training.optimiser import OptimiserSpec
 from study.training.optimisers import Sgd
@@ -69,8 +73,10 @@ def reference(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
     )
 
 
-def ours(name: str, precision: Precision) -> tuple[Callable[[], object], Callable[[], object]]:
-    """One epoch of training and one evaluation, as a trial does them."""
+def ours(
+    name: str, precision: Precision, kernels: Kernels
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """One epoch of training and one evaluation, as a trial does them by these kernels."""
     images, labels = images_of(NUM_IMAGES[name])
     model = network(name).to(memory_format=memory_format(precision, CPU))
     mask = random_mask(model)
@@ -87,10 +93,11 @@ def ours(name: str, precision: Precision) -> tuple[Callable[[], object], Callabl
         position=(0, 0),
         first_step=0,
         num_steps=epochs.num_steps([len(labels)], BATCH_SIZE),
+        kernels=kernels,
     )
     return (
         lambda: epochs.train_epoch_(model, optimiser, mask, pool, order, how),
-        lambda: epochs.wrong_examples(model, pool, order, precision=precision),
+        lambda: epochs.wrong_examples(model, pool, order, precision=precision, kernels=kernels),
     )
 
 
@@ -105,6 +112,7 @@ def measure(*, full: bool = False) -> list[Figure]:
     """All figures of this suite; ``full``: medians of 11 rounds instead of 5."""
     repeats = 11 if full else 5
     figures = []
+    kernels = resolve_kernels("auto", "bf16", CPU)
     rates = {
         "fp32": matmul_flops_per_second(torch.float32),
         "bf16": matmul_flops_per_second(torch.bfloat16),
@@ -112,9 +120,11 @@ def measure(*, full: bool = False) -> list[Figure]:
     for name, num_images in NUM_IMAGES.items():
         made = {
             "reference": reference(name),
-            "fp32": ours(name, "fp32"),
-            "bf16": ours(name, "bf16"),
+            "fp32": ours(name, "fp32", PORTABLE),
+            "bf16": ours(name, "bf16", kernels),
         }
+        if kernels != PORTABLE:
+            made[PORTABLE] = ours(name, "bf16", PORTABLE)
         train = interleaved({key: both[0] for key, both in made.items()}, repeats=repeats)
         evaluate = interleaved({key: both[1] for key, both in made.items()}, repeats=repeats)
         flops = TRAINING_PER_FORWARD * layer_flops(network(name), IMAGE_SHAPE).forward
@@ -130,6 +140,10 @@ def measure(*, full: bool = False) -> list[Figure]:
                 Figure("training", f"{name} {precision} / reference-style", ratio, "×", target),
                 Figure("training", f"{name} {precision} FLOP/s / matmul rate", share, "", goal),
             ]
+        for work, timed in (("training", train), ("evaluation", evaluate)):
+            if PORTABLE in timed:
+                ratio = median_ratio(timed[PORTABLE], timed["bf16"])
+                figures.append(Figure(work, f"{name} bf16 / by portable kernels", ratio, "×"))
         for precision in ("fp32", "bf16"):
             ratio = median_ratio(evaluate["reference"], evaluate[precision])
             figures.append(

@@ -63,7 +63,8 @@ class MegabatchRecord:
     ``summary`` holds the metrics of the whole trial and is empty before the last megabatch;
     ``example_errors`` has, for ``holdout`` and ``test``, which examples it gets wrong, as
     :class:`study.example_errors.ExampleErrors` writes it; ``measured_with`` is by what its
-    latency was measured (runtime, threads and processor), where it was; ``recorded_at`` as in
+    latency was measured (runtime, threads and processor), where it was; ``kernels`` are those by
+    which its convolutions ran in training, empty where that is unknown; ``recorded_at`` as in
     :class:`EpochRecord`.
     """
 
@@ -75,6 +76,7 @@ class MegabatchRecord:
     layers: tuple[LayerDensity, ...] = ()
     example_errors: Mapping[str, str] = field(default_factory=dict)
     measured_with: str = field(default="", compare=False)
+    kernels: str = field(default="", compare=False)
     recorded_at: float = field(default=0.0, compare=False)
 
     @property
@@ -113,6 +115,11 @@ class TrialHistory:
     def measured_with(self) -> str:
         """By what the latency of its newest measured model was measured; empty where none was."""
         return next((m.measured_with for m in reversed(self.megabatches) if m.measured_with), "")
+
+    @property
+    def kernels(self) -> str:
+        """By which kernels its newest trained model was trained; empty where that is unknown."""
+        return next((m.kernels for m in reversed(self.megabatches) if m.kernels), "")
 
     def after(self, known: "TrialHistory") -> "TrialHistory":
         """Those of the records that follow what is ``known`` of the same trial."""

@@ -21,6 +21,7 @@ from study.pruning.granularity.granularity import DEFAULT, GRANULARITIES
 from study.pruning.schedules import SCHEDULES, SPARSITY_BASE
 from study.pruning.scoring import CRITERIA
 from study.registry import Registry, hyperparameters
+from study.training.kernels import KernelChoice
 from study.training.learning_rates import LR_SCHEDULES, STEPS
 from study.training.optimisers import OPTIMISERS, SGD
 from study.training.starts import CONTINUE, STARTS
@@ -225,6 +226,7 @@ class TrainingSection(Section):
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: bool = False
+    kernels: KernelChoice = "auto"
 
 
 SECTIONS: dict[str, type[Section]] = {

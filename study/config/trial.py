@@ -47,6 +47,7 @@ _ADDED = {
     "training.label_smoothing": 0.0,
     "training.clip_norm": None,
     "training.total_flops": None,
+    "training.kernels": TrainingSection.model_fields["kernels"].default,
 }
 
 

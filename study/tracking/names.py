@@ -35,6 +35,7 @@ TAG_ARM: Final = "arm"  # name of the one that it is of; missing where it is of 
 TAG_NOTICES: Final = "notices"  # what it ran into and got over, a line each
 TAG_PROPOSED_BY: Final = "proposed_by"  # PROPOSED_POINT, …_RANDOM, or the sampler
 TAG_UPDATED_FROM: Final = "updated_from"  # key of the trial that it is an update of
+TAG_KERNELS: Final = "kernels"  # by which its convolutions ran in training
 TAG_MEASURED_WITH: Final = "measured_with"  # runtime, threads and processor of its latency
 OUTCOME_RUNNING: Final = "running"
 PROPOSED_POINT: Final = "point"  # values of TAG_PROPOSED_BY, beside the samplers' names

@@ -160,6 +160,8 @@ class RunTracker:
         with tempfile.TemporaryDirectory() as folder:
             shown = log_trial_files(Path(folder), trial_key, trial.title, history)
             self._store.log_folder(trial.run_id, Path(folder))
+        if history.kernels:
+            self._runs.set_tag(trial.run_id, names.TAG_KERNELS, history.kernels)
         if history.measured_with:
             self._runs.set_tag(trial.run_id, names.TAG_MEASURED_WITH, history.measured_with)
         ended_at = history.last_recorded_at

@@ -41,6 +41,7 @@ from study.training.progress import (
     Progress,
     check_state,
     is_best,
+    kernels_of,
     mask_of,
     pack_state,
     unpack_state,
@@ -104,6 +105,7 @@ class AnytimeLearner:
             service_after=spec.service_after,
             split_sizes={"holdout": len(data.holdout), "test": len(data.test)},
         )
+        self._kernels = spec.training.kernels
         self._progress = Progress()
 
     @property
@@ -287,6 +289,7 @@ class AnytimeLearner:
                 first_step=steps.start,
                 num_steps=total_steps,
                 forward=self.network.forward,
+                kernels=self._kernels,
             ),
         )
         metrics = {
@@ -369,6 +372,7 @@ class AnytimeLearner:
             summary=summary,
             layers=done.layers,
             measured_with=measured.conditions,
+            kernels=self._kernels if kept_epoch_index is not None else "",
             example_errors=wrong,
         )
         first = self._first() if record.is_trained else None
@@ -385,7 +389,9 @@ class AnytimeLearner:
         """Of ``order``, in the test images for the split ``test`` and the training images else."""
         images = self.data.test_images if split == "test" else self.data.train_images
         precision = self.spec.training.precision
-        return epochs.wrong_examples(self.model, images, order, precision=precision)
+        return epochs.wrong_examples(
+            self.model, images, order, precision=precision, kernels=self._kernels
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """A checkpoint: live tensors and plain values; write it before training goes on."""
@@ -395,10 +401,13 @@ class AnytimeLearner:
             model=self.model,
             mask=self.mask,
             optimiser=self.network.optimiser,
+            kernels=self._kernels,
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint, its own or a predecessor's; its tensors stay as they are.
+
+        By the kernels that it was trained by, whatever the machine offers.
 
         Raises:
             ValueError: It is another trial's, or of another format.
@@ -408,6 +417,7 @@ class AnytimeLearner:
             identity = state["identity"]
         check_state(state, identity=identity)
         assert not self.position, "a checkpoint is loaded by a learner that has learned nothing"
+        self._kernels = kernels_of(state)
         self.network.prune_(mask_of(state, self.device))
         self.network.reset_optimiser_()
         progress = unpack_state(state, model=self.model, optimiser=self.network.optimiser)

@@ -16,6 +16,7 @@ from study.data.dataset import IndexArray
 from study.errors import TrialError
 from study.pruning.mask import Mask, named_weights
 from study.training.generators import global_seed, numpy_generator, torch_generator
+from study.training.kernels import PORTABLE, Kernels, convolutions
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import autocast
 
@@ -72,6 +73,7 @@ class EpochTraining:
     first_step: int
     num_steps: int
     forward: Callable[[Tensor], Tensor] | None = None
+    kernels: Kernels = PORTABLE
 
 
 def train_epoch_(
@@ -105,7 +107,7 @@ def train_epoch_(
         ):
             for group in optimiser.param_groups:
                 group["lr"] = settings.optimiser.lr_at(step, num_steps=settings.num_steps)
-            with autocast(settings.precision, device):
+            with autocast(settings.precision, device), convolutions(settings.kernels):
                 logits = forward(inputs)
                 loss = functional.cross_entropy(
                     logits, labels, label_smoothing=settings.optimiser.label_smoothing
@@ -170,7 +172,12 @@ def _clip_(model: nn.Module, masked: list[tuple[nn.Parameter, Tensor]], max_norm
 
 
 def wrong_examples(
-    model: nn.Module, images: ImagePool, order: IndexArray, *, precision: Literal["fp32", "bf16"]
+    model: nn.Module,
+    images: ImagePool,
+    order: IndexArray,
+    *,
+    precision: Literal["fp32", "bf16"],
+    kernels: Kernels = PORTABLE,
 ) -> Tensor:
     """Which of ``order`` are misclassified, in evaluation mode, without augmentation.
 
@@ -182,6 +189,6 @@ def wrong_examples(
     wrong = [torch.zeros(0, dtype=torch.bool, device=device)]
     with torch.inference_mode():
         for inputs, labels in images.minibatches(order, batch_size=EVALUATION_BATCH_SIZE):
-            with autocast(precision, device):
+            with autocast(precision, device), convolutions(kernels):
                 wrong.append(model(inputs).argmax(1) != labels)
     return torch.cat(wrong)

@@ -9,6 +9,7 @@ from torch import nn
 
 from study.pruning.mask import Mask
 from study.results import EpochRecord, LayerDensity, MegabatchRecord, TrialHistory
+from study.training.kernels import PORTABLE, Kernels
 from study.training.starts import FirstModel
 
 STATE_FORMAT = 2
@@ -131,11 +132,13 @@ def pack_state(
     model: nn.Module,
     mask: Mask,
     optimiser: torch.optim.Optimizer,
+    kernels: Kernels,
 ) -> dict[str, Any]:
     """A checkpoint. Its tensors are the live ones: write or copy it before training goes on."""
     return {
         "format": STATE_FORMAT,
         "identity": identity,
+        "kernels": kernels,
         "megabatch_index": progress.megabatch_index,
         "epoch_index": progress.epoch_index,
         "samples_seen": progress.samples_seen,
@@ -169,6 +172,12 @@ def check_state(state: dict[str, Any], *, identity: str) -> None:
 def mask_of(state: dict[str, Any], device: torch.device) -> Mask:
     """The mask of a checkpoint, copied to ``device``."""
     return Mask({n: t.to(device, copy=True) for n, t in state["mask"].items()})
+
+
+def kernels_of(state: dict[str, Any]) -> Kernels:
+    """Those that a checkpoint's trial runs by; older ones do not say, and had no others."""
+    kernels: Kernels = state.get("kernels", PORTABLE)
+    return kernels
 
 
 def unpack_state(

@@ -16,6 +16,7 @@ from study.pruning.granularity.granularity import Granularity
 from study.pruning.mask import Mask
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningSchedule
+from study.training.kernels import PORTABLE, Kernels
 from study.training.optimiser import OptimiserSpec
 from study.training.starts import Start
 
@@ -74,7 +75,8 @@ class TrainingSpec:
 
     By one of ``epochs`` and ``samples_per_model``, of each megabatch, ``total_samples`` and
     ``total_flops``, of the trial. ``start`` says what a megabatch trains from. ``compile`` trains
-    through ``torch.compile``; evaluation and scores never do.
+    through ``torch.compile``; evaluation and scores never do. By ``kernels`` convolutions run in
+    training and evaluation; scores are always by the portable ones.
     """
 
     start: Start
@@ -89,6 +91,7 @@ class TrainingSpec:
     augment: Augmentation
     precision: Literal["fp32", "bf16"]
     compile: bool = False
+    kernels: Kernels = PORTABLE
 
     @property
     def is_by_budget(self) -> bool:

@@ -19,6 +19,7 @@ from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningEvent, PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.budget import Budget, Cost, budget_of
+from study.training.kernels import resolve_kernels
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
 from study.training.specs import (
@@ -240,6 +241,7 @@ def _training_spec(
     trial: TrialConfig, dataset: ImageDataset, device: torch.device
 ) -> TrainingSpec:
     training = trial.training
+    precision = resolve_precision(training.precision, device)
     return TrainingSpec(
         start=training.plugin("start"),
         optimiser=OptimiserSpec(
@@ -258,7 +260,8 @@ def _training_spec(
         keep=training.keep,
         reset_optimizer=training.reset_optimizer,
         augment=augmentation(trial, dataset),
-        precision=resolve_precision(training.precision, device),
+        precision=precision,
+        kernels=resolve_kernels(training.kernels, precision, device),
         compile=_may_compile(training.compile, device),
     )
 
