@@ -81,15 +81,14 @@ def survival(
         seeds: Of the searches.
         num_trials: Of each search.
     """
-    rows = {row.key: row for row in table.rows}
     limits = table.study.objective.limits
     metric = table.study.objective.metrics[0]
     found = Survival()
     for seed in seeds:
         study = searched_anew(table.study, changes, seed=seed)
         ended = replay(table, study, max_trials=num_trials)
-        was_stopped = {e.trial.key: e.trial.outcome != rows[e.trial.key].outcome for e in ended}
-        tried = [rows[e.trial.key] for e in ended]
+        was_stopped = {e.row.key: e.trial.outcome != e.row.outcome for e in ended}
+        tried = [e.row for e in ended]
         ranked = best_first(
             [row for row in tried if may_win(row, limits)], lambda r: r.final_values, metric
         )

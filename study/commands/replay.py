@@ -27,7 +27,10 @@ def replay(
     seeds: Annotated[int, typer.Option(min=1, help="Searches, each with its own seed.")] = 20,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Most trials of a search; else all that are recorded."),
+        typer.Option(
+            min=1,
+            help="A search's budget: examples of so many whole trials; else of all recorded.",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 1,
     overrides: Set = [],  # noqa: B006  # Typer copies it
@@ -36,8 +39,8 @@ def replay(
         Path | None, typer.Option(help="Write the recorded trials to this table, and stop.")
     ] = None,
 ) -> None:
-    """Simulate a sampler and early stopping on recorded trials: examples to reach the best 1 %."""
-    from study.simulation.comparison import CONTROL, find_target, search_to_target
+    """Simulate a sampler and early stopping on recorded trials: examples to one of the best."""
+    from study.simulation.comparison import CONTROL, examples, find_target, search_to_target
     from study.simulation.rendering import comparison_table, curve_lines
     from study.simulation.table import write_table
 
@@ -56,24 +59,24 @@ def replay(
         combined,
     ]
     distinct = [search for i, search in enumerate(searches) if search not in searches[:i]]
-    limit = trials or len(table.rows)
+    budget = examples(table) * (trials / len(table.rows) if trials else 1)
     found = []
     with console.status("replaying"):
         for search in distinct:
             found.append(
                 search_to_target(
-                    table, target, search, num_seeds=seeds, max_trials=limit, num_workers=workers
+                    table, target, search, num_seeds=seeds, budget=budget, num_workers=workers
                 )
             )
     console.print(comparison_table(found, target, num_rows=len(table.rows)))
-    for line in curve_lines(table, target.study, distinct[-1], max_trials=limit):
+    for line in curve_lines(table, target.study, distinct[-1], budget=budget):
         say(console, line)
 
 
 def _table(source: str, overrides: list[str], store: str | None) -> "Table":
     from study.config.loading import load_study, study_from_raw
     from study.config.plugins import load_builtin_plugins
-    from study.simulation.table import Table, read_table, table_of
+    from study.simulation.table import read_table, table_of, under
     from study.store.folder import StudyStore
     from study.store.record import Record
 
@@ -84,4 +87,4 @@ def _table(source: str, overrides: list[str], store: str | None) -> "Table":
         folder = StudyStore(store_root(None, store)).existing(source)
         study = load_study(folder.config_path)
         table = table_of(study, Record.read(folder.record_path).trials.values())
-    return Table(study_from_raw(table.study.to_dict(), overrides=overrides), table.rows)
+    return under(table, study_from_raw(table.study.to_dict(), overrides=overrides))

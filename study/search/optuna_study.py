@@ -1,6 +1,5 @@
 """What to try next: an Optuna study in memory, made from the record."""
 
-import json
 import math
 import random
 from collections import deque
@@ -13,11 +12,12 @@ import optuna
 from study.config.arms import SearchArm, belongs
 from study.config.points import MAX_CELLS
 from study.config.rules.search import judged_metric
-from study.config.space import Choices, Dimension, Range
+from study.config.space import Dimension
 from study.config.study_config import StudyConfig
 from study.metrics import METRICS
 from study.results import Outcome
-from study.search.feasibility import violations
+from study.search.distributions import as_label, distribution, suggest
+from study.search.feasibility import broken, violations
 from study.search.samplers import GENERATION, draws_at_random, make_sampler
 from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
@@ -26,38 +26,6 @@ from study.tracking.names import PROPOSED_RANDOM
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 _PROPOSED_BY = "proposed_by"
-
-
-def distribution(domain: Range | Choices) -> optuna.distributions.BaseDistribution:
-    """Optuna's form of a domain."""
-    if isinstance(domain, Choices):
-        return optuna.distributions.CategoricalDistribution(
-            [_as_label(value) for value in domain.values]
-        )
-    if domain.is_integer:
-        return optuna.distributions.IntDistribution(
-            int(domain.low), int(domain.high), log=domain.log, step=int(domain.step or 1)
-        )
-    return optuna.distributions.FloatDistribution(
-        domain.low, domain.high, log=domain.log, step=domain.step
-    )
-
-
-def _as_label(value: Any) -> str | int | float | bool | None:
-    """A choice as Optuna can keep it: lists become JSON text."""
-    return json.dumps(value) if isinstance(value, tuple) else value
-
-
-def _suggest(trial: optuna.Trial, dimension: Dimension) -> Any:
-    path, domain = dimension.path, dimension.domain
-    if isinstance(domain, Choices):
-        labels = [_as_label(value) for value in domain.values]
-        return domain.values[labels.index(trial.suggest_categorical(path, labels))]
-    if domain.is_integer:
-        return trial.suggest_int(
-            path, int(domain.low), int(domain.high), log=domain.log, step=int(domain.step or 1)
-        )
-    return trial.suggest_float(path, domain.low, domain.high, log=domain.log, step=domain.step)
 
 
 def make_optuna_study(study: StudyConfig, *, num_recorded: int) -> optuna.Study:
@@ -115,9 +83,14 @@ class Proposals:
         self._grid = _untried_cells(study, record) if study.search.sampler == "grid" else None
         for prior in record.priors:
             self._add_recorded(prior, prior.chosen)
-        for trial in record.trials.values():
+        refused = deque(record.refused)
+        for number, trial in enumerate(record.trials.values()):
+            while refused and refused[0][0] <= number:
+                self._add_refused(refused.popleft()[1])
             if trial.outcome is not None:
                 self._add_recorded(trial, trial.chosen)
+        for _, chosen in refused:
+            self._add_refused(chosen)
         for key, chosen in record.repeats:
             if record.trials[key].outcome is not None:
                 self._add_recorded(record.trials[key], chosen)
@@ -148,7 +121,7 @@ class Proposals:
         chosen: dict[str, Any] = dict(self.arm or {})
         for dimension in self._dimensions:
             if dimension.is_active({**self.study.fixed, **chosen}):
-                chosen[dimension.path] = _suggest(trial, dimension)
+                chosen[dimension.path] = suggest(trial, dimension)
         return trial, chosen
 
     def enqueue(self, chosen: Mapping[str, Any]) -> optuna.Trial | None:
@@ -157,7 +130,7 @@ class Proposals:
         if active is None:
             return None
         self.optuna_study.enqueue_trial(
-            {dimension.path: _as_label(chosen[dimension.path]) for dimension in active}
+            {dimension.path: as_label(chosen[dimension.path]) for dimension in active}
         )
         return self._ask()[0]
 
@@ -181,18 +154,28 @@ class Proposals:
         self.fail(trial)
         self._add_recorded(recorded, recorded.chosen, generation=generation)
 
+    def broken_by(self, chosen: Mapping[str, Any]) -> dict[str, float]:
+        """The constraints that proposed values are certain to break, and how far."""
+        return broken(self.study.compose(chosen), (), self._limits) if self._limits else {}
+
+    def refuse(self, trial: optuna.Trial, violations: Mapping[str, float]) -> None:
+        """Close a trial that is not trained, since it is certain to break constraints."""
+        for name, violation in violations.items():
+            trial.set_constraint(name, violation)
+        self.optuna_study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+
     def fail(self, trial: optuna.Trial) -> None:
         """Close a trial that leads nowhere."""
         self.optuna_study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
     def _result(self, recorded: RecordedTrial) -> _OptunaResult:
         values = recorded.values(self.study.objective.metrics)
-        broken = violations(recorded, self._limits)
+        violated = violations(recorded, self._limits)
         if values is not None and all(math.isfinite(v) for v in values):
-            return _OptunaResult(optuna.trial.TrialState.COMPLETE, values, {}, broken)
+            return _OptunaResult(optuna.trial.TrialState.COMPLETE, values, {}, violated)
         if recorded.outcome is Outcome.EARLY_STOPPED:
             return _OptunaResult(
-                optuna.trial.TrialState.PRUNED, None, self._running(recorded), broken
+                optuna.trial.TrialState.PRUNED, None, self._running(recorded), violated
             )
         return _OptunaResult(optuna.trial.TrialState.FAIL, None, {}, {})
 
@@ -220,13 +203,28 @@ class Proposals:
         )
         return active if inside and set(chosen) == covered else None
 
+    def _add_refused(self, chosen: Mapping[str, Any]) -> None:
+        violations = self.broken_by(chosen)
+        state = optuna.trial.TrialState.PRUNED
+        self._add(chosen, _OptunaResult(state, None, {}, violations), attributes={})
+
     def _add_recorded(
         self, recorded: RecordedTrial, chosen: Mapping[str, Any], *, generation: int = 0
+    ) -> None:
+        attributes = {"trial_key": recorded.key}
+        self._add(chosen, self._result(recorded), attributes=attributes, generation=generation)
+
+    def _add(
+        self,
+        chosen: Mapping[str, Any],
+        result: _OptunaResult,
+        *,
+        attributes: Mapping[str, Any],
+        generation: int = 0,
     ) -> None:
         active = self.active(chosen)
         if active is None:
             return
-        result = self._result(recorded)
         values = result.values
         if result.intermediate:  # as Optuna does with a pruned trial
             values = (result.intermediate[max(result.intermediate)],)
@@ -235,9 +233,9 @@ class Proposals:
             optuna.trial.create_trial(
                 state=result.state,
                 values=values,
-                params={d.path: _as_label(chosen[d.path]) for d in active},
+                params={d.path: as_label(chosen[d.path]) for d in active},
                 distributions={d.path: distribution(d.domain) for d in active},
-                user_attrs={"trial_key": recorded.key},
+                user_attrs=dict(attributes),
                 # What is recorded is the first generation, from which NSGA-II goes on.
                 system_attrs={GENERATION: generation},
                 intermediate_values=dict(result.intermediate),
@@ -249,14 +247,15 @@ class Proposals:
 def _num_asked(record: Record, arm: SearchArm) -> int:
     """How many proposals an arm has had, those that were answered from the record included."""
     proposed = [t.chosen for t in record.trials.values() if t.source == "search"]
-    repeated = [chosen for _, chosen in record.repeats]
-    return sum(belongs(chosen, arm) for chosen in (*proposed, *repeated))
+    others = [chosen for _, chosen in (*record.repeats, *record.refused)]
+    return sum(belongs(chosen, arm) for chosen in (*proposed, *others))
 
 
 def _untried_cells(study: StudyConfig, record: Record) -> deque[dict[str, Any]]:
     """The cells of a grid in the study's own random order, so that any part of it is fair."""
     assert study.search is not None
     tried = [dict(trial.chosen) for trial in record.trials.values()]
+    tried += [dict(chosen) for _, chosen in record.refused]
     cells = study.space.cells(study.fixed, limit=MAX_CELLS)
     random.Random(derive_seed(study.search.seed, "grid")).shuffle(cells)
     return deque(cell for cell in cells if cell not in tried)

@@ -14,9 +14,12 @@ from study.search.feasibility import may_win
 from study.simulation.simulator import Ended, replay, searched_anew
 from study.simulation.table import Table
 from study.store.record import RecordedTrial
+from study.text import count as count_of
 
 CONTROL = {"sampler": "random", "stopping": {"name": "none"}}
 TARGET_FRACTION = 0.01
+MIN_TARGETS = 10
+_MOST_TRIALS_PER_ROW = 100
 _NUM_RESAMPLES = 4000
 
 
@@ -36,7 +39,10 @@ class Target:
 
 
 def find_target(table: Table, study: StudyConfig) -> Target:
-    """The best 1 % of the rows that keep the study's constraints, at least one.
+    """The best 1 % of the rows that keep the study's constraints, at least ten.
+
+    One single best row would be a matter of luck: where it lies, and whether its neighbours are
+    looked up.
 
     Raises:
         StudyError: No row keeps them, or the study has several objectives.
@@ -49,9 +55,14 @@ def find_target(table: Table, study: StudyConfig) -> Target:
     limits = study.objective.limits
     values = sorted(_cost(row, study) for row in table.rows if may_win(row, limits))
     values = [value for value in values if math.isfinite(value)]
-    if not values:
-        raise StudyError("no recorded trial keeps the constraints: there is nothing to find")
-    count = math.ceil(TARGET_FRACTION * len(values))
+    if len(values) < MIN_TARGETS:
+        recorded = count_of(len(values), "recorded trial")
+        raise StudyError(
+            f"{recorded} with a value of {study.objective.metrics[0]} keep the constraints, and "
+            f"the best {MIN_TARGETS} are the target: there is nothing to find; record more trials, "
+            f"or loosen objective.constraints"
+        )
+    count = max(MIN_TARGETS, math.ceil(TARGET_FRACTION * len(values)))
     return Target(study, values[count - 1], count)
 
 
@@ -67,8 +78,8 @@ class Searched:
     """One way of searching, over seeds.
 
     Attributes:
-        samples: Examples through SGD to the target, one a seed; where it was not met, all that
-            the search took.
+        samples: Examples through SGD to the target, one a seed; where it was not met, the whole
+            budget.
         num_trials: Trials begun until then, one a seed.
         num_missed: Seeds without the target.
     """
@@ -90,20 +101,48 @@ def search_to_target(
     changes: Mapping[str, Any],
     *,
     num_seeds: int,
-    max_trials: int,
+    budget: float | None = None,
     num_workers: int = 1,
 ) -> Searched:
-    """Replay a search until its target with the seeds from 0 to ``num_seeds`` − 1."""
+    """Replay a search until its target with the seeds from 0 to ``num_seeds`` − 1.
+
+    Args:
+        table: What is known.
+        target: What is looked for.
+        changes: The search settings: ``sampler``, ``stopping``.
+        num_seeds: Searches.
+        budget: Examples through SGD after which a search has missed its target; by default as
+            many as all trials of the table took.
+        num_workers: Trials at once.
+    """
+    most = budget or examples(table)
     samples, trials, missed = [], [], 0
     for seed in range(num_seeds):
         study = searched_anew(target.study, changes, seed=seed)
         ended = replay(
-            table, study, max_trials=max_trials, num_workers=num_workers, until=target.is_met
+            table,
+            study,
+            max_trials=most_trials(table),
+            max_samples=most,
+            num_workers=num_workers,
+            until=target.is_met,
         )
-        missed += not target.is_met(ended[-1].trial)
-        samples.append(ended[-1].samples)
+        is_met = bool(ended) and target.is_met(ended[-1].trial)
+        missed += not is_met
+        samples.append(ended[-1].samples if is_met else max([most, *(e.samples for e in ended)]))
         trials.append(len(ended))
     return Searched(title_of(changes), tuple(samples), tuple(trials), missed)
+
+
+def examples(table: Table) -> float:
+    """Examples through SGD of all trials of a table together."""
+    newest = (row.history.megabatches[-1] for row in table.rows if row.history.megabatches)
+    return sum(megabatch.metrics["samples_seen"] for megabatch in newest)
+
+
+def most_trials(table: Table) -> int:
+    """More than any search takes: where trials fail at once, no examples are used up."""
+    return _MOST_TRIALS_PER_ROW * len(table.rows)
 
 
 def title_of(changes: Mapping[str, Any]) -> str:

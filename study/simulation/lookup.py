@@ -14,7 +14,7 @@ _ANOTHER_CHOICE = 100.0
 
 
 class Lookup:
-    """Finds the nearest row that was not tried yet.
+    """Finds the nearest row, however often it was visited before.
 
     Rows with the same choices come first, among them the nearest by the Euclidean distance of the
     numbers, each scaled to [0, 1] over its range (over its logarithm where the range is
@@ -25,19 +25,10 @@ class Lookup:
         self._dimensions = space.dimensions
         self._rows = np.array([self._encoded(row.chosen) for row in rows])
         self._is_choice = np.array([isinstance(d.domain, Choices) for d in self._dimensions])
-        self._is_left = np.ones(len(rows), dtype=bool)
 
-    @property
-    def num_left(self) -> int:
-        """Rows that were not tried yet."""
-        return int(self._is_left.sum())
-
-    def take(self, chosen: Mapping[str, Any]) -> int:
-        """The index of the row nearest to ``chosen``, which is tried from now on."""
-        index = int(np.argmin(np.where(self._is_left, self._distances(chosen), np.inf)))
-        assert self._is_left[index], "a row is left"
-        self._is_left[index] = False
-        return index
+    def nearest(self, chosen: Mapping[str, Any]) -> int:
+        """The index of the row nearest to ``chosen``."""
+        return int(np.argmin(self._distances(chosen)))
 
     def _distances(self, chosen: Mapping[str, Any]) -> NDArray[np.float64]:
         wanted = np.array(self._encoded(chosen))

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table as RichTable
 
 from study.config.study_config import StudyConfig
-from study.simulation.comparison import Searched, Target, best_so_far, ratio_interval
+from study.simulation.comparison import Searched, Target, best_so_far, most_trials, ratio_interval
 from study.simulation.simulator import replay, searched_anew
 from study.simulation.table import Table
 
@@ -40,10 +40,11 @@ def comparison_table(found: Sequence[Searched], target: Target, *, num_rows: int
 
 
 def curve_lines(
-    table: Table, study: StudyConfig, changes: Mapping[str, Any], *, max_trials: int
+    table: Table, study: StudyConfig, changes: Mapping[str, Any], *, budget: float
 ) -> Iterator[str]:
     """The best value against examples through SGD, of the first seed."""
     searched = searched_anew(study, changes, seed=0)
     yield f"\nthe best so far with seed 0, {changes['sampler']} and {changes['stopping']['name']}:"
-    for samples, value in best_so_far(replay(table, searched, max_trials=max_trials), study):
+    ended = replay(table, searched, max_trials=most_trials(table), max_samples=budget)
+    for samples, value in best_so_far(ended, study):
         yield f"  after {samples:>13,.0f} examples  {study.objective.metrics[0]} {value:.4f}"

@@ -2,12 +2,15 @@
 
 Trials run side by side on simulated workers whose clock is examples through SGD. A worker asks for
 a proposal, takes the recorded trial that stands for it, and reveals its curve a megabatch at a
-time.
+time. A trial may be visited again and again, as a search may try the same place again and again:
+each visit is charged.
 """
 
 import dataclasses
 import heapq
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +26,23 @@ from study.simulation.lookup import Lookup
 from study.simulation.table import Table
 from study.store.record import Record, RecordedTrial
 
+# So many refused proposals in a row end a search, as in a real study.
+_MOST_REFUSED = 100
+
 
 @dataclass(frozen=True)
 class Ended:
     """A trial that has ended in the replay.
 
     Attributes:
-        trial: As the search saw it: with the megabatches before it was stopped alone.
+        trial: As the search saw it: with the megabatches before it was stopped alone, under a key
+            of its own.
+        row: The recorded trial that it was.
         samples: Examples through SGD of the whole search when it ended.
     """
 
     trial: RecordedTrial
+    row: RecordedTrial
     samples: float
 
 
@@ -69,6 +78,7 @@ def replay(
     study: StudyConfig,
     *,
     max_trials: int,
+    max_samples: float = math.inf,
     num_workers: int = 1,
     until: Callable[[RecordedTrial], bool] = lambda _: False,
 ) -> list[Ended]:
@@ -77,7 +87,8 @@ def replay(
     Args:
         table: What is known.
         study: With the table's space, and the search to try.
-        max_trials: Rows that the search may take, stopped ones included.
+        max_trials: Trials that the search may begin.
+        max_samples: Examples through SGD, after which it begins no more.
         num_workers: Trials at once.
         until: The search is over when this is so of a trial that has ended.
 
@@ -90,7 +101,7 @@ def replay(
     samples, ended = 0.0, list[Ended]()
 
     def begin(now: float) -> None:
-        running = search.propose()
+        running = search.propose() if samples < max_samples else None
         if running is not None:
             heapq.heappush(events, (now + _cost(running), next(clock), running))
 
@@ -102,7 +113,7 @@ def replay(
         if not search.advance(running):
             heapq.heappush(events, (now + _cost(running), next(clock), running))
             continue
-        ended.append(Ended(running.revealed, samples))
+        ended.append(Ended(running.revealed, running.row, samples))
         if until(running.revealed):
             break
         begin(now)
@@ -127,16 +138,31 @@ class _Search:
         self._lookup = Lookup(study.space, table.rows)
         self._proposals = Proposals(study, Record())
         self._stopping: Stopping = make_stopping(study)
-        self._num_left = min(max_trials, len(table.rows))
+        self._num_left = max_trials
+        self._visits: Counter[int] = Counter()
+        self._num_known: dict[str, int] = {}  # key of a row → its megabatches that were told
 
     def propose(self) -> _Running | None:
-        """The recorded trial for the next proposal; None where there are enough."""
+        """The recorded trial for the next proposal that may keep the constraints.
+
+        None where there are enough, or too many in a row are refused.
+        """
         if self._num_left == 0:
             return None
         self._num_left -= 1
-        proposed, chosen = self._proposals.ask()
-        row = self._rows[self._lookup.take(chosen)]
-        blank = dataclasses.replace(row, history=TrialHistory(), outcome=None)
+        for _ in range(_MOST_REFUSED):
+            proposed, chosen = self._proposals.ask()
+            violated = self._proposals.broken_by(chosen)
+            if not violated:
+                return self._begun(proposed, self._lookup.nearest(chosen))
+            self._proposals.refuse(proposed, violated)
+        return None
+
+    def _begun(self, proposed: optuna.Trial, index: int) -> _Running:
+        row = self._rows[index]
+        self._visits[index] += 1
+        key = row.key if self._visits[index] == 1 else f"{row.key}-{self._visits[index]}"
+        blank = dataclasses.replace(row, key=key, history=TrialHistory(), outcome=None)
         return _Running(row, proposed, blank)
 
     def advance(self, running: _Running) -> bool:
@@ -151,6 +177,11 @@ class _Search:
             trial.outcome = running.row.outcome
         if trial.outcome is None:
             return False
-        # Optuna gets the trial that was trained, which is near the one it asked for.
-        self._proposals.tell_substitute(running.proposed, trial)
+        num_megabatches = len(trial.history.megabatches)
+        if num_megabatches > self._num_known.get(running.row.key, -1):
+            # Optuna gets the trial that was trained, which is near the one it asked for.
+            self._proposals.tell_substitute(running.proposed, trial)
+            self._num_known[running.row.key] = num_megabatches
+        else:
+            self._proposals.fail(running.proposed)
         return True

@@ -38,6 +38,8 @@ class Record:
         trials: By key, what the study has tried: these are searched, compared and counted.
         updates: By key, trials that went on with data of later: these are not.
         repeats: Proposals that were answered from here.
+        refused: Proposals that were not trained, since they are known to break a constraint: how
+            many trials had been proposed before, and the chosen values.
         priors: Trials of earlier studies.
     """
 
@@ -45,6 +47,7 @@ class Record:
         self.trials: dict[str, RecordedTrial] = {}
         self.updates: dict[str, RecordedTrial] = {}
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
+        self.refused: list[tuple[int, Mapping[str, Any]]] = []
         self.priors: list[RecordedTrial] = []
         self.is_finished = False
         self._seconds = 0.0
@@ -157,6 +160,10 @@ class Record:
         """The sampler proposed once more what has a result; it is answered from here."""
         self._append({"event": "repeat", "key": key, "chosen": dict(chosen)})
 
+    def add_refused(self, chosen: Mapping[str, Any]) -> None:
+        """The sampler proposed what is known to break a constraint; it is not trained."""
+        self._append({"event": "refused", "chosen": dict(chosen)})
+
     def add_prior(self, prior: RecordedTrial) -> None:
         """A trial of an earlier study, transferred to the sampler; it is none of this study's."""
         self._append(
@@ -252,6 +259,8 @@ class Record:
             self.updates.setdefault(event["key"], updated_trial(event, folder))
         elif kind == "repeat":
             self.repeats.append((event["key"], with_tuples(event["chosen"])))
+        elif kind == "refused":
+            self.refused.append((len(self.trials), with_tuples(event["chosen"])))
         elif kind == "prior":
             self.priors.append(prior_trial(event, number=len(self.priors)))
         elif kind in ("finished", "reopened"):

@@ -140,16 +140,23 @@ class StudySearch(Searcher):
                 return recorded
             self._session.display.notice(
                 f"{self._proposals.exhaust(proposals)}: the sampler proposed "
-                f"{MAX_REPEATS_IN_A_ROW} known configurations in a row; the search space is "
-                f"exhausted"
+                f"{MAX_REPEATS_IN_A_ROW} configurations in a row that are known, or certain to "
+                f"break a constraint; the search space is exhausted"
             )
         return None
 
     def _ask(self, proposals: Proposals) -> RecordedTrial | None:
-        """The next configuration that is new; None after too many known ones in a row."""
+        """The next configuration that is new and may keep the constraints.
+
+        None after too many in a row that are not.
+        """
         record = self._session.record
         for _ in range(MAX_REPEATS_IN_A_ROW):
             optuna_trial, chosen = proposals.ask()
+            violated = proposals.broken_by(chosen)
+            if violated:
+                self._refuse(proposals, optuna_trial, chosen, violated)
+                continue
             trial = self._session.study.compose(chosen)
             known = record.trials.get(trial.key())
             if known is None:
@@ -164,6 +171,23 @@ class StudySearch(Searcher):
             else:
                 proposals.tell(optuna_trial, known)
         return None
+
+    def _refuse(
+        self,
+        proposals: Proposals,
+        optuna_trial: optuna.Trial,
+        chosen: Mapping[str, Any],
+        violated: Mapping[str, float],
+    ) -> None:
+        """A proposal is not trained, since its configuration says that it breaks a constraint."""
+        record = self._session.record
+        if not record.refused:
+            self._session.display.notice(
+                f"proposals that are certain to break {' and '.join(violated)} are refused before "
+                f"they are trained; the search is told so"
+            )
+        record.add_refused(chosen)
+        proposals.refuse(optuna_trial, violated)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the session records results, and passes them to Optuna at the end."""

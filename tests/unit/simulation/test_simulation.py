@@ -9,6 +9,7 @@ import pytest
 
 from study.config.study import parse_study
 from study.errors import StudyError
+from study.example_errors import ExampleErrors
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.search.optuna_study import Proposals
 from study.simulation.comparison import (
@@ -21,7 +22,7 @@ from study.simulation.comparison import (
 )
 from study.simulation.lookup import Lookup
 from study.simulation.simulator import Ended, replay, searched_anew
-from study.simulation.table import Table, read_table, table_of, write_table
+from study.simulation.table import Table, read_table, table_of, under, write_table
 from study.store.record import Record, RecordedTrial
 from tests.helpers.small_studies import FIXED, raw_search, search
 
@@ -81,18 +82,28 @@ def searched(table: Table, changes: Mapping[str, Any], **settings: Any) -> list[
     return replay(table, study, **{"max_trials": 60, **settings})
 
 
+def density(row: RecordedTrial) -> float:
+    return row.final_values["final_density"]
+
+
 def told(ended: list[Ended]) -> list[tuple[str, object, float]]:
     return [(end.trial.key, end.trial.outcome, end.samples) for end in ended]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_replay_without_stopping_of_the_whole_table_is_the_record(
+def test_a_trial_that_is_not_stopped_is_its_row_and_each_visit_is_charged(
     table: Table, workers: int
 ) -> None:
-    ended = searched(table, CONTROL, num_workers=workers)
-    found = {end.trial.key: end.trial for end in ended}
-    assert found == {row.key: row for row in table.rows}
+    ended = searched(table, CONTROL, num_workers=workers, seed=1)
+    assert all(replace(end.trial, key=end.row.key) == end.row for end in ended)
+    assert len({end.trial.key for end in ended}) == 60 > len({end.row.key for end in ended})
     assert ended[-1].samples == pytest.approx(60 * COST)
+
+
+def test_a_search_ends_with_its_budget_of_examples(table: Table) -> None:
+    ended = searched(table, ASHA, max_samples=10 * COST)
+    assert 10 * COST <= ended[-1].samples <= 11 * COST
+    assert len(ended) > 10
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
@@ -107,27 +118,24 @@ def test_a_stopped_trial_costs_what_it_trained_and_hides_its_end(table: Table) -
     ended = searched(table, ASHA)
     stopped = [e.trial for e in ended if e.trial.outcome is Outcome.EARLY_STOPPED]
     assert 5 < len(stopped) < 55
-    rows = {row.key: row for row in table.rows}
-    for trial in stopped:
+    for trial, row in ((e.trial, e.row) for e in ended if e.trial in stopped):
         length = len(trial.history.megabatches)
-        assert trial.history.megabatches == rows[trial.key].history.megabatches[:length]
-        assert length < len(rows[trial.key].history.megabatches)
+        assert trial.history.megabatches == row.history.megabatches[:length]
+        assert length < len(row.history.megabatches)
         assert trial.values(("service_error",)) is None
     cost = sum(e.trial.history.megabatches[-1].metrics["samples_seen"] for e in ended)
     assert ended[-1].samples == pytest.approx(cost)
 
 
-def test_a_proposal_stands_for_the_nearest_row_with_its_choices_each_row_once(
+def test_a_proposal_stands_for_the_nearest_row_with_its_choices_however_often_it_was_tried(
     table: Table,
 ) -> None:
     lookup = Lookup(table.study.space, table.rows)
-    taken = [lookup.take(row.chosen) for row in table.rows]
-    assert taken == list(range(60))
-    assert lookup.num_left == 0
-    lookup = Lookup(table.study.space, table.rows)
+    assert [lookup.nearest(row.chosen) for row in table.rows] == list(range(60))
+    assert [lookup.nearest(row.chosen) for row in table.rows] == list(range(60))
     app = [r for r in table.rows if r.chosen["pruning.schedule"] == "app"]
     wanted = {**app[0].chosen, "pruning.final_density": 0.31}
-    row = table.rows[lookup.take(wanted)]
+    row = table.rows[lookup.nearest(wanted)]
     same = ("pruning.schedule", "stream.num_megabatches")
     assert all(row.chosen[path] == wanted[path] for path in same)
 
@@ -164,6 +172,15 @@ def test_what_was_measured_of_a_last_network_is_kept_and_missing_where_it_was_no
     assert "speedup" not in again[1].final_values
 
 
+def test_outcomes_by_example_are_read_back(table: Table, tmp_path: Path) -> None:
+    wrong = {"holdout": ExampleErrors(3, bytes([0b10100000])).to_text()}
+    row = table.rows[0]
+    megabatches = tuple(replace(m, example_errors=wrong) for m in row.history.megabatches)
+    row = replace(row, history=TrialHistory((), megabatches))
+    write_table(Table(table.study, (row,)), tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").rows == (row,)
+
+
 def test_a_study_whose_trials_were_stopped_is_no_table(table: Table) -> None:
     stopped = RecordedTrial("x", 60, "search", {}, {}, outcome=Outcome.EARLY_STOPPED)
     with pytest.raises(StudyError, match="how they would have ended is not known"):
@@ -177,19 +194,58 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
         read_table(path)
 
 
-def test_the_target_is_the_best_hundredth_of_the_rows_that_keep_the_constraints(
-    table: Table,
-) -> None:
+def with_limit(table: Table, limit: str) -> Table:
     raw = table.study.to_dict()
-    raw["objective"] = {"metrics": ["service_error"], "constraints": ["final_density <= 0.2"]}
-    target = find_target(table, parse_study(raw))
-    kept = [r for r in table.rows if r.chosen.get("pruning.final_density", 0.5) <= 0.2]
-    assert target.num_rows == 1
-    assert target.value == min(m.history.megabatches[-1].summary["service_error"] for m in kept)
-    assert sum(target.is_met(row) for row in table.rows) == 1
-    found = search_to_target(table, target, CONTROL, num_seeds=3, max_trials=60)
+    raw["objective"] = {"metrics": ["service_error"], "constraints": [limit]}
+    return under(table, parse_study(raw))
+
+
+def test_the_target_is_the_ten_best_rows_that_keep_the_constraints(table: Table) -> None:
+    limited = with_limit(table, "final_density <= 0.5")
+    target = find_target(limited, limited.study)
+    errors = [r.final_values["service_error"] for r in table.rows if density(r) <= 0.505]
+    assert target.num_rows == 10
+    assert target.value == sorted(errors)[9]
+    assert sum(target.is_met(row) for row in table.rows) >= 10
+    found = search_to_target(limited, target, CONTROL, num_seeds=3)
     assert found.num_missed == 0
     assert all(s == n * COST for s, n in zip(found.samples, found.num_trials, strict=True))
+
+
+def test_fewer_rows_than_a_target_has_are_refused(table: Table) -> None:
+    limited = with_limit(table, "final_density <= 0.02")
+    with pytest.raises(StudyError, match="best 10 are the target"):
+        find_target(limited, limited.study)
+
+
+def test_a_search_that_misses_its_target_is_charged_its_whole_budget(table: Table) -> None:
+    target = replace(find_target(table, table.study), value=-1.0)
+    found = search_to_target(table, target, ASHA, num_seeds=2, budget=7.5 * COST)
+    assert found.num_missed == 2
+    assert all(7.5 * COST <= samples <= 8.5 * COST for samples in found.samples)
+
+
+def test_proposals_certain_to_break_a_constraint_are_not_charged_nor_looked_up(
+    table: Table,
+) -> None:
+    limited = with_limit(table, "final_density <= 0.2")
+    ended = searched(limited, CONTROL)
+    assert len(ended) == 60
+    proposed = [end.row for end in searched(table, CONTROL)]
+    assert max(map(density, proposed)) > 0.9
+    # The nearest row may lie beyond the limit, one that is far from it does not.
+    assert (
+        max(density(end.row) for end in ended if "pruning.final_density" in end.row.chosen) < 0.4
+    )
+
+
+def test_rows_outside_a_narrower_space_are_left_out(table: Table) -> None:
+    raw = table.study.to_dict()
+    raw["search"]["space"]["pruning.final_density"]["high"] = 0.2
+    narrow = under(table, parse_study(raw))
+    kept = [r for r in table.rows if r.chosen.get("pruning.final_density", 0.0) <= 0.2]
+    assert list(narrow.rows) == kept
+    assert 0 < len(kept) < 60
 
 
 def test_the_best_so_far_only_ever_improves(table: Table) -> None:

@@ -307,3 +307,83 @@ def test_a_killed_search_of_arms_goes_on_where_the_undisturbed_one_would_be(
     chosen = [[t.chosen for t in d.session.record.trials.values()] for d in (after, whole)]
     assert chosen[0] == chosen[1]
     assert schedules(after) == ["dense", "app"] * 2
+
+
+LIMITED = {"metrics": ["service_error"], "constraints": ["final_density <= 0.3"]}
+
+
+def limited(sampler: str = "tpe", arms: tuple[str, ...] = ()) -> StudyConfig:
+    """Half of the range lies beyond the limit."""
+    space = {
+        "pruning.schedule": ["app", "one_shot"],
+        "pruning.final_density": {"low": 0.1, "high": 1.0, "log": True},
+        "stream.num_megabatches": [2, 4],
+    }
+    section = {"space": space, "sampler": sampler, "arms": arms}
+    return parse_study(raw_search(search=section, objective=LIMITED, budget={"trials": 16}))
+
+
+def densities(driver: Driver) -> list[float]:
+    return [t.chosen["pruning.final_density"] for t in driver.session.record.trials.values()]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
+def test_what_is_certain_to_break_a_constraint_is_refused_before_it_is_trained(
+    start: Start, sampler: str
+) -> None:
+    driver = start(limited(sampler))
+    driver.run_to_the_end()
+    refused = driver.session.record.refused
+    assert len(densities(driver)) == 16
+    assert max(densities(driver)) <= 0.3 * 1.01
+    assert refused
+    assert min(chosen["pruning.final_density"] for _, chosen in refused) > 0.3
+    assert driver.states().count(State.PRUNED) == len(refused)
+    assert isinstance(driver.session.display, QuietDisplay)
+    (notice,) = driver.session.display.notices
+    assert "certain to break final_density <= 0.3 are refused" in notice
+
+
+def test_a_point_is_trained_whatever_it_breaks(start: Start) -> None:
+    study = search(points=POINTS, trials=0, objective=LIMITED)
+    driver = start(study)
+    driver.run_to_the_end()
+    assert driver.sources() == ["point"] * 3
+
+
+def test_a_resumed_search_knows_what_was_refused_and_goes_on_as_the_undisturbed_one(
+    start: Start, tmp_path: Path
+) -> None:
+    study = limited("random", arms=("pruning.schedule",))
+    killed = start(study)
+    for _ in range(5):
+        killed.end(killed.ask())
+    assert killed.session.record.refused
+    before = killed.search._proposals
+    after = start(study)
+    assert before is not None
+    assert after.search._proposals is not None
+    pairs = zip(before.proposals, after.search._proposals.proposals, strict=True)
+    for one, other in pairs:
+        living, rebuilt = (
+            [(t.state, t.params, t.constraints) for t in p.optuna_study.trials]
+            for p in (one, other)
+        )
+        assert living == rebuilt
+    after.run_to_the_end()
+    (tmp_path / "whole").mkdir()
+    whole = Driver(study, tmp_path / "whole" / "record.jsonl")
+    whole.run_to_the_end()
+    whole.session.record.close()
+    assert densities(after) == densities(whole)
+
+
+def test_a_space_in_which_nothing_keeps_the_constraint_ends_with_a_notice(start: Start) -> None:
+    study = limited("random")
+    raw = study.to_dict()
+    raw["search"]["space"]["pruning.final_density"]["low"] = 0.5
+    driver = start(parse_study(raw))
+    driver.run_to_the_end()
+    assert densities(driver) == []
+    assert isinstance(driver.session.display, QuietDisplay)
+    assert "certain to break a constraint" in driver.session.display.notices[-1]
