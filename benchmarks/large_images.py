@@ -33,7 +33,7 @@ SUITE = "large images"
 NUM_IMAGES = 57_000
 NUM_CLASSES = 10
 PAINTED, SIZE = 256, 224
-NUM_READ, BATCH = 6_400, 64
+NUM_READ, BATCH = 3_200, 64
 
 
 def paint(folder: Path, num_images: int) -> None:
@@ -155,7 +155,11 @@ def main() -> None:
     if not (arguments.folder / "train").exists():
         paint(arguments.folder, arguments.images)
     if not arguments.paint_only:
-        show(list(measure(arguments.folder)))
+        found: list[Figure] = []
+        try:
+            found.extend(measure(arguments.folder))
+        finally:
+            show(found)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ NUM_IMAGES = 50_000
 NUM_FEW = 500
 TRIAL_SAMPLES = 300_000
 SAMPLED_EVERY_S = 0.2
+_MOST_TIME_SAMPLING = 0.1  # large mappings take long to look at
 MB = 1e6
 
 
@@ -97,7 +98,7 @@ def watched(process: subprocess.Popen[bytes]) -> Peak:
     """The peak of a study's command and all that it starts, seen until it ends."""
     peak = Peak()
     while process.poll() is None:
-        total, is_training = 0, False
+        total, is_training, begun = 0, False, time.perf_counter()
         for pid in _with_descendants(process.pid):
             memory = _memory(pid)
             total += memory.pss
@@ -108,7 +109,8 @@ def watched(process: subprocess.Popen[bytes]) -> Peak:
         # Before and after, the driver reads data and draws the report.
         if is_training:
             peak.pss = max(peak.pss, total)
-        time.sleep(SAMPLED_EVERY_S)
+        taken = time.perf_counter() - begun
+        time.sleep(max(SAMPLED_EVERY_S, taken / _MOST_TIME_SAMPLING))
     return peak
 
 
