@@ -11,9 +11,9 @@ INSTALLED := $(VENV)/.anytime-pruning-study
 # says which begin first.
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-DEFAULT := not gpu and not slow and not faults and not browser and not server
+DEFAULT := not gpu and not slow and not faults and not browser and not server and not editor
 
-.PHONY: study install check test lint types test-quick test-all format test-slow test-faults test-browser test-server bench gpu clean
+.PHONY: study install check test lint types test-quick test-all format test-slow test-faults test-browser test-server test-editor bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -64,6 +64,9 @@ test-browser: install
 
 test-server: install
 	$(PYTEST) -m server
+
+test-editor: install
+	$(PYTEST) -m editor
 
 gpu: install
 	$(PYTEST) -m gpu

@@ -16,6 +16,7 @@ from study.commands.plugins import plugins
 from study.commands.replay import replay
 from study.commands.run import run
 from study.commands.status import list_studies, status
+from study.commands.study_files.schema import schema
 from study.commands.sync import sync
 from study.commands.ui import ui
 from study.commands.update import update
@@ -46,6 +47,7 @@ for _command in (
     plan,
     replay,
     plugins,
+    schema,
     export,
     latency,
     update,

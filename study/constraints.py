@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-_FORM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<=|>=)\s*(\S+)\s*")
+FORM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<=|>=)\s*(\S+)\s*")
 
 # A density of a fifth is met by ⌊0.2·N + ½⌋ of N weights, which may be a little more.
 TOLERANCE = 0.01
@@ -45,7 +45,7 @@ def parse_constraint(text: str) -> Constraint:
     Raises:
         ValueError: It states none.
     """
-    match = _FORM.fullmatch(text)
+    match = FORM.fullmatch(text)
     if match is not None:
         metric, symbol, number = match.groups()
         try:

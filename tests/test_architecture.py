@@ -50,6 +50,7 @@ layer("study.training", "study.data study.pruning", "torch numpy")
 # A study file, checked; what a study tells an experiment tracker.
 layer("study.config", "study.training", "pydantic yaml")
 layer("study.config.rules", "study.training")
+layer("study.config.schema", "study.config", "pydantic")
 layer("study.tracking", "", "pyarrow")
 layer("study.tracking.artifacts", "", "pyarrow matplotlib")
 layer("study.tracking.mlflow", "", "mlflow numpy sqlalchemy filelock")
@@ -85,6 +86,7 @@ ANSWERING = "analysis.reports analysis.reports.confirmed analysis.reports.waitin
 layer("analysis.page", ANSWERING, f"{FRAMES} jinja2 plotly")
 # The words typed after app-study.
 layer("study.commands", "study.operations study.simulation analysis.page", "typer rich")
+layer("study.commands.study_files", "study.operations", "typer rich")
 # The doors: two command lines, and what notebooks import.
 DOORS = {
     "study.cli": "study.commands",
@@ -234,7 +236,7 @@ def test_the_command_line_imports_heavy_packages_only_where_they_are_used(module
     assert {name.partition(".")[0] for name in heavy} <= {"typer", "rich", "study"}
     # Of our own only what imports nothing heavy itself: the ground.
     ours = {name for name in heavy if name.startswith("study.")}
-    light = {"study", "study.commands"}
+    light = {"study", "study.commands", "study.commands.study_files"}
     others = {name for name in ours if folder_of(name) not in light}
     assert others <= {"study.config.problems", "study.session.console"}
 

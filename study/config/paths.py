@@ -75,6 +75,7 @@ def flat_paths(raw: Any, *, where: str, problems: list[Problem]) -> dict[str, An
         return {}
     flat: dict[str, Any] = {}
     for key, value in raw.items():
+        problems += _empty_mappings(f"{where}.{key}", value)
         for path, leaf in flatten({key: value}).items():
             problem = path_problem(path, where=where)
             if problem:
@@ -84,3 +85,11 @@ def flat_paths(raw: Any, *, where: str, problems: list[Problem]) -> dict[str, An
             else:
                 flat[path] = as_tuples(leaf)
     return flat
+
+
+def _empty_mappings(where: str, value: Any) -> list[Problem]:
+    if not isinstance(value, Mapping):
+        return []
+    if not value:
+        return [Problem(where, "holds nothing; give values, or leave it out")]
+    return [p for key, inner in value.items() for p in _empty_mappings(f"{where}.{key}", inner)]

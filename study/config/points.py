@@ -13,7 +13,7 @@ MAX_CELLS = 10_000
 Axes = Mapping[str, tuple[Any, ...]]
 
 
-def parse_axes(raw: Any, problems: list[Problem]) -> tuple[Axes, ...]:
+def parse_axes(raw: Any, fixed: Mapping[str, Any], problems: list[Problem]) -> tuple[Axes, ...]:
     """The groups under ``axes``: one mapping, or a list of them.
 
     A single value is a list of one. What is wrong joins ``problems``.
@@ -23,17 +23,19 @@ def parse_axes(raw: Any, problems: list[Problem]) -> tuple[Axes, ...]:
     for index, group in enumerate(raw if is_list else [raw]):
         where = f"axes.{index}" if is_list else "axes"
         group_axes = _as_axes(flat_paths(group, where=where, problems=problems))
-        for path, values in group_axes.items():
-            if not values:
-                problems.append(Problem(f"{where}.{path}", "needs at least one value"))
-            elif len({repr(v) for v in values}) < len(values):
-                problems.append(
-                    Problem(f"{where}.{path}", f"a value is given twice: {shown(values)}")
-                )
+        problems += [
+            Problem(f"{where}.{path}", f"a value is given twice: {shown(values)}")
+            for path, values in group_axes.items()
+            if len({repr(v) for v in values}) < len(values)
+        ]
         groups.append(group_axes)
     if is_list and not raw:
         problems.append(Problem("axes", "is empty; leave it out or give a path and its values"))
-    return tuple(groups) if _is_countable(groups, "axes", problems) else ()
+    if not _is_countable(groups, "axes", problems):
+        return ()
+    for index, group in enumerate(groups):
+        problems += _idle_paths(f"axes.{index}" if is_list else "axes", group, fixed)
+    return tuple(groups)
 
 
 def cells_of_axes(
@@ -56,6 +58,8 @@ def parse_points(
     ]
     if not _is_countable(groups, "search.points", problems):
         return {}
+    for index, group in enumerate(groups):
+        problems += _idle_paths(f"search.points.{index}", group, fixed)
     points: dict[str, tuple[Mapping[str, Any], ...]] = {
         f"search.points.{index}": tuple(_unique(_cells(group), fixed))
         for index, group in enumerate(groups)
@@ -75,6 +79,19 @@ def _open_paths(space: Space, flat: Mapping[str, Any], chosen: Mapping[str, Any]
 
 def _as_axes(flat: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     return {path: v if isinstance(v, tuple) else (v,) for path, v in flat.items()}
+
+
+def _idle_paths(where: str, group: Axes, fixed: Mapping[str, Any]) -> list[Problem]:
+    """Paths of which no trial of the group has a value."""
+    empty = [path for path, values in group.items() if not values]
+    if empty:
+        return [Problem(f"{where}.{path}", "needs at least one value") for path in empty]
+    used = {path for cell in _unique(_cells(group), fixed) for path in cell}
+    return [
+        Problem(f"{where}.{path}", "has no meaning in any of these trials; leave it out")
+        for path in group
+        if path not in used
+    ]
 
 
 def _is_countable(groups: Sequence[Axes], where: str, problems: list[Problem]) -> bool:

@@ -57,7 +57,11 @@ def _arrivals(value: Any) -> Any:
 
 
 # A union of its own making, so that what is wrong is said once.
-Arrivals = Annotated[Literal["all"] | tuple[int, ...], pydantic.PlainValidator(_arrivals)]
+_AnyArrivals = Literal["all"] | tuple[Annotated[int, Field(ge=0)], ...]
+Arrivals = Annotated[
+    Literal["all"] | tuple[int, ...],
+    pydantic.PlainValidator(_arrivals, json_schema_input_type=_AnyArrivals),
+]
 
 
 class Strict(BaseModel):
@@ -102,9 +106,17 @@ class Section(Strict):
 class DataSection(Section):
     """Which images, and how they are split. All splits are functions of ``seed`` alone.
 
-    ``arrivals`` are files (``.npz``) or folders of images that come after the stream, one further
-    megabatch each: absolute, or relative to ``root``. Of each only its name is part of what a
-    trial is, not where it lies.
+    Attributes:
+        dataset: The data set.
+        root: Folder with the data; else that of ``--data-root``, else that of APP_STUDY_DATA.
+        seed: Of the splits.
+        holdout_fraction: Share of the training images that is never trained on and that studies
+            select on.
+        test_fraction: Share that serves as test where the data set has none of its own.
+        shots_per_class: So many training examples of each class are kept; null for all.
+        arrivals: Files (``.npz``) or folders of images that come after the stream, one further
+            megabatch each: absolute, or relative to ``root``. Of each only its name is part of
+            what a trial is, not where it lies.
     """
 
     plugin_points = {"dataset": DATASETS}
@@ -124,7 +136,13 @@ class DataSection(Section):
 
 
 class StreamSection(Section):
-    """How the data arrives, and which of what has arrived a megabatch trains on."""
+    """How the data arrives, and which of what has arrived a megabatch trains on.
+
+    Attributes:
+        num_megabatches: T, the parts in which the training data arrives.
+        validation_fraction: Last share of each megabatch, by which the best epoch is chosen.
+        replay: Which of the parts that have arrived a megabatch trains on.
+    """
 
     plugin_points = {"replay": REPLAY_POLICIES}
 
@@ -136,8 +154,12 @@ class StreamSection(Section):
 class ModelSection(Section):
     """The network, and the file with the weights that it begins from.
 
-    ``weights`` may be pinned, ``PATH#sha256=DIGEST``. Else ``weights_digest`` is filled in from
-    the file: by it, and not by where it lies, a trial is what it is.
+    Attributes:
+        architecture: The network.
+        weights: File that it begins from: safetensors, or a ``state_dict``; may be pinned,
+            ``PATH#sha256=DIGEST``.
+        weights_digest: Filled in from the file where it is not pinned: by it, and not by where it
+            lies, a trial is what it is.
     """
 
     plugin_points = {"architecture": ARCHITECTURES}
@@ -168,7 +190,21 @@ class ModelSection(Section):
 
 
 class PruningSection(Section):
-    """How much is pruned, when, by which score, and how it is spread over the layers."""
+    """How much is pruned, when, by which score, and how it is spread over the layers.
+
+    Attributes:
+        schedule: Which density the network has after each megabatch.
+        criterion: By which score weights are kept.
+        allocation: How the weights that are kept are spread over the layers.
+        granularity: What falls at once: single weights, or whole channels.
+        final_density: Share of the prunable weights that is left at the end of the stream.
+        tau: The same as a power of 0.8, the paper's: final density = 0.8^tau.
+        exclude: Layers to leave dense, by name or pattern such as ``layer1.*``.
+        control: Whether scores are shuffled within layers, or those of new weights: controls that
+            ask whether the choice of single weights matters.
+        regrow: Share of the kept weights that is exchanged at each event.
+        reference_compat: Do as the public reference code does, which misses its densities.
+    """
 
     plugin_points = {
         "schedule": SCHEDULES,
@@ -195,7 +231,13 @@ class PruningSection(Section):
 
 
 class SaliencySection(Section):
-    """The examples that scores are computed on."""
+    """The examples that scores are computed on.
+
+    Attributes:
+        fraction: Share of what they are drawn from.
+        source: All that the megabatch trains on, or its newest part alone.
+        batch_size: Examples of a pass.
+    """
 
     fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
     source: Literal["replayed", "newest"] = "replayed"
@@ -203,7 +245,32 @@ class SaliencySection(Section):
 
 
 class TrainingSection(Section):
-    """How a megabatch is trained; the defaults are the paper's."""
+    """How a megabatch is trained; the defaults are the paper's.
+
+    Of ``epochs``, ``samples_per_model``, ``total_samples`` and ``total_flops`` exactly one is
+    given.
+
+    Attributes:
+        start: What a megabatch after the first trains from.
+        at: The arrivals after which a model is trained, counted from 0 such as [0, 3, 8], or all.
+        epochs: Of each megabatch.
+        samples_per_model: Examples of each megabatch, whatever there is to train on.
+        total_samples: Examples of the trial, those that are scored included.
+        total_flops: FLOPs of the trial, of which a network that gets smaller makes more examples.
+        batch_size: Examples of a mini-batch.
+        lr: Learning rate, with which every megabatch begins.
+        optimizer: What takes the steps.
+        lr_schedule: How the learning rate falls within a megabatch.
+        warmup: Share of a megabatch's steps over which the learning rate rises to ``lr``.
+        label_smoothing: Share of each target that is spread over all classes.
+        clip_norm: Largest norm of a gradient; larger ones are scaled to it. Null for no limit.
+        keep: Keep the epoch with the best validation accuracy, or the last.
+        reset_optimizer: Forget momentum at the beginning of each megabatch.
+        augment: How images are changed in training; null leaves it to the data set.
+        precision: Of training and evaluation; auto is bf16 on GPUs that have it.
+        device: Where trials are trained; auto is a GPU where there is one.
+        compile: Train through ``torch.compile``.
+    """
 
     plugin_points = {"start": STARTS, "optimizer": OPTIMISERS, "lr_schedule": LR_SCHEDULES}
 

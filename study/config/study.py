@@ -38,7 +38,7 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     sections = parse_study_sections(raw, problems)
     search = sections["search"]
     fixed = flat_paths(raw.get("fixed", {}), where="fixed", problems=problems)
-    axes = parse_axes(raw["axes"], problems) if "axes" in raw else ()
+    axes = parse_axes(raw["axes"], fixed, problems) if "axes" in raw else ()
     space = parse_space(search.space, problems) if search else Space()
     if search:
         points_at = parse_points(search.points, fixed, space, problems)

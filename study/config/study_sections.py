@@ -20,11 +20,16 @@ StoppingName = Literal["auto", "none", "asha", "median"]
 class StoppingSection(Strict):
     """When a proposed trial is stopped before its stream ends, by fractions of the stream.
 
-    ``auto`` is ``asha`` for a single objective that can be judged while it runs, else ``none``.
-    From ``first_rung`` on, at rungs ``reduction`` times the one before, ``asha`` lets the better
-    ``1 / reduction`` of the trials go on; ``median`` stops what is worse than the median. Neither
-    stops before ``min_trials`` have come as far. The defaults are lenient: schedules that prune
-    early look worse early on than they end (``python -m benchmarks stopping``).
+    The defaults are lenient: schedules that prune early look worse early on than they end
+    (``python -m benchmarks stopping``).
+
+    Attributes:
+        name: ``auto`` is ``asha`` for a single objective that can be judged while it runs, else
+            ``none``. ``asha`` lets the better ``1 / reduction`` of the trials go on at each rung;
+            ``median`` stops what is worse than the median.
+        first_rung: Fraction of the stream at which trials are first compared.
+        reduction: Each rung is so many times the one before.
+        min_trials: Nothing is stopped before so many trials have come as far.
     """
 
     name: StoppingName = "auto"
@@ -36,9 +41,14 @@ class StoppingSection(Strict):
 class SearchSection(Strict):
     """How the space is searched.
 
-    ``points`` are tried first; a list in a point stands for each of its values. ``warm_start``
-    names earlier studies whose trials are transferred to the sampler. ``arms`` are searched paths
-    whose choices are tuned apart, with equal shares of the trials.
+    Attributes:
+        space: Path → choices, or a range.
+        sampler: What proposes trials.
+        seed: Of the sampler.
+        points: Tried first; a list in a point stands for each of its values.
+        stopping: When trials are stopped early.
+        warm_start: Earlier studies whose trials are transferred to the sampler.
+        arms: Searched paths whose choices are tuned apart, with equal shares of the trials.
     """
 
     space: dict[str, Any]
@@ -54,10 +64,13 @@ class ObjectiveSection(Strict):
     """What a search optimises. Directions belong to the metrics.
 
     Attributes:
+        metrics: What is optimised; the first ranks.
         constraints: Limits such as ``final_density <= 0.2`` that a winner keeps.
-        service_after: h of the service error.
+        service_after: h of the service error: the last model serves for h times as long as the
+            stream ran.
         margin: How much worse than its reference an error may be and still count as good, as a
             fraction of examples: 0.01 is one point.
+        allow_test_objective: Select on the test split; every report says so.
     """
 
     metrics: tuple[str, ...] = ("service_error",)
@@ -96,9 +109,14 @@ class ResourcesSection(Strict):
     """What a trial may use, and where the study lives and runs.
 
     Attributes:
-        address: A Ray cluster to run on; see :func:`study.config.addresses.ray_address`.
-        storage_path: See :func:`study.config.addresses.store_address`.
+        address: A Ray cluster to run on: ``auto``, ``HOST:PORT``, or ``local`` for a Ray of our
+            own.
         data: ``shipped`` from the driver through Ray's object store, or found ``on_node``.
+        cpus_per_trial: Threads of a trial.
+        gpus_per_trial: A fraction up to 1, or a whole number.
+        max_concurrent: Trials at once; null for as many as there is room for.
+        storage_path: Folder of all studies, or a URL such as ``s3://bucket/studies``.
+        checkpoint_every_s: Seconds between two checkpoints within a megabatch.
     """
 
     address: str | None = None
@@ -137,9 +155,12 @@ MeasuredLatency = Literal["none", "final", "every_megabatch"]
 class TrackingSection(Strict):
     """Where MLflow keeps what the study logs; by default SQLite in the working directory.
 
-    ``log_models`` chooses which of a trial's models in service are logged there, ``log_latency``
-    of which latency and speed-up are measured: ``auto`` is the last, and only where an objective
-    or a constraint names one of them.
+    Attributes:
+        uri: Address of the MLflow store.
+        experiment: Its experiment.
+        log_models: Which of a trial's models in service are logged there.
+        log_latency: Of which models latency and speed-up are measured: ``auto`` is the last, and
+            only where an objective or a constraint names one of them.
     """
 
     uri: Annotated[str, Field(min_length=1)] | None = None

@@ -1,7 +1,6 @@
 """Every plug-in with its settings, for ``app-study plugins``."""
 
 import dataclasses
-import inspect
 from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
@@ -9,6 +8,7 @@ from rich.table import Table
 
 from study.config.plugins import load_builtin_plugins, load_user_plugins
 from study.config.sections import SECTIONS
+from study.docstrings import summary
 from study.registry import hyperparameters
 
 
@@ -24,8 +24,7 @@ def plugin_tables(modules: Sequence[str]) -> Iterator[Table]:
             table.add_column("settings", no_wrap=True)
             for name in registry:
                 cls = registry.get(name)
-                first_line = (inspect.getdoc(cls) or "").splitlines()[0]
-                table.add_row(name, escape(first_line), escape(_settings(section_name, cls)))
+                table.add_row(name, escape(summary(cls)), escape(_settings(section_name, cls)))
             yield table
 
 

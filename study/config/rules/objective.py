@@ -107,7 +107,7 @@ def _constraint_problems(study: StudyConfig) -> list[Problem]:
     problems = []
     if study.objective.constraints and study.search is None:
         problems.append("have no meaning without search; leave them out")
-    allowed = _trial_metrics()
+    allowed = trial_metrics()
     for text in study.objective.constraints:
         try:
             name = parse_constraint(text).metric
@@ -121,7 +121,7 @@ def _constraint_problems(study: StudyConfig) -> list[Problem]:
     return [Problem("objective.constraints", problem) for problem in problems]
 
 
-def _trial_metrics() -> list[str]:
+def trial_metrics() -> list[str]:
     """What a finished trial has a value of."""
     return sorted(n for n, metric in METRICS.items() if metric.scope != "epoch")
 
@@ -131,7 +131,7 @@ def _refuse(message: str) -> Problem:
 
 
 def _name_problems(names: tuple[str, ...]) -> list[Problem]:
-    allowed = _trial_metrics()
+    allowed = trial_metrics()
     problems = []
     for name in names:
         if name not in allowed:

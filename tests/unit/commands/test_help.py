@@ -21,6 +21,7 @@ COMMANDS = (
     "ui",
     "run",
     "validate",
+    "schema",
     "plan",
     "replay",
     "plugins",
