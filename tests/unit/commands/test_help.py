@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "numpy")
 COMMANDS = (
+    "init",
     "launch",
     "resume",
     "extend",

@@ -1,0 +1,1 @@
+"""Study files made from what lies in a folder."""
