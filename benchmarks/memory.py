@@ -36,11 +36,13 @@ class Peak:
         uss: By process id, of those that train: what no other process has.
         anonymous: By process id, of those that train: what lies in no file either, so that the
             system cannot take it back.
+        all_anonymous: Of all its processes at one moment.
     """
 
     pss: int = 0
     uss: dict[int, int] = field(default_factory=dict)
     anonymous: dict[int, int] = field(default_factory=dict)
+    all_anonymous: int = 0
 
 
 def measure(*, full: bool = False) -> list[Figure]:
@@ -98,10 +100,10 @@ def watched(process: subprocess.Popen[bytes]) -> Peak:
     """The peak of a study's command and all that it starts, seen until it ends."""
     peak = Peak()
     while process.poll() is None:
-        total, is_training, begun = 0, False, time.perf_counter()
+        total, anonymous, is_training, begun = 0, 0, False, time.perf_counter()
         for pid in _with_descendants(process.pid):
             memory = _memory(pid)
-            total += memory.pss
+            total, anonymous = total + memory.pss, anonymous + memory.anonymous
             if _trains(pid):
                 is_training = True
                 peak.uss[pid] = max(peak.uss.get(pid, 0), memory.uss)
@@ -109,6 +111,7 @@ def watched(process: subprocess.Popen[bytes]) -> Peak:
         # Before and after, the driver reads data and draws the report.
         if is_training:
             peak.pss = max(peak.pss, total)
+            peak.all_anonymous = max(peak.all_anonymous, anonymous)
         taken = time.perf_counter() - begun
         time.sleep(max(SAMPLED_EVERY_S, taken / _MOST_TIME_SAMPLING))
     return peak
