@@ -31,7 +31,7 @@ from study.simulation.comparison import (
 )
 from study.simulation.rendering import comparison_table
 from study.simulation.simulator import replay, searched_anew
-from study.simulation.table import Table, read_table
+from study.simulation.table import Table, read_table, under
 
 SUITE = "search"
 NUM_SEEDS = 50
@@ -54,7 +54,7 @@ FRACTIONS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 def with_objective(table: Table, *overrides: str) -> Table:
     """The same trials under another objective."""
-    return Table(study_from_raw(table.study.to_dict(), overrides=overrides), table.rows)
+    return under(table, study_from_raw(table.study.to_dict(), overrides=overrides))
 
 
 def volumes(
@@ -158,7 +158,6 @@ def searched_to(
             target,
             way,
             num_seeds=num_seeds,
-            max_trials=len(table.rows),
             num_workers=num_workers,
         )
         for way in ways

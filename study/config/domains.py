@@ -41,6 +41,14 @@ class Range:
         # Rounded: 0.1 + 2 · 0.1 lies above 0.3.
         return tuple(min(self.high, self.low + index * step) for index in range(count))
 
+    def position(self, value: float) -> float:
+        """0 at the lower end and 1 at the upper, on the logarithm where the range is."""
+        if self.low == self.high:
+            return 0.0
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
     def __contains__(self, value: object) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and self.low <= value <= self.high  # type: ignore[operator]  # a number

@@ -1,24 +1,22 @@
 """What to try next: an Optuna study in memory, made from the record."""
 
-import math
 import random
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
 from study.config.arms import SearchArm, belongs
 from study.config.points import MAX_CELLS
-from study.config.rules.search import judged_metric
 from study.config.space import Dimension
 from study.config.study_config import StudyConfig
 from study.metrics import METRICS
-from study.results import Outcome
 from study.search.distributions import as_label, distribution, suggest
-from study.search.feasibility import broken, violations
-from study.search.samplers import GENERATION, draws_at_random, make_sampler
+from study.search.explored import Explored
+from study.search.feasibility import broken
+from study.search.optuna_result import OptunaResult, optuna_result
+from study.search.samplers import GENERATION, draws_at_random, learns_places, make_sampler
 from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
 from study.tracking.names import PROPOSED_RANDOM
@@ -26,6 +24,8 @@ from study.tracking.names import PROPOSED_RANDOM
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 _PROPOSED_BY = "proposed_by"
+# A sampler that insists on a place gets it.
+_MOST_REDRAWN = 30
 
 
 def make_optuna_study(study: StudyConfig, *, num_recorded: int) -> optuna.Study:
@@ -44,16 +44,6 @@ def _sampler(study: StudyConfig, number: int) -> optuna.samplers.BaseSampler:
     assert study.search is not None
     seed = derive_seed(study.search.seed, "sampler", number) % 2**32
     return make_sampler(study.search.sampler, seed)
-
-
-@dataclass(frozen=True)
-class _OptunaResult:
-    """A trial that has ended, as Optuna takes it."""
-
-    state: optuna.trial.TrialState
-    values: tuple[float, ...] | None
-    intermediate: Mapping[int, float]  # percent of the stream → the running objective
-    violations: Mapping[str, float]
 
 
 class Proposals:
@@ -78,22 +68,24 @@ class Proposals:
         self.optuna_study = make_optuna_study(study, num_recorded=len(record.trials))
         self._dimensions = [d for d in study.space.dimensions if d.path not in (arm or {})]
         self._num_asked = _num_asked(record, arm) if arm else 0
-        self._judged = judged_metric(study.objective)
         self._limits = study.objective.limits
         self._grid = _untried_cells(study, record) if study.search.sampler == "grid" else None
+        self._explored = Explored(self._dimensions)
+        self._learn(record)
+
+    def _learn(self, record: Record) -> None:
+        """Everything that is recorded, in the order in which it was proposed."""
         for prior in record.priors:
             self._add_recorded(prior, prior.chosen)
         refused = deque(record.refused)
         for number, trial in enumerate(record.trials.values()):
             while refused and refused[0][0] <= number:
                 self._add_refused(refused.popleft()[1])
-            if trial.outcome is not None:
-                self._add_recorded(trial, trial.chosen)
+            self._add_recorded(trial, trial.chosen)
         for _, chosen in refused:
             self._add_refused(chosen)
         for key, chosen in record.repeats:
-            if record.trials[key].outcome is not None:
-                self._add_recorded(record.trials[key], chosen)
+            self._add_recorded(record.trials[key], chosen)
 
     def ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         """A new proposal: Optuna's trial and the chosen values."""
@@ -108,7 +100,21 @@ class Proposals:
             self._num_asked += 1
         trial, chosen = self._ask()
         is_random = draws_at_random(self._sampler, self.optuna_study, trial)
+        if not is_random and learns_places(self._sampler):
+            trial, chosen = self._elsewhere(trial, chosen)
+        self._explored.add(chosen)
         trial.set_user_attr(_PROPOSED_BY, PROPOSED_RANDOM if is_random else self._sampler)
+        return trial, chosen
+
+    def _elsewhere(
+        self, trial: optuna.Trial, chosen: dict[str, Any]
+    ) -> tuple[optuna.Trial, dict[str, Any]]:
+        """The proposal, or a later one that is not beside what was tried already."""
+        for _ in range(_MOST_REDRAWN):
+            if not self._explored.is_near(chosen):
+                break
+            self.fail(trial)
+            trial, chosen = self._ask()
         return trial, chosen
 
     @property
@@ -140,7 +146,7 @@ class Proposals:
 
     def tell(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
         """The result of a trial: a value only if it is complete and every objective a number."""
-        result = self._result(recorded)
+        result = optuna_result(recorded, self.study.objective)
         for step, value in result.intermediate.items():
             trial.report(value, step)
         for name, violation in result.violations.items():
@@ -168,27 +174,6 @@ class Proposals:
         """Close a trial that leads nowhere."""
         self.optuna_study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
-    def _result(self, recorded: RecordedTrial) -> _OptunaResult:
-        values = recorded.values(self.study.objective.metrics)
-        violated = violations(recorded, self._limits)
-        if values is not None and all(math.isfinite(v) for v in values):
-            return _OptunaResult(optuna.trial.TrialState.COMPLETE, values, {}, violated)
-        if recorded.outcome is Outcome.EARLY_STOPPED:
-            return _OptunaResult(
-                optuna.trial.TrialState.PRUNED, None, self._running(recorded), violated
-            )
-        return _OptunaResult(optuna.trial.TrialState.FAIL, None, {}, {})
-
-    def _running(self, recorded: RecordedTrial) -> dict[int, float]:
-        """The running objective by percent of the stream; Optuna takes none with several."""
-        if self._judged is None or len(self.study.objective.metrics) > 1:
-            return {}
-        return {
-            round(100 * m.stream_fraction): m.metrics[self._judged]
-            for m in recorded.history.megabatches
-            if self._judged in m.metrics
-        }
-
     def active(self, chosen: Mapping[str, Any]) -> list[Dimension] | None:
         """The searched paths that ``chosen`` gives a value to; None if it lies outside.
 
@@ -206,18 +191,23 @@ class Proposals:
     def _add_refused(self, chosen: Mapping[str, Any]) -> None:
         violations = self.broken_by(chosen)
         state = optuna.trial.TrialState.PRUNED
-        self._add(chosen, _OptunaResult(state, None, {}, violations), attributes={})
+        self._add(chosen, OptunaResult(state, None, {}, violations), attributes={})
 
     def _add_recorded(
         self, recorded: RecordedTrial, chosen: Mapping[str, Any], *, generation: int = 0
     ) -> None:
+        if recorded.outcome is None:  # it is to be continued
+            if self.active(chosen) is not None:
+                self._explored.add(chosen)
+            return
         attributes = {"trial_key": recorded.key}
-        self._add(chosen, self._result(recorded), attributes=attributes, generation=generation)
+        result = optuna_result(recorded, self.study.objective)
+        self._add(chosen, result, attributes=attributes, generation=generation)
 
     def _add(
         self,
         chosen: Mapping[str, Any],
-        result: _OptunaResult,
+        result: OptunaResult,
         *,
         attributes: Mapping[str, Any],
         generation: int = 0,
@@ -225,14 +215,11 @@ class Proposals:
         active = self.active(chosen)
         if active is None:
             return
-        values = result.values
-        if result.intermediate:  # as Optuna does with a pruned trial
-            values = (result.intermediate[max(result.intermediate)],)
-            values = values if math.isfinite(values[0]) else None
+        self._explored.add(chosen)
         self.optuna_study.add_trial(
             optuna.trial.create_trial(
                 state=result.state,
-                values=values,
+                values=result.rebuilt_values,
                 params={d.path: as_label(chosen[d.path]) for d in active},
                 distributions={d.path: distribution(d.domain) for d in active},
                 user_attrs=dict(attributes),

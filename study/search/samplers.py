@@ -52,6 +52,11 @@ def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
         return SAMPLERS[name](seed)
 
 
+def learns_places(name: str) -> bool:
+    """Whether the sampler asks for places that it has learned are good, and may insist on one."""
+    return name in _LEARNED_FROM
+
+
 def draws_at_random(name: str, study: optuna.Study, trial: optuna.Trial) -> bool:
     """Whether the sampler ``name`` draws the values of ``trial``, just asked for, at random.
 

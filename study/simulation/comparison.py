@@ -59,8 +59,8 @@ def find_target(table: Table, study: StudyConfig) -> Target:
         recorded = count_of(len(values), "recorded trial")
         raise StudyError(
             f"{recorded} with a value of {study.objective.metrics[0]} keep the constraints, and "
-            f"the best {MIN_TARGETS} are the target: there is nothing to find; record more, "
-            f"or loosen objective.constraints"
+            f"the best {MIN_TARGETS} are the target: there is nothing to find; record more "
+            f"trials, or loosen objective.constraints"
         )
     count = max(MIN_TARGETS, math.ceil(TARGET_FRACTION * len(values)))
     return Target(study, values[count - 1], count)

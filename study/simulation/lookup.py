@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.config.space import Choices, Dimension, Range, Space
+from study.config.space import Choices, Dimension, Space
 from study.store.record import RecordedTrial
 
 # A choice that differs outweighs any distance between numbers.
@@ -51,13 +51,4 @@ def _encode(dimension: Dimension, value: Any) -> float:
     domain = dimension.domain
     if isinstance(domain, Choices):
         return float(domain.values.index(value))
-    return _scaled(domain, float(value))
-
-
-def _scaled(domain: Range, value: float) -> float:
-    low, high = domain.low, domain.high
-    if low == high:
-        return 0.0
-    if domain.log:
-        return float(np.log(value / low) / np.log(high / low))
-    return (value - low) / (high - low)
+    return domain.position(float(value))

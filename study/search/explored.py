@@ -1,0 +1,52 @@
+"""The places of a space that were tried, so that a sampler which has learned tries others."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from study.config.space import Choices, Dimension
+
+# A twentieth of every range: nearer than that, two trials differ by little but their luck.
+NEAR = 0.05
+_Place = tuple[tuple[Any, ...], tuple[float, ...]]
+
+
+class Explored:
+    """Places that were tried, each by its choices and its numbers.
+
+    Args:
+        dimensions: The paths that are searched.
+    """
+
+    def __init__(self, dimensions: Iterable[Dimension]) -> None:
+        self._dimensions = tuple(dimensions)
+        self._tried: dict[tuple[Any, ...], set[tuple[float, ...]]] = {}
+
+    def add(self, chosen: Mapping[str, Any]) -> None:
+        """A trial of these values was proposed, or has ended."""
+        choices, numbers = self._place(chosen)
+        self._tried.setdefault(choices, set()).add(numbers)
+
+    def is_near(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether one was tried with the same choices and, in each number, nearly the same value.
+
+        Nearly is within :data:`NEAR` of the range, on its logarithm where the range is
+        logarithmic. The very same values are not meant: what is known of them is known.
+        """
+        choices, numbers = self._place(chosen)
+        tried = self._tried.get(choices, set())
+        return numbers not in tried and any(
+            all(abs(a - b) < NEAR for a, b in zip(numbers, others, strict=True))
+            for others in tried
+        )
+
+    def _place(self, chosen: Mapping[str, Any]) -> _Place:
+        present = [d for d in self._dimensions if d.path in chosen]
+        choices = tuple(
+            (d.path, chosen[d.path] if isinstance(d.domain, Choices) else None) for d in present
+        )
+        numbers = (
+            d.domain.position(float(chosen[d.path]))
+            for d in present
+            if not isinstance(d.domain, Choices)
+        )
+        return choices, tuple(numbers)
