@@ -153,6 +153,8 @@ def test_a_constraint_that_a_result_breaks_is_known_to_optuna_living_and_rebuilt
             proposals.tell(trial, ended(record, str(number), Outcome.COMPLETE, 0.1 + number / 100))
         for known_by in (proposals, Proposals(study, record)):
             for told in known_by.optuna_study.trials:
+                if told.state is State.FAIL:  # drawn anew, since it was beside another
+                    continue
                 assert told.constraints == {"final_density <= 0.2": pytest.approx(1.49)}
             assert len(asked(known_by, 2)) == 2
 
