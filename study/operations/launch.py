@@ -25,6 +25,7 @@ from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey
 from study.tune.cluster.connection import alive_nodes, chosen_address, is_open, ray_session
+from study.tune.cluster.ray_watch import RayRestarts
 from study.tune.cluster.resources import TrialResources, trial_resources
 from study.tune.run import StudyRun, dataset_labels
 
@@ -92,7 +93,12 @@ def run_study(
             for sentence in warm_start(study, earlier, record):
                 say(console, sentence)
         status.stop()
-        run = StudyRun(study, folder, record, datasets, tracker, console, resources, nodes, hold)
+        restarts = None
+        if not is_cluster:
+            restarts = RayRestarts(ray, lambda: ray_session(LOCAL, study.plugins))
+        run = StudyRun(
+            study, folder, record, datasets, tracker, console, resources, nodes, hold, restarts
+        )
         return run.execute()
 
 

@@ -10,8 +10,8 @@ from ray.tune.experiment import Trial
 from study.results import Outcome, TrialHistory
 from study.session.session import StudySession
 from study.store.remote.hold import Hold
-from study.tune.cluster.connection import check_ray_lives
 from study.tune.cluster.nodes import Nodes
+from study.tune.cluster.ray_watch import RayWatch
 from study.tune.worker_deaths import Deaths
 
 _CHECK_EVERY_S = 1.0
@@ -27,11 +27,13 @@ class StudyCallback(tune.Callback):
         self,
         session: StudySession,
         deaths: Deaths,
+        watch: RayWatch,
         nodes: Nodes | None = None,
         hold: Hold | None = None,
     ) -> None:
         self._session = session
         self._deaths = deaths
+        self._watch = watch
         self._clock = TrialClock()
         self._checked_at = 0.0
         self._nodes = nodes
@@ -48,7 +50,7 @@ class StudyCallback(tune.Callback):
             return
         self._checked_at = now
         with self._session.captured_errors():
-            check_ray_lives()
+            self._watch.check()
             if self._hold is not None:
                 self._hold.check()
             for notice in self._nodes.update() if self._nodes else ():

@@ -11,7 +11,6 @@ from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.errors import StorageError, StudyError
-from study.results import Outcome
 from study.search.budget import Budget
 from study.session.end import StudyEnd, study_end
 from study.session.session import StudySession, open_session
@@ -22,9 +21,15 @@ from study.store.remote.hold import Hold
 from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key
-from study.tune.cluster.connection import RayDiedError
+from study.tune.cluster.ray_watch import (
+    RayDiedError,
+    RayRestarts,
+    RayWatch,
+    kill_rest_of_ray,
+    watched_processes,
+)
 from study.tune.cluster.resources import TrialResources
-from study.tune.worker_deaths import Deaths, cause_of
+from study.tune.worker_deaths import Deaths, has_lost_workers
 
 if TYPE_CHECKING:
     from study.tune.cluster.nodes import Nodes
@@ -44,6 +49,7 @@ class StudyRun:
     resources: TrialResources | None  # None where nothing is left to train
     nodes: "Nodes | None"  # of a cluster
     hold: Hold | None  # of a store at a URL
+    restarts: RayRestarts | None = None  # of a Ray of our own
     deaths: Deaths = field(default_factory=Deaths)
 
     def execute(self) -> StudyEnd:
@@ -121,14 +127,61 @@ class StudyRun:
         )
 
     def _fit(self, session: StudySession, search: "StudySearch", budget: Budget) -> bool:
-        """Run Tune; False where the death of a worker ended it and it is to be run again."""
+        """Run Tune; False where a death ended it, a worker's or Ray's, and it is to be run again.
+
+        Raises:
+            StudyError: Ray has died, and is not ours to start again, or once too often.
+        """
+        shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        with RayWatch(
+            watched_processes(), when_stuck=lambda why: session.display.notice(self._farewell(why))
+        ) as watch:
+            try:
+                self._tuner(session, search, budget, watch).fit()
+                why_dead = ""
+            except RayDiedError as error:
+                why_dead = str(error)
+            except Exception as error:  # Tune wraps ours in its own
+                if session.errors:
+                    raise session.errors[0] from None
+                why_dead = watch.look()
+                if not why_dead and not has_lost_workers(error, session, self.deaths):
+                    raise
+            finally:
+                shutil.rmtree(self.folder.ray_path, ignore_errors=True)
+        if why_dead:
+            self._start_ray_again(session, why_dead)
+            return False
+        if session.errors:
+            raise session.errors[0]
+        return True
+
+    def _start_ray_again(self, session: StudySession, why: str) -> None:
+        restarts = self.restarts
+        if restarts is None or not restarts.may_restart:
+            if restarts is not None:
+                kill_rest_of_ray()
+            session.display.notice(self._farewell(why))  # Ray may end this process any moment
+            raise StudyError(self._farewell(why))
+        session.display.notice(
+            f"Ray has died: {why}; it is started again, {restarts.number + 1} of at most "
+            f"{restarts.MOST} times, and trials go on from their checkpoints"
+        )
+        restarts.restart()
+
+    def _farewell(self, why: str) -> str:
+        return f"Ray has died: {why}; resume the study with: app-study resume {self.folder.name}"
+
+    def _tuner(
+        self, session: StudySession, search: "StudySearch", budget: Budget, watch: RayWatch
+    ) -> Any:
         from ray import tune
 
         from study.tune.callback import StudyCallback
         from study.tune.scheduler import BudgetStopper, StudyScheduler
 
         assert self.resources is not None
-        tuner = tune.Tuner(
+        return tune.Tuner(
             self._trainable(dataset_labels(self.datasets), self.resources),
             tune_config=tune.TuneConfig(
                 search_alg=search,
@@ -142,33 +195,12 @@ class StudyRun:
             run_config=tune.RunConfig(
                 name=self.folder.ray_path.name,
                 storage_path=str(self.folder.path),
-                callbacks=[StudyCallback(session, self.deaths, self.nodes, self.hold)],
+                callbacks=[StudyCallback(session, self.deaths, watch, self.nodes, self.hold)],
                 failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.worker_deaths
                 stop=BudgetStopper(budget),
                 verbose=0,
             ),
         )
-        shutil.rmtree(self.folder.ray_path, ignore_errors=True)
-        try:
-            tuner.fit()
-        except RayDiedError as error:
-            text = (
-                f"Ray has died: {error}; resume the study with: app-study resume "
-                f"{self.folder.name}"
-            )
-            session.display.notice(text)  # Ray may end this process before the error is printed
-            raise StudyError(text) from None
-        except Exception as error:  # Tune wraps ours in its own
-            if session.errors:
-                raise session.errors[0] from None
-            if not has_lost_workers(error, session, self.deaths):
-                raise
-            return False
-        finally:
-            shutil.rmtree(self.folder.ray_path, ignore_errors=True)
-        if session.errors:
-            raise session.errors[0]
-        return True
 
     def _trainable(self, labels: Mapping[DatasetKey, str], resources: TrialResources) -> Any:
         import ray
@@ -207,26 +239,3 @@ def dataset_labels(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetK
 
 def _trial_name(trial: Any) -> str:
     return str(trial.config["trial_key"])
-
-
-def has_lost_workers(error: BaseException, session: StudySession, deaths: Deaths) -> bool:
-    """Whether Tune gave up because of a worker's death of a kind that it does not handle.
-
-    So it does when Ray's memory monitor kills a worker in the midst of a step. The deaths are
-    counted, and a trial with too many fails; the others continue from their checkpoints.
-    """
-    import ray
-
-    death = error.__cause__
-    if not isinstance(death, ray.exceptions.RayError):
-        return False
-    cause = cause_of(str(death))
-    running = [trial.key for trial in session.record.unfinished()]
-    named = [key for key in deaths.on_actors(str(death)) if key in running]
-    for key in named or running:
-        if deaths.would_be_last(key, cause):
-            session.finish_trial(key, Outcome.ERROR, deaths.reason(key, cause))
-        else:
-            deaths.died(key, cause)
-            session.worker_lost(key, cause)
-    return True

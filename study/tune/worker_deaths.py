@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.results import Outcome
+from study.session.session import StudySession
+
 MAX_DEATHS = 3  # in a row, without anything new reported in between
 MAX_SHORTAGES = 2  # of memory, likewise: the second one is not by chance
 
@@ -143,3 +146,26 @@ class Deaths:
     def _is_on_its_last_chance(series: _Series) -> bool:
         # Tune is set before the death that is the last: any of memory's kind may be.
         return series.deaths >= MAX_DEATHS - 1 or series.shortages >= MAX_SHORTAGES - 1
+
+
+def has_lost_workers(error: BaseException, session: StudySession, deaths: Deaths) -> bool:
+    """Whether Tune gave up because of a worker's death of a kind that it does not handle.
+
+    So it does when Ray's memory monitor kills a worker in the midst of a step. The deaths are
+    counted, and a trial with too many fails; the others continue from their checkpoints.
+    """
+    import ray
+
+    death = error.__cause__
+    if not isinstance(death, ray.exceptions.RayError):
+        return False
+    cause = cause_of(str(death))
+    running = [trial.key for trial in session.record.unfinished()]
+    named = [key for key in deaths.on_actors(str(death)) if key in running]
+    for key in named or running:
+        if deaths.would_be_last(key, cause):
+            session.finish_trial(key, Outcome.ERROR, deaths.reason(key, cause))
+        else:
+            deaths.died(key, cause)
+            session.worker_lost(key, cause)
+    return True

@@ -31,7 +31,6 @@ _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _NO_IDLE_WORKERS = {"RAY_prestart_worker_first_driver": "0"}
 _VARIABLE = "RAY_ADDRESS"  # Ray's own; set in what `ray job submit` runs
 _PROBE_S = 10
-_CONNECT_S = 2.0
 # The searcher decides how many trials may wait; Tune would start their workers one by one.
 _CLUSTER_SETTINGS = {**RAY_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": "1000000"}
 _AUTHENTICATION = (
@@ -43,14 +42,6 @@ _REMEDY = (
     "--address, resources.address and RAY_ADDRESS, or with --address local, it starts a Ray of "
     "its own"
 )
-
-
-class RayDiedError(BaseException):
-    """Ray has died while the study runs.
-
-    No Exception, for which Tune would first wait for its actors: before that is over Ray ends the
-    whole process in silence.
-    """
 
 
 def chosen_address(requested: str | None) -> str:
@@ -138,6 +129,8 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
     import ray
 
     ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    # Ray would print its own deaths, log lines included.
+    ray._private.ray_logging.global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
     # What goes wrong in a trial is reported as the trial's reason, not as Tune's log.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
@@ -164,36 +157,3 @@ def nodes_alive() -> list[dict[str, Any]]:
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
     return [node for node in nodes if node["Alive"]]
-
-
-def check_ray_lives() -> None:
-    """Check that Ray is alive: Tune waits in silence for nodes that never come.
-
-    Raises:
-        RayDiedError: The raylet of this machine is gone, or no node is alive.
-    """
-    import ray
-
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
-    own = ray.get_runtime_context().get_node_id()
-    for node in nodes:
-        if node["NodeID"] == own and node["Alive"] and not _listens(node):
-            raise RayDiedError("its process raylet is gone")
-    if not any(node["Alive"] for node in nodes):
-        raise RayDiedError("none of its nodes is alive")
-
-
-def _listens(node: Mapping[str, Any]) -> bool:
-    import ray
-
-    # Ray itself takes 15 seconds to notice, and then ends this process.
-    if ray.util.client.ray.is_connected():  # type: ignore[no-untyped-call]  # Ray's
-        return True  # the driver's node is another machine
-    address = (node["NodeManagerAddress"], node["NodeManagerPort"])
-    try:
-        with socket.create_connection(address, timeout=_CONNECT_S):
-            return True
-    except ConnectionRefusedError:
-        return False
-    except OSError:  # too busy to answer is not dead
-        return True
