@@ -1,6 +1,4 @@
 "use strict";
-const source = document.getElementById("drawings");
-const drawings = source ? JSON.parse(source.textContent) : {};
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 const options = {
@@ -11,6 +9,38 @@ const options = {
   plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
+
+let drawings = {};
+
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;[=]?@^_`{|}~";
+
+// What was packed into the page: its length, and deflated in base 85.
+async function unpacked(id) {
+  const packed = document.getElementById(id).textContent;
+  const start = packed.indexOf(",") + 1;
+  const values = new Uint8Array(128);
+  [...DIGITS].forEach((digit, value) => { values[digit.charCodeAt(0)] = value; });
+  const words = new DataView(new ArrayBuffer(((packed.length - start) / 5) * 4));
+  for (let at = start, place = 0; at < packed.length; at += 5, place += 4) {
+    let word = 0;
+    for (let k = at; k < at + 5; k++) word = word * 85 + values[packed.charCodeAt(k)];
+    words.setUint32(place, word);
+  }
+  const bytes = new Uint8Array(words.buffer, 0, Number.parseInt(packed, 10));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).text();
+}
+
+async function drawFirst() {
+  drawings = JSON.parse(await unpacked("drawings"));
+  const library = document.createElement("script");
+  library.textContent = await unpacked("library");
+  document.head.append(library);
+  drawForScreen();
+  dark.addEventListener("change", drawForScreen);
+  window.addEventListener("beforeprint", () => drawAll("light"));
+  window.addEventListener("afterprint", drawForScreen);
+}
 
 function drawAll(theme) {
   for (const place of document.querySelectorAll("[data-figure]")) {
@@ -23,12 +53,7 @@ function drawForScreen() {
   drawAll(dark.matches ? "dark" : "light");
 }
 
-if (source) {
-  drawForScreen();
-  dark.addEventListener("change", drawForScreen);
-  window.addEventListener("beforeprint", () => drawAll("light"));
-  window.addEventListener("afterprint", drawForScreen);
-}
+if (document.getElementById("drawings")) drawFirst();
 
 function sortBy(heading) {
   const table = heading.closest("table");

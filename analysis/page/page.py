@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
     )
     environment.filters["shown"] = render.shown
     environment.filters["file_of"] = _file_of
+    environment.filters["packed"] = _packed
     drawn = {f.name: thinned(f) for section in made.values() for f in section.figures}
     return environment.get_template("page.html.j2").render(
         study=runs.study,
@@ -108,6 +110,18 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
 def _file_of(text: str) -> str:
     """A text as an address that a link can save, without asking anybody for it."""
     return "data:text/csv;base64," + base64.b64encode(text.encode()).decode()
+
+
+def _packed(text: str) -> str:
+    """A text as the page's script unpacks it: deflated, in base 85, a comma after its length.
+
+    In base 85 it is a sixteenth shorter than in base 64. Signs that mean something in HTML are
+    exchanged for others.
+    """
+    deflated = zlib.compress(text.encode(), level=9)
+    whole = deflated + bytes(-len(deflated) % 4)
+    digits = base64.b85encode(whole).translate(bytes.maketrans(b"<>&", b"[]."))
+    return f"{len(deflated)},{digits.decode()}"
 
 
 def _drawings(figure: Any) -> dict[str, Any]:

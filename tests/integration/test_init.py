@@ -102,7 +102,7 @@ def test_too_little_time_is_refused_with_what_it_takes(
         ("init empty", "two class folders"),
         ("init 'my images' --name taken", "taken.yaml exists"),
         ("init 'my images' --name mine --hours 0 --image-size 8", "--hours must be above 0"),
-        ("init 'my images' --name mine --image-size 1", "x>=4"),
+        ("init 'my images' --name mine --image-size 1", "greater than or equal to 4"),
         ("init 'my images' --name mine --image-size 8 --architecture resnet", "resnet"),
     ],
 )
@@ -118,10 +118,12 @@ def test_mistakes_are_refused_and_write_nothing(
 
 
 @pytest.mark.ray
+@pytest.mark.timeout(900)
 def test_the_file_launches(
     images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert app_study(monkeypatch, f"init {shlex.quote(str(images))} --hours 1 {FLAGS}") == 0
     small = "--set budget.trials=1 --set confirm.seeds=2 --set training.total_samples=600"
+    small += " --set search.points=[]"
     assert app_study(monkeypatch, f"launch mine.yaml {small} --set confirm.top=1") == 0
     assert "The study mine is finished" in capsys.readouterr().out
