@@ -167,7 +167,10 @@ class StudyRun:
             f"Ray has died: {why}; it is started again, {restarts.number + 1} of at most "
             f"{restarts.MOST} times, and trials go on from their checkpoints"
         )
-        restarts.restart()
+        try:
+            restarts.restart()
+        except StudyError as error:
+            raise StudyError(f"{self._farewell(why)} ({error})") from error
 
     def _farewell(self, why: str) -> str:
         return f"Ray has died: {why}; resume the study with: app-study resume {self.folder.name}"

@@ -115,9 +115,20 @@ def _first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def local_ray() -> Iterator[None]:
-    """Start Ray on this machine, and end it."""
+    """Start Ray on this machine, and end it.
+
+    Raises:
+        StudyError: It does not start, as on a machine that is far too busy.
+    """
     settings = RAY_SETTINGS | _ON_LOOPBACK | _NO_IDLE_WORKERS
-    with opened_ray(settings, address="local", include_dashboard=False):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(opened_ray(settings, address="local", include_dashboard=False))
+        except Exception as error:  # Ray raises errors of many kinds, of which none is ours
+            raise StudyError(
+                f"Ray cannot be started on this machine: {_first_line(error)}; try again when it "
+                f"is less busy, or join a cluster with --address"
+            ) from error
         yield
 
 

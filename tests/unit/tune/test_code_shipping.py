@@ -117,3 +117,15 @@ def test_an_address_where_nobody_listens_is_refused_at_once() -> None:
         ray_session("127.0.0.1:1", []),
     ):
         pass
+
+
+def test_a_ray_of_our_own_that_does_not_start_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def init(**_: object) -> None:
+        raise RuntimeError("The current node timed out during startup.\nand more")
+
+    monkeypatch.setattr("ray.init", init)
+    told = pytest.raises(StudyError, match=r"timed out during startup; try again when")
+    with told, ray_session("local", []):
+        pass
