@@ -109,9 +109,9 @@ def test_a_search_ends_with_its_budget_of_examples(table: Table) -> None:
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
 def test_a_replay_is_a_function_of_its_seed(table: Table, sampler: str) -> None:
     changes = {"sampler": sampler, "stopping": {"name": "asha"}}
-    first = told(searched(table, changes, seed=1, num_workers=2))
-    assert told(searched(table, changes, seed=1, num_workers=2)) == first
-    assert told(searched(table, changes, seed=2, num_workers=2)) != first
+    first = told(searched(table, changes, seed=1, num_workers=2, max_trials=25))
+    assert told(searched(table, changes, seed=1, num_workers=2, max_trials=25)) == first
+    assert told(searched(table, changes, seed=2, num_workers=2, max_trials=25)) != first
 
 
 def test_a_stopped_trial_costs_what_it_trained_and_hides_its_end(table: Table) -> None:
