@@ -29,18 +29,30 @@ def num_reports(study: LaunchedStudy) -> int:
     return sum(len(trial.history.megabatches) for trial in study.record.trials.values())
 
 
-def kill_when_it_goes_on(study: LaunchedStudy, driver: subprocess.Popen[str], name: str) -> None:
-    """Kill a process of Ray once the study has reported something more than it had."""
+def kill_when_it_goes_on(
+    study: LaunchedStudy, driver: subprocess.Popen[str], name: str, known: set[int]
+) -> None:
+    """Kill a process of the Ray that ``known`` is not of, once the study goes on under it.
+
+    The processes of that Ray join ``known``.
+    """
+    found: dict[str, int] = {}
+    end = time.monotonic() + WAIT_S
+    while len(found) < len(MARKS):
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < end, f"no other Ray was started: {found}"
+        time.sleep(0.05)
+        commands = descendants(driver.pid).items()
+        found = {
+            mark: pid
+            for mark, command_part in MARKS.items()
+            for pid, command in commands
+            if command_part in command and pid not in known
+        }
     before = num_reports(study) if study_has_begun(study) else 0
     study.wait_until(lambda _: num_reports(study) > before, driver, WAIT_S)
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        found = [p for p, command in descendants(driver.pid).items() if MARKS[name] in command]
-        if found:
-            os.kill(found[0], signal.SIGKILL)
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"there is no {name}")
+    known.update(found.values())
+    os.kill(found[name], signal.SIGKILL)
 
 
 def study_has_begun(study: LaunchedStudy) -> bool:
@@ -52,9 +64,10 @@ def test_a_study_goes_on_by_itself_to_the_same_bits_and_shows_no_line_of_rays(
 ) -> None:
     study = LaunchedStudy(tmp_path, RAW)
     driver = study.start_in_a_new_interpreter("launch", "study.yaml")
+    known: set[int] = set()
     try:
         for name in ("gcs_server", "raylet"):
-            kill_when_it_goes_on(study, driver, name)
+            kill_when_it_goes_on(study, driver, name, known)
         said, _ = driver.communicate(timeout=WAIT_S)
     finally:
         driver.kill()
@@ -73,9 +86,10 @@ def test_a_study_goes_on_by_itself_to_the_same_bits_and_shows_no_line_of_rays(
 def test_after_the_third_time_it_ends_and_says_how_to_go_on(tmp_path: Path) -> None:
     study = LaunchedStudy(tmp_path, RAW)
     driver = study.start_in_a_new_interpreter("launch", "study.yaml")
+    known: set[int] = set()
     try:
         for _ in range(RayRestarts.MOST + 1):
-            kill_when_it_goes_on(study, driver, "gcs_server")
+            kill_when_it_goes_on(study, driver, "gcs_server", known)
         said, _ = driver.communicate(timeout=WAIT_S)
     finally:
         driver.kill()

@@ -140,8 +140,10 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
     import ray
 
     ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    # Ray would print its own deaths, log lines included.
+    # Ray would print its own deaths, log lines included: by its logs, and as errors.
     ray._private.ray_logging.global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
+    printing = ray._private.worker.print_to_stdstream
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     # What goes wrong in a trial is reported as the trial's reason, not as Tune's log.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
@@ -149,6 +151,7 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+        ray._private.worker.print_to_stdstream = printing
 
 
 def is_open() -> bool:
