@@ -17,8 +17,6 @@ from study.data.stream import Megabatch
 from study.pruning.granularity.granularity import NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import num_kept
-from study.pruning.schedule_shapes import AnytimeProgressive
-from study.pruning.schedules import SPARSITY_BASE
 from study.text import count
 from study.training.training_plan import num_examples
 from study.trial.assembly import (
@@ -32,6 +30,7 @@ from study.trial.assembly import (
     training_budget,
 )
 from study.trial.datasets import DatasetKey, dataset_key, load_dataset
+from study.trial.notices import notices
 
 logger = logging.getLogger(__name__)
 
@@ -144,35 +143,6 @@ def _network(
     if model is not None and file is not None:
         _tried(problems, "model.weights", lambda: file.new_classifier(model))
     return model
-
-
-def notices(trial: TrialConfig, dataset: ImageDataset) -> list[str]:
-    """What a user may not expect of a trial that is right as it stands."""
-    found = []
-    megabatches = stream(trial, split(trial, dataset))
-    if trial.training.keep == "best" and not len(megabatches[0].validation):
-        found.append(
-            f"training.keep is best, but of {len(megabatches[0].train)} examples a megabatch "
-            f"stream.validation_fraction {trial.stream.validation_fraction:g} leaves none to "
-            f"choose the best epoch by: the last one is kept until there are some "
-            f"(stream.num_megabatches = {trial.stream.num_megabatches})"
-        )
-    file = trial.model.weights_file
-    new = file.new_classifier(meta_model(trial, dataset)) if file else ""
-    if new:
-        found.append(
-            f"model.weights has another number of classes than the data's {dataset.num_classes}: "
-            f"{new} begins anew, all else is from the file"
-        )
-    target = trial.pruning.target_density
-    is_app = isinstance(trial.pruning.plugin("schedule"), AnytimeProgressive)
-    # At density 1 nothing is pruned, however it is called.
-    if is_app and target is not None and SPARSITY_BASE <= target < 1:
-        found.append(
-            f"the pruning schedule app with τ ≤ 1 (density {target:.3g}, at least "
-            f"{SPARSITY_BASE}) prunes once, as one_shot does"
-        )
-    return found
 
 
 def _tried(problems: list[Problem], path: str, make: Callable[[], _T]) -> _T | None:

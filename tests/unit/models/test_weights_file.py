@@ -10,8 +10,9 @@ from torch import nn
 from study.config.loading import study_from_raw
 from study.config.problems import ConfigError
 from study.models.weights_file import WeightsFile, classifier_of, digest_of, pinned, unpinned
-from study.trial.checks import check_trial, notices
+from study.trial.checks import check_trial
 from study.trial.datasets import dataset_key, load_dataset
+from study.trial.notices import notices
 from tests.helpers.small_trials import learner, trained, trial
 
 

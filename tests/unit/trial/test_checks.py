@@ -7,8 +7,11 @@ import torch
 
 from study.config.problems import ConfigError
 from study.errors import TrialError
-from study.trial.checks import check_trial, load_and_check, notices
+from study.training.training_plan import num_examples
+from study.trial.assembly import split, stream
+from study.trial.checks import check_trial, load_and_check
 from study.trial.datasets import dataset_key, load_dataset
+from study.trial.notices import notices
 from tests.helpers.small_trials import learner, trained, trial
 
 CONVNET = {"model__architecture": "convnet", "model__hidden_sizes": None, "model__width": 4}
@@ -112,6 +115,23 @@ def test_it_is_said_that_app_up_to_tau_1_is_one_shot(density: float, is_noticed:
     config = trial(pruning__final_density=density)
     found = notices(config, load_dataset(dataset_key(config.data)))
     assert ["one_shot" in notice for notice in found] == [True] * is_noticed
+
+
+@pytest.mark.parametrize(("left", "is_said"), [(0, False), (1, False), (2, True), (40, False)])
+def test_a_small_mini_batch_at_the_end_of_an_epoch_is_said_where_it_does_harm(
+    left: int, is_said: bool
+) -> None:
+    few = {"data__num_examples": 400, "stream__num_megabatches": 1}
+    config = trial(**CONVNET, **few)
+    dataset = load_dataset(dataset_key(config.data))
+    (size,), _ = num_examples(
+        config.stream.plugin("replay"), stream(config, split(config, dataset)), seed=config.seed
+    )
+    found = notices(trial(**CONVNET, **few, training__batch_size=size - left), dataset)
+    assert ["mini-batch of 2 instead of" in notice for notice in found] == [True] * is_said
+    if is_said:
+        better = int(found[0].rpartition("training.batch_size ")[2].split()[0])
+        assert not notices(trial(**CONVNET, **few, training__batch_size=better), dataset)
 
 
 def test_checking_leaves_the_global_generator_alone() -> None:
