@@ -88,6 +88,8 @@ def ray_session(address: str, plugins: Sequence[str]) -> Iterator[None]:
         )
         try:
             stack.enter_context(session)
+        except ImportError:
+            raise
         except Exception as error:  # Ray raises errors of many kinds, of which none is ours
             raise StudyError(
                 f"the Ray cluster at {address} cannot be joined: {_first_line(error)}; "
@@ -124,6 +126,8 @@ def local_ray() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(opened_ray(settings, address="local", include_dashboard=False))
+        except ImportError:
+            raise
         except Exception as error:  # Ray raises errors of many kinds, of which none is ours
             raise StudyError(
                 f"Ray cannot be started on this machine: {_first_line(error)}; try again when it "
