@@ -8,15 +8,22 @@ from types import FrameType
 
 @contextlib.contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, with which batch systems announce the end, does what Ctrl-C does."""
+    """SIGTERM, with which batch systems announce the end, does what Ctrl-C does.
+
+    Afterwards both are handled as before, whatever was made of Ctrl-C meanwhile: Tune leaves a
+    handler of its own behind.
+    """
 
     def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # signal's
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
             raise KeyboardInterrupt  # so shells start what runs in the background
         signal.raise_signal(signal.SIGINT)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            if handler is not None:  # one that Python did not set, which it cannot set again
+                signal.signal(number, handler)

@@ -21,3 +21,10 @@ def test_sigterm_interrupts_also_where_ctrl_c_is_ignored() -> None:
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_handled_as_before_whatever_was_made_of_it_meanwhile() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with terminated_as_interrupted():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGINT) is before
