@@ -124,15 +124,18 @@ def local_ray() -> Iterator[None]:
     """
     settings = RAY_SETTINGS | _ON_LOOPBACK | _NO_IDLE_WORKERS
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(opened_ray(settings, address="local", include_dashboard=False))
-        except ImportError:
-            raise
-        except Exception as error:  # Ray raises errors of many kinds, of which none is ours
-            raise StudyError(
-                f"Ray cannot be started on this machine: {_first_line(error)}; try again when it "
-                f"is less busy, or join a cluster with --address"
-            ) from error
+        for is_last in (False, True):  # a start may fail by chance, beside others
+            try:
+                stack.enter_context(opened_ray(settings, address="local", include_dashboard=False))
+                break
+            except ImportError:
+                raise
+            except Exception as error:  # Ray raises errors of many kinds, of which none is ours
+                if is_last:
+                    raise StudyError(
+                        f"Ray cannot be started on this machine: {_first_line(error)}; try again "
+                        f"when it is less busy, or join a cluster with --address"
+                    ) from error
         yield
 
 
@@ -143,7 +146,11 @@ def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
         os.environ.setdefault(name, value)
     import ray
 
-    ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except Exception:
+        ray.shutdown()  # what is left of it
+        raise
     # Ray would print its own deaths, log lines included: by its logs, and as errors.
     ray._private.ray_logging.global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
     printing = ray._private.worker.print_to_stdstream
