@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from benchmarks.memory import MB, Peak, watched
+from benchmarks.memory import MB, PERCEPTRON, Peak, watched
 from benchmarks.studies import one_thread, started, study_of
 from benchmarks.table import Figure, show
 from benchmarks.timing import Timing, interleaved, seconds_of
@@ -105,7 +105,7 @@ def rates(mapped: UInt8Array, labels: IndexArray) -> Iterator[tuple[str, Timing,
                 if trains:
                     optimiser.zero_grad()
                     loss = nn.functional.cross_entropy(network(x), y)
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()  # type: ignore[no-untyped-call]  # torch's
                     optimiser.step()
 
         return once
@@ -125,12 +125,7 @@ def peak_of(folder: Path, *, num_trials: int, num_images: int) -> Peak:
             "data.dataset": "image_folder",
             "data.image_size": SIZE,
             "data.root": str(folder),
-            "model.architecture": "mlp",
-            "model.hidden_sizes": [16],
-            "pruning.schedule": "app",
-            "pruning.criterion": "magnitude",
-            "pruning.final_density": 0.5,
-            "stream.num_megabatches": 2,
+            **PERCEPTRON,
             "training.total_samples": num_images * 3 // 2,
             "training.batch_size": BATCH,
         },

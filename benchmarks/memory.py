@@ -26,6 +26,16 @@ SAMPLED_EVERY_S = 0.2
 _MOST_TIME_SAMPLING = 0.1  # large mappings take long to look at
 MB = 1e6
 
+# A perceptron that is pruned a little: what a trial takes besides is as small as it gets.
+PERCEPTRON = {
+    "model.architecture": "mlp",
+    "model.hidden_sizes": [16],
+    "pruning.schedule": "app",
+    "pruning.criterion": "magnitude",
+    "pruning.final_density": 0.5,
+    "stream.num_megabatches": 2,
+}
+
 
 @dataclass
 class Peak:
@@ -77,12 +87,7 @@ def peak_of(*, num_images: int, num_trials: int) -> Peak:
             {
                 "data.dataset": "arrays",
                 "data.path": str(folder / "images.npz"),
-                "model.architecture": "mlp",
-                "model.hidden_sizes": [16],
-                "pruning.schedule": "app",
-                "pruning.criterion": "magnitude",
-                "pruning.final_density": 0.5,
-                "stream.num_megabatches": 2,
+                **PERCEPTRON,
                 "training.total_samples": TRIAL_SAMPLES,
                 "training.batch_size": 128,
             },
