@@ -12,6 +12,7 @@ from study.config.addresses import AUTO, LOCAL, ray_address
 from study.errors import StudyError
 from study.signals import terminated_as_interrupted
 from study.tune.cluster.code_shipping import code_environment
+from study.tune.cluster.token import make_token
 
 # Ray reads these when it is imported: it is, below, only once they are set.
 RAY_SETTINGS = {
@@ -122,6 +123,7 @@ def local_ray() -> Iterator[None]:
     Raises:
         StudyError: It does not start, as on a machine that is far too busy.
     """
+    make_token()
     settings = RAY_SETTINGS | _ON_LOOPBACK | _NO_IDLE_WORKERS
     with contextlib.ExitStack() as stack:
         for is_last in (False, True):  # a start may fail by chance, beside others
