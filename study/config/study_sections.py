@@ -14,22 +14,25 @@ from study.constraints import Constraint, parse_constraint
 from study.credentials import REFUSED, holds_credentials
 
 SamplerName = Literal["tpe", "random", "grid", "gp", "nsga2"]
-StoppingName = Literal["auto", "none", "asha", "median"]
+StoppingName = Literal["auto", "none", "bound", "asha", "median"]
 
 
 class StoppingSection(Strict):
     """When a proposed trial is stopped before its stream ends, by fractions of the stream.
 
-    The defaults are lenient: schedules that prune early look worse early on than they end
-    (``python -m benchmarks stopping``).
+    The defaults of ``asha`` are lenient: schedules that prune early look worse early on than they
+    end (``python -m benchmarks stopping``).
 
     Attributes:
-        name: ``auto`` is ``asha`` for a single objective that can be judged while it runs, else
-            ``none``. ``asha`` lets the better ``1 / reduction`` of the trials go on at each rung;
-            ``median`` stops what is worse than the median.
-        first_rung: Fraction of the stream at which trials are first compared.
-        reduction: Each rung is so many times the one before.
-        min_trials: Nothing is stopped before so many trials have come as far.
+        name: ``auto`` is ``bound`` for the service error alone, ``asha`` for another single error
+            that can be judged while it runs, else ``none``. ``bound`` stops what can no longer
+            come within ``objective.margin`` of the best, whatever its next models are; ``asha``
+            lets the better ``1 / reduction`` of the trials go on at each rung; ``median`` stops
+            what is worse than the median.
+        first_rung: Fraction of the stream at which ``asha`` and ``median`` first compare.
+        reduction: Each rung of ``asha`` is so many times the one before.
+        min_trials: Nothing is stopped before so many trials have come as far, under ``bound`` to
+            their end.
     """
 
     name: StoppingName = "auto"

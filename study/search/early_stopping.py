@@ -1,6 +1,7 @@
 """Which trials are stopped before their stream ends: the decision, without Ray's machinery.
 
-A study's trial scheduler and the replay of a recorded study both ask here. Trials are compared at
+A study's trial scheduler and the replay of a recorded study both ask here. ``bound`` has a module
+of its own. By Tune's rules trials are compared at
 equal fractions of the stream and within a group: equal T, since the same fraction costs more and
 brings more the shorter the megabatches are; the same arm, where a search has arms; and, where size
 is an objective or limited, a like density at the end, since dense trials are ahead on error
@@ -21,6 +22,7 @@ from study.config.study_sections import StoppingSection
 from study.config.trial import TrialConfig, parse_trial
 from study.results import MegabatchRecord
 from study.savings import rungs
+from study.search.bound import BoundStopping
 from study.search.feasibility import broken
 from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
@@ -55,7 +57,11 @@ def make_stopping(study: StudyConfig, recorded: Iterable[RecordedTrial] = ()) ->
     metric = judged_metric(study.objective)
     if search is None or name == "none" or metric is None:
         return NeverStopping()
-    stopping = StreamStopping(study, search.stopping, name=name, metric=metric)
+    stopping: Stopping
+    if name == "bound":
+        stopping = BoundStopping(study)
+    else:
+        stopping = StreamStopping(study, search.stopping, name=name, metric=metric)
     for trial in recorded:
         stopping.stops(trial, trial.history.megabatches)
     return stopping

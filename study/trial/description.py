@@ -14,6 +14,7 @@ from study.config.confirm_sections import ConfirmedArm
 from study.config.domains import Choices, Range
 from study.config.rules.search import stopping_name
 from study.config.study_config import StudyConfig
+from study.config.study_sections import ObjectiveSection, SearchSection
 from study.config.trial import TrialConfig, flatten
 from study.config.yaml_io import write_yaml
 from study.constraints import constraints_text
@@ -257,10 +258,19 @@ def _search_params(study: StudyConfig) -> dict[str, Any]:
     return {
         names.PARAM_SAMPLER: study.search.sampler,
         names.PARAM_STOPPING: stopping_name(study.search, study.objective),
-        names.PARAM_FIRST_RUNG: study.search.stopping.first_rung,
-        names.PARAM_REDUCTION: study.search.stopping.reduction,
         names.PARAM_NUM_POINTS: len(study.points),
+        **_rung_params(study.search, study.objective),
     } | (arms if study.search_arms else {})
+
+
+def _rung_params(search: SearchSection, objective: ObjectiveSection) -> dict[str, Any]:
+    """Where trials are compared with each other, if that is at rungs."""
+    if stopping_name(search, objective) == "bound":
+        return {}
+    return {
+        names.PARAM_FIRST_RUNG: search.stopping.first_rung,
+        names.PARAM_REDUCTION: search.stopping.reduction,
+    }
 
 
 def _confirmation_params(study: StudyConfig) -> dict[str, Any]:

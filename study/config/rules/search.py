@@ -13,8 +13,14 @@ def stopping_name(search: SearchSection, objective: ObjectiveSection) -> Stoppin
     name = search.stopping.name
     if name != "auto":
         return name
-    single = len(objective.metrics) == 1 and judged_metric(objective) is not None
-    return "asha" if single else "none"
+    if len(objective.metrics) > 1 or judged_metric(objective) is None:
+        return "none"
+    return "bound" if is_bounded(objective) else "asha"
+
+
+def is_bounded(objective: ObjectiveSection) -> bool:
+    """Whether what a trial has got wrong so far stays in the error that is an objective."""
+    return any(name.endswith("service_error") for name in objective.metrics)
 
 
 def judged_metric(objective: ObjectiveSection) -> str | None:
@@ -46,6 +52,12 @@ def _stopping_problems(search: SearchSection, objective: ObjectiveSection) -> li
         message = (
             f"{name} compares running trials by one error, and the objectives "
             f"{shown(objective.metrics)} have none or several; use one of {known}, or none"
+        )
+        return [Problem("search.stopping.name", message)]
+    if name == "bound" and not is_bounded(objective):
+        message = (
+            f"bound needs service_error among the objectives, of which a part is spent with each "
+            f"megabatch; for {shown(objective.metrics)} use asha"
         )
         return [Problem("search.stopping.name", message)]
     others = [n for n in objective.metrics if n not in RUNNING_FORMS]
