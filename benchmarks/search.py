@@ -42,7 +42,7 @@ SUITE = "search"
 NUM_SEEDS = 50
 TABLES = Path(__file__).parent / "tables"
 BOUNDED = "search.space.pruning.final_density={low: 0.02, high: 0.2, log: true}"
-NONE, ASHA, MEDIAN = ({"name": name} for name in ("none", "asha", "median"))
+NONE, ASHA, MEDIAN, BOUND = ({"name": name} for name in ("none", "asha", "median", "bound"))
 WAYS: list[dict[str, Any]] = [
     CONTROL,
     {"sampler": "random", "stopping": ASHA},

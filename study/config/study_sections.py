@@ -50,7 +50,9 @@ class SearchSection(Strict):
         seed: Of the sampler.
         points: Tried first; a list in a point stands for each of its values.
         stopping: When trials are stopped early.
-        warm_start: Earlier studies whose trials are transferred to the sampler.
+        warm_start: Earlier studies. Trials that could be this study's own are transferred to the
+            sampler; of a study with other data, models or budgets the best places are tried first.
+        warm_start_top: So many places of each such study.
         arms: Searched paths whose choices are tuned apart, with equal shares of the trials.
     """
 
@@ -60,6 +62,7 @@ class SearchSection(Strict):
     points: tuple[dict[str, Any], ...] = ()
     stopping: StoppingSection = StoppingSection()
     warm_start: tuple[str, ...] = ()
+    warm_start_top: Annotated[int, Field(ge=0)] = 3
     arms: tuple[str, ...] = ()
 
 

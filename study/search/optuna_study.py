@@ -19,7 +19,7 @@ from study.search.optuna_result import OptunaResult, optuna_result
 from study.search.samplers import GENERATION, draws_at_random, learns_places, make_sampler
 from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
-from study.tracking.names import PROPOSED_RANDOM
+from study.tracking.names import PROPOSED_EARLIER, PROPOSED_RANDOM
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -70,6 +70,7 @@ class Proposals:
         self._num_asked = _num_asked(record, arm) if arm else 0
         self._limits = study.objective.limits
         self._grid = _untried_cells(study, record) if study.search.sampler == "grid" else None
+        self._places = _untried_places(record)
         self._explored = Explored(self._dimensions)
         self._learn(record)
 
@@ -90,11 +91,9 @@ class Proposals:
     def ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         """A new proposal: Optuna's trial and the chosen values."""
         if self._grid:
-            cell = self._grid.popleft()
-            trial = self.enqueue(cell)
-            assert trial is not None, "a cell of the grid lies in the space"
-            trial.set_user_attr(_PROPOSED_BY, self._sampler)
-            return trial, cell
+            return self._given(self._grid.popleft(), by=self._sampler)
+        if self._places:
+            return self._given(self._places.popleft(), by=PROPOSED_EARLIER)
         if self.arm:
             self.optuna_study.sampler = _sampler(self.study, self._num_asked)
             self._num_asked += 1
@@ -105,6 +104,14 @@ class Proposals:
         self._explored.add(chosen)
         trial.set_user_attr(_PROPOSED_BY, PROPOSED_RANDOM if is_random else self._sampler)
         return trial, chosen
+
+    def _given(self, chosen: Mapping[str, Any], *, by: str) -> tuple[optuna.Trial, dict[str, Any]]:
+        """Values that need not be drawn, as a proposal."""
+        trial = self.enqueue(chosen)
+        assert trial is not None, "given values lie in the space"
+        self._explored.add(chosen)
+        trial.set_user_attr(_PROPOSED_BY, by)
+        return trial, dict(chosen)
 
     def _elsewhere(
         self, trial: optuna.Trial, chosen: dict[str, Any]
@@ -238,11 +245,21 @@ def _num_asked(record: Record, arm: SearchArm) -> int:
     return sum(belongs(chosen, arm) for chosen in (*proposed, *others))
 
 
+def _tried(record: Record) -> list[dict[str, Any]]:
+    proposed = [trial.chosen for trial in record.trials.values()]
+    others = [chosen for _, chosen in (*record.repeats, *record.refused)]
+    return [dict(chosen) for chosen in (*proposed, *others)]
+
+
+def _untried_places(record: Record) -> deque[Mapping[str, Any]]:
+    tried = _tried(record)
+    return deque(chosen for chosen in record.places if dict(chosen) not in tried)
+
+
 def _untried_cells(study: StudyConfig, record: Record) -> deque[dict[str, Any]]:
     """The cells of a grid in the study's own random order, so that any part of it is fair."""
     assert study.search is not None
-    tried = [dict(trial.chosen) for trial in record.trials.values()]
-    tried += [dict(chosen) for _, chosen in record.refused]
+    tried = _tried(record)
     cells = study.space.cells(study.fixed, limit=MAX_CELLS)
     random.Random(derive_seed(study.search.seed, "grid")).shuffle(cells)
     return deque(cell for cell in cells if cell not in tried)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import optuna
 
-# TPE and GP draw at random until so many trials have given them something to learn from.
-NUM_STARTUP = 10
+# They draw at random until so many trials have given them something to learn from.
+NUM_STARTUP = {"tpe": 5, "gp": 10}
 _LEARNED_FROM = {
     "tpe": (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED),
     "gp": (optuna.trial.TrialState.COMPLETE,),
@@ -18,7 +18,7 @@ GENERATION = "NSGAIISampler:generation"
 def _tpe(seed: int) -> optuna.samplers.BaseSampler:
     # Jointly over the paths that exist together, which differ between pruning schedules.
     return optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, group=True, n_startup_trials=NUM_STARTUP
+        seed=seed, multivariate=True, group=True, n_startup_trials=NUM_STARTUP["tpe"]
     )
 
 
@@ -27,7 +27,7 @@ def _random(seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _gp(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=NUM_STARTUP)
+    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=NUM_STARTUP["gp"])
 
 
 def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
@@ -64,7 +64,7 @@ def draws_at_random(name: str, study: optuna.Study, trial: optuna.Trial) -> bool
     """
     if name in _LEARNED_FROM:
         states = _LEARNED_FROM[name]
-        return len(study.get_trials(deepcopy=False, states=states)) < NUM_STARTUP
+        return len(study.get_trials(deepcopy=False, states=states)) < NUM_STARTUP[name]
     if name == "nsga2":
         asked = study.get_trials(deepcopy=False)[trial.number]
         return bool(asked.system_attrs[GENERATION] == 0)

@@ -1,5 +1,6 @@
-"""Warm starts: trials of earlier studies that could be a search's own, equal in all else."""
+"""Warm starts: what earlier studies know, as a search's own trials or as places to try first."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from study.config.study_config import StudyConfig
 from study.config.trial import flatten, parse_trial
 from study.config.yaml_io import read_yaml, read_yaml_file
 from study.errors import StudyError
+from study.metrics import METRICS, Metric
 from study.results import ENDED_BY_THEMSELVES, Outcome, TrialHistory
+from study.search.explored import Explored
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
 from study.text import count
@@ -81,10 +84,13 @@ def _find(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) ->
 
 
 def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Record) -> list[str]:
-    """Transfer trials of earlier studies to the record, for the sampler alone.
+    """Record what earlier studies know, for the sampler alone.
+
+    Trials that could be this study's own are transferred. Of a study that has none the best
+    places of the space are recorded, to be tried first.
 
     Returns:
-        A notice for each study: how many trials, and why others were left out.
+        A notice for each study: how many trials, why others were left out, and which places.
     """
     notices = []
     transferred: set[str] = set()
@@ -95,11 +101,47 @@ def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Reco
         for prior in new:
             record.add_prior(prior)
         reasons = "".join(f"; {number} left out: {why}" for why, number in left_out.items())
+        places = [] if found else good_places(study, other)
+        for chosen in places:
+            if chosen not in record.places:
+                record.add_place(chosen)
+        first = f"; its best {count(len(places), 'place')} will be tried first" if places else ""
         notices.append(
             f"Warm start: {count(len(new), 'trial')} transferred from the study "
-            f"{other.title}{reasons}."
+            f"{other.title}{reasons}{first}."
         )
     return notices
+
+
+def good_places(study: StudyConfig, earlier: EarlierStudy) -> list[dict[str, Any]]:
+    """The values of the searched paths with which an earlier study was at its best.
+
+    At most ``search.warm_start_top``, by the first objective, none beside another (see
+    :class:`~study.search.explored.Explored`). The earlier study may have had other data, another
+    network or another budget; its trials that end outside the space are passed over.
+    """
+    assert study.search is not None
+    metric = METRICS[study.objective.metrics[0]]
+    explored = Explored(study.space.dimensions)
+    places: list[dict[str, Any]] = []
+    for trial in sorted(earlier.trials, key=lambda trial: _cost(trial, metric)):
+        chosen = _chosen(study, trial)
+        is_known = chosen is None or chosen in places or explored.is_near(chosen)
+        if len(places) == study.search.warm_start_top or math.isinf(_cost(trial, metric)):
+            break
+        if chosen is not None and not is_known:
+            explored.add(chosen)
+            places.append(chosen)
+    return places
+
+
+def _cost(trial: EarlierTrial, metric: Metric) -> float:
+    """Lower is better; infinite where the trial is not complete."""
+    if trial.outcome is not Outcome.COMPLETE or not trial.history.megabatches:
+        return math.inf
+    newest = trial.history.megabatches[-1]
+    value = {**newest.metrics, **newest.summary}.get(metric.name, math.nan)
+    return math.inf if math.isnan(value) else metric.cost(value)
 
 
 def _recorded(folder: StudyFolder) -> EarlierStudy:
@@ -169,17 +211,10 @@ def transferred_trials(
 
 def _as_prior(study: StudyConfig, trial: EarlierTrial) -> RecordedTrial | None:
     """The trial as one of this study's; None where it could not be."""
-    chosen: dict[str, Any] = {}
-    for dimension in study.space.dimensions:
-        if dimension.is_active({**study.fixed, **chosen}):
-            value = trial.value_of(dimension)
-            if value not in dimension.domain:
-                return None
-            chosen[dimension.path] = value
-    try:
-        own = study.compose(chosen)
-    except ConfigError:
+    chosen = _chosen(study, trial)
+    if chosen is None:
         return None
+    own = study.compose(chosen)
     if own.key() != trial.key:
         return None
     return RecordedTrial(
@@ -191,3 +226,19 @@ def _as_prior(study: StudyConfig, trial: EarlierTrial) -> RecordedTrial | None:
         history=trial.history,
         outcome=trial.outcome,
     )
+
+
+def _chosen(study: StudyConfig, trial: EarlierTrial) -> dict[str, Any] | None:
+    """A trial's values of the searched paths; None where they are no trial of this study's."""
+    chosen: dict[str, Any] = {}
+    for dimension in study.space.dimensions:
+        if dimension.is_active({**study.fixed, **chosen}):
+            value = trial.value_of(dimension)
+            if value not in dimension.domain:
+                return None
+            chosen[dimension.path] = value
+    try:
+        study.compose(chosen)
+    except ConfigError:
+        return None
+    return chosen

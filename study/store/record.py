@@ -41,6 +41,7 @@ class Record:
         refused: Proposals that were not trained, since they are known to break a constraint: how
             many trials had been proposed before, and the chosen values.
         priors: Trials of earlier studies.
+        places: Chosen values that were good in earlier studies of other data or models.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class Record:
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
         self.refused: list[tuple[int, Mapping[str, Any]]] = []
         self.priors: list[RecordedTrial] = []
+        self.places: list[Mapping[str, Any]] = []
         self.is_finished = False
         self._seconds = 0.0
         self._session: tuple[float, float] | None = None  # first and last event's time
@@ -164,6 +166,10 @@ class Record:
         """The sampler proposed what is known to break a constraint; it is not trained."""
         self._append({"event": "refused", "chosen": dict(chosen)})
 
+    def add_place(self, chosen: Mapping[str, Any]) -> None:
+        """Values that are to be proposed first."""
+        self._append({"event": "place", "chosen": dict(chosen)})
+
     def add_prior(self, prior: RecordedTrial) -> None:
         """A trial of an earlier study, transferred to the sampler; it is none of this study's."""
         self._append(
@@ -257,16 +263,24 @@ class Record:
         elif kind == "update":
             folder = self._path.parent / ARRIVALS_FOLDER
             self.updates.setdefault(event["key"], updated_trial(event, folder))
-        elif kind == "repeat":
-            self.repeats.append((event["key"], with_tuples(event["chosen"])))
-        elif kind == "refused":
-            self.refused.append((len(self.trials), with_tuples(event["chosen"])))
         elif kind == "prior":
             self.priors.append(prior_trial(event, number=len(self.priors)))
+        elif kind in ("repeat", "refused", "place"):
+            self._take_proposal(event)
         elif kind in ("finished", "reopened"):
             self.is_finished = kind == "finished"
         elif kind in ("history", "outcome", "notice"):
             self.find(event["key"]).take(event)
+
+    def _take_proposal(self, event: Mapping[str, Any]) -> None:
+        """Chosen values that became no trial of their own."""
+        kind, chosen = event["event"], with_tuples(event["chosen"])
+        if kind == "repeat":
+            self.repeats.append((event["key"], chosen))
+        elif kind == "refused":
+            self.refused.append((len(self.trials), chosen))
+        else:
+            self.places.append(chosen)
 
     def _count_time(self, now: float, kind: str) -> None:
         if kind == "session":

@@ -40,6 +40,7 @@ TAG_MEASURED_WITH: Final = "measured_with"  # runtime, threads and processor of 
 OUTCOME_RUNNING: Final = "running"
 PROPOSED_POINT: Final = "point"  # values of TAG_PROPOSED_BY, beside the samplers' names
 PROPOSED_RANDOM: Final = "random"
+PROPOSED_EARLIER: Final = "earlier_study"  # a place that was good in another study
 
 # Tags of a model, beside those of its trial.
 TAG_MEGABATCH: Final = "megabatch_index"

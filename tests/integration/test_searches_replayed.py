@@ -34,7 +34,9 @@ def replayed(table: Table, stopping: dict[str, Any], *, seed: int) -> Runs:
             "number": range(len(ended)),
             "outcome": [trial.outcome for trial in ended],
             "service_error": [(trial.values(("service_error",)) or (None,))[0] for trial in ended],
-            "proposed_by": ["random" if n < NUM_STARTUP else "tpe" for n in range(len(ended))],
+            "proposed_by": [
+                "random" if n < NUM_STARTUP["tpe"] else "tpe" for n in range(len(ended))
+            ],
         }
     )
     megabatches = pd.DataFrame(

@@ -47,7 +47,8 @@ def proposals(runs: "Runs", metric: str, moment: float | None) -> "pd.DataFrame"
     """
     import pandas as pd
 
-    trials = runs.trials[runs.trials["proposed_by"] != names.PROPOSED_POINT]
+    given = (names.PROPOSED_POINT, names.PROPOSED_EARLIER)
+    trials = runs.trials[~runs.trials["proposed_by"].isin(given)]
     trials = trials[trials[KEY].isin(list(runs.candidates[KEY]))]
     trials = trials[_may_keep(trials, runs)].sort_values("number", kind="stable")
     if moment is None:

@@ -55,9 +55,9 @@ def num_beside_others(sampler: str, path: Path) -> int:
     seen, num_near = Explored(study.space.dimensions), 0
     with Record.open(path) as record:
         proposals = Proposals(study, record)
-        for number in range(NUM_STARTUP + 30):
+        for number in range(NUM_STARTUP["tpe"] + 30):
             trial, chosen = proposals.ask()
-            num_near += number >= NUM_STARTUP and seen.is_near(chosen)
+            num_near += number >= NUM_STARTUP["tpe"] and seen.is_near(chosen)
             seen.add(chosen)
             error = abs(chosen[DENSITY] - 0.5)
             recorded = RecordedTrial(

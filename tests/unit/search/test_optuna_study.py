@@ -9,6 +9,7 @@ import pytest
 from study.config.study import parse_study
 from study.results import Outcome
 from study.search.optuna_study import Proposals
+from study.search.samplers import NUM_STARTUP
 from study.store.record import Record, RecordedTrial
 from tests.helpers.small_studies import FIXED, SPACE, history, raw_search, search
 
@@ -71,7 +72,8 @@ def test_a_proposal_is_marked_as_random_until_the_sampler_has_learned_from_enoug
             fixed={**FIXED, "pruning.schedule": "app"},
         )
     )
-    first = 20 if sampler == "nsga2" else 10  # NSGA-II's first generation, the others' start
+    # NSGA-II's first generation, the others' start; random is random for ever.
+    first = 20 if sampler == "nsga2" else NUM_STARTUP.get(sampler, 5)
     marks = []
     with Record.open(tmp_path / "r") as record:
         proposals = Proposals(study, record)
@@ -90,10 +92,10 @@ def test_points_count_for_the_start_and_failed_trials_do_not(tmp_path: Path) -> 
     with Record.open(tmp_path / "r") as record:
         study = search(objective={"metrics": ["service_error"]})
         proposals = Proposals(study, record)
-        for number in range(10):
+        for number in range(NUM_STARTUP["tpe"]):
             point = proposals.enqueue(proposals.ask()[1])
             assert point is not None
-            outcome = Outcome.ERROR if number == 9 else Outcome.COMPLETE
+            outcome = Outcome.ERROR if number == 0 else Outcome.COMPLETE
             record.add_trial(str(number), source="point", chosen={}, config={})
             proposals.tell(point, ended(record, str(number), outcome, 0.2))
         trial, _ = proposals.ask()

@@ -11,6 +11,7 @@ from study.results import Outcome
 from study.search.optuna_study import Proposals
 from study.search.warm_start import (
     EarlierStudy,
+    good_places,
     read_transferred_trials,
     transferred_trials,
     warm_start,
@@ -104,3 +105,51 @@ def test_values_outside_the_space_are_left_out(store: StudyStore) -> None:
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: StudyStore) -> None:
     with pytest.raises(StudyError, match="did you mean 'early'"):
         read_transferred_trials(later(search={"warm_start": ["earl"]}), store, NullTracker())
+
+
+def test_the_best_places_of_a_study_of_other_data_are_proposed_first(
+    store: StudyStore, tmp_path: Path
+) -> None:
+    study = later(fixed=FIXED | {"training.lr": 0.123})
+    with Record.open(tmp_path / "record.jsonl") as record:
+        earlier = read_transferred_trials(study, store, NullTracker())
+        (said,) = warm_start(study, earlier, record)
+        assert "0 trials transferred" in said
+        assert "its best 2 places will be tried first" in said
+        complete = [
+            dict(t.chosen)
+            for t in Record.read(store.folder("early").record_path).trials.values()
+            if t.outcome is Outcome.COMPLETE
+        ]
+        proposals = Proposals(study, record)
+        asked = [proposals.ask() for _ in range(3)]
+    assert [chosen for _, chosen in asked[:2]] == complete
+    assert [proposals.proposed_by(trial) for trial, _ in asked] == [
+        "earlier_study",
+        "earlier_study",
+        "random",
+    ]
+
+
+def test_places_that_were_tried_are_not_proposed_again_by_a_resumed_study(
+    store: StudyStore, tmp_path: Path
+) -> None:
+    study = later(fixed=FIXED | {"training.lr": 0.123})
+    with Record.open(tmp_path / "record.jsonl") as record:
+        warm_start(study, read_transferred_trials(study, store, NullTracker()), record)
+        first, second = record.places
+        trial = study.compose(first)
+        record.add_trial(trial.key(), source="search", chosen=first, config=trial.to_dict())
+    with Record.open(tmp_path / "record.jsonl") as record:
+        assert Proposals(study, record).ask()[1] == dict(second)
+
+
+def test_no_more_places_than_asked_for_and_none_beside_another(store: StudyStore) -> None:
+    study = later(fixed=FIXED | {"training.lr": 0.123}, search={"warm_start_top": 1})
+    (earlier,) = read_transferred_trials(study, store, NullTracker())
+    assert len(good_places(study, earlier)) == 1
+    doubled = EarlierStudy("twice", 1.0, (*earlier.trials, *earlier.trials))
+    many = later(fixed=FIXED | {"training.lr": 0.123}, search={"warm_start_top": 9})
+    assert good_places(many, doubled) == good_places(many, earlier)
+    none = later(fixed=FIXED | {"training.lr": 0.123}, search={"warm_start_top": 0})
+    assert good_places(none, earlier) == []
