@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from benchmarks.search import BOUND, TABLES, digits
+from benchmarks.search import DEFAULT, FOLDER, table_of
 from benchmarks.studies import ROOT
 from study.config.loading import study_from_raw
 from study.config.plugins import load_builtin_plugins
@@ -33,11 +33,10 @@ from study.simulation.simulator import replay, searched_anew
 from study.simulation.table import Table
 from study.store.record import Record, RecordedTrial
 
-DEFAULTS: dict[str, Any] = {"sampler": "tpe", "stopping": BOUND}
 WAYS: dict[str, tuple[Mapping[str, Any], int]] = {
     # Trials enough for the examples below: some are stopped early.
     "random": (CONTROL, 40),
-    "tpe": (DEFAULTS, 64),
+    "tpe": (DEFAULT, 64),
 }
 EXAMPLES = (100_000, 200_000, 400_000, 600_000, 800_000)
 NUM_REPLAYS = 200
@@ -47,7 +46,7 @@ _NUM_RESAMPLES = 4000
 def study_of(way: str, seed: int) -> StudyConfig:
     """The study of the digits table in its bounded space, searched one trial at a time."""
     changes, num_trials = WAYS[way]
-    raw = read_yaml_file(TABLES / "digits_bounded_table.yaml")
+    raw = read_yaml_file(FOLDER / "digits_bounded_table.yaml")
     raw |= {"name": f"digits-{way}-{seed}", "budget": {"trials": num_trials}}
     raw["search"] = {**raw["search"], **changes, "seed": seed}
     return study_from_raw(raw)
@@ -153,7 +152,7 @@ def main() -> None:
         way: np.array([c for (w, _), c in zip(studies, curves, strict=True) if w == way])
         for way in WAYS
     }
-    table = digits()
+    table = table_of("digits")
     simulated = {way: replayed(table, way, NUM_REPLAYS) for way in WAYS}
     Console(width=140).print(comparison(real, simulated))
 

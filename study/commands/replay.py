@@ -23,7 +23,7 @@ def replay(
         ),
     ],
     sampler: Annotated[str, typer.Option(help="search.sampler to try.")] = "tpe",
-    stopping: Annotated[str, typer.Option(help="search.stopping.name to try.")] = "asha",
+    stopping: Annotated[str, typer.Option(help="search.stopping.name to try.")] = "bound",
     seeds: Annotated[int, typer.Option(min=1, help="Searches, each with its own seed.")] = 20,
     trials: Annotated[
         int | None,

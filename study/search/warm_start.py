@@ -145,11 +145,16 @@ def _cost(trial: EarlierTrial, metric: Metric) -> float:
 
 
 def _recorded(folder: StudyFolder) -> EarlierStudy:
-    return EarlierStudy(
-        folder.name,
-        _service_after(read_yaml_file(folder.config_path)),
-        tuple(_recorded_trial(t) for t in Record.read(folder.record_path).trials.values()),
-    )
+    service_after = _service_after(read_yaml_file(folder.config_path))
+    trials = Record.read(folder.record_path).trials.values()
+    return earlier_study(folder.name, trials, service_after=service_after)
+
+
+def earlier_study(
+    title: str, trials: Iterable[RecordedTrial], *, service_after: float = 1.0
+) -> EarlierStudy:
+    """Recorded trials as an earlier study."""
+    return EarlierStudy(title, service_after, tuple(map(_recorded_trial, trials)))
 
 
 def _recorded_trial(trial: RecordedTrial) -> EarlierTrial:

@@ -1,7 +1,7 @@
 """How many examples through SGD a search takes to its target, over seeds, against the control."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ class Searched:
         return float(np.mean(self.samples))
 
 
-def search_to_target(
+def search_to_target(  # noqa: PLR0913  # all that a search is told
     table: Table,
     target: Target,
     changes: Mapping[str, Any],
@@ -103,6 +103,7 @@ def search_to_target(
     num_seeds: int,
     budget: float | None = None,
     num_workers: int = 1,
+    places: Callable[[int], Sequence[Mapping[str, Any]]] = lambda _: (),
 ) -> Searched:
     """Replay a search until its target with the seeds from 0 to ``num_seeds`` − 1.
 
@@ -114,6 +115,7 @@ def search_to_target(
         budget: Examples through SGD after which a search has missed its target; by default as
             many as all trials of the table took.
         num_workers: Trials at once.
+        places: From a seed to what earlier studies say is good, to be tried first.
     """
     most = budget or examples(table)
     samples, trials, missed = [], [], 0
@@ -126,6 +128,7 @@ def search_to_target(
             max_samples=most,
             num_workers=num_workers,
             until=target.is_met,
+            places=places(seed),
         )
         is_met = bool(ended) and target.is_met(ended[-1].trial)
         missed += not is_met

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +73,7 @@ def searched_anew(study: StudyConfig, changes: Mapping[str, Any], *, seed: int) 
     return parse_study(raw)
 
 
-def replay(
+def replay(  # noqa: PLR0913  # all that a search is told
     table: Table,
     study: StudyConfig,
     *,
@@ -81,6 +81,7 @@ def replay(
     max_samples: float = math.inf,
     num_workers: int = 1,
     until: Callable[[RecordedTrial], bool] = lambda _: False,
+    places: Iterable[Mapping[str, Any]] = (),
 ) -> list[Ended]:
     """A search through the rows of a table; the same study gives the same.
 
@@ -91,11 +92,12 @@ def replay(
         max_samples: Examples through SGD, after which it begins no more.
         num_workers: Trials at once.
         until: The search is over when this is so of a trial that has ended.
+        places: What earlier studies say is good, to be tried first.
 
     Returns:
         The trials in the order of their ends.
     """
-    search = _Search(table, study, max_trials)
+    search = _Search(table, study, max_trials, places)
     clock = itertools.count()  # breaks ties by the order of events
     events: list[tuple[float, int, _Running]] = []
     samples, ended = 0.0, list[Ended]()
@@ -133,10 +135,18 @@ def _cost(running: _Running) -> float:
 class _Search:
     """What proposes, judges and learns."""
 
-    def __init__(self, table: Table, study: StudyConfig, max_trials: int) -> None:
+    def __init__(
+        self,
+        table: Table,
+        study: StudyConfig,
+        max_trials: int,
+        places: Iterable[Mapping[str, Any]],
+    ) -> None:
         self._rows: Sequence[RecordedTrial] = table.rows
         self._lookup = Lookup(study.space, table.rows)
-        self._proposals = Proposals(study, Record())
+        known = Record()
+        known.places.extend(places)
+        self._proposals = Proposals(study, known)
         self._stopping: Stopping = make_stopping(study)
         self._num_left = max_trials
         self._visits: Counter[int] = Counter()

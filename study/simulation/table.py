@@ -18,7 +18,6 @@ from study.metrics import OF_NETWORK
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.store.record import RecordedTrial
 
-HOLDOUT = "holdout"
 _STUDY = b"study.yaml"
 # What a search, its constraints and its way of stopping may ask of a megabatch.
 CURVES = (
@@ -79,11 +78,7 @@ def _is_in_space(row: RecordedTrial, study: StudyConfig) -> bool:
 
 
 def write_table(table: Table, path: Path) -> None:
-    """One row a trial: ``chosen.PATH``, ``curve.METRIC`` (a list) and ``final.METRIC`` columns.
-
-    ``wrong.holdout`` lists, for each megabatch, which examples of the holdout the model in service
-    gets wrong, as :class:`study.example_errors.ExampleErrors` writes it.
-    """
+    """One row a trial: ``chosen.PATH``, ``curve.METRIC`` (a list) and ``final.METRIC`` columns."""
     paths = table.study.space.paths
     finals = sorted({name for row in table.rows for name in _summary(row)})
     columns: dict[str, list[Any]] = {
@@ -101,10 +96,6 @@ def write_table(table: Table, path: Path) -> None:
             [m.metrics[name] for m in row.history.megabatches if name in m.metrics]
             for row in table.rows
         ]
-    columns[f"wrong.{HOLDOUT}"] = [
-        [m.example_errors[HOLDOUT] for m in row.history.megabatches if HOLDOUT in m.example_errors]
-        for row in table.rows
-    ]
     for name in finals:
         columns[f"final.{name}"] = [_summary(row).get(name) for row in table.rows]
     made = pa.table(columns)
@@ -169,7 +160,6 @@ def _row(study: StudyConfig, number: int, row: Mapping[str, Any]) -> RecordedTri
         if name.startswith("final.") and value is not None
     }
     trial = study.compose(chosen)
-    wrong = row.get(f"wrong.{HOLDOUT}") or []  # older tables have none
     length = max((len(values) for values in curves.values()), default=0)
     outcome = Outcome(row["outcome"])
     megabatches = tuple(
@@ -179,7 +169,6 @@ def _row(study: StudyConfig, number: int, row: Mapping[str, Any]) -> RecordedTri
             kept_epoch_index=0,
             metrics={name: values[k] for name, values in curves.items()},
             summary=summary if outcome is Outcome.COMPLETE and k + 1 == length else {},
-            example_errors={HOLDOUT: wrong[k]} if wrong else {},
         )
         for k in range(length)
     )
