@@ -56,7 +56,7 @@ def volumes(table: Table, way: Mapping[str, Any], *, budget: float, num_seeds: i
     )
 
 
-def _volumes(ended: Sequence[Ended], metrics: Sequence[str], budget: float) -> list[float]:
+def _volumes(ended: Sequence[Ended], metrics: tuple[str, ...], budget: float) -> list[float]:
     known = [(end.samples, end.trial.values(metrics)) for end in ended]
     return [
         hypervolume(
