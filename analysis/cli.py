@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -78,20 +79,52 @@ def html(studies: _Studies, out: _Out = None, tracking_uri: _Uri = "") -> None:
     typer.echo(str(written.page))
 
 
+class _For(StrEnum):
+    """What is to read an export."""
+
+    FRAMES = "frames"
+    OPTUNA = "optuna"
+    DEEPCAVE = "deepcave"
+
+
 @app.command()
-def export(studies: _Studies, out: _Out = None, tracking_uri: _Uri = "") -> None:
-    """Write the tidy frames (trials, megabatches, layers) as Parquet and CSV; print the paths."""
-    from analysis.runs.export import write_frames
+def export(
+    studies: _Studies,
+    reader: Annotated[
+        _For,
+        typer.Option(
+            "--for",
+            help="What is to read it: frames are Parquet and CSV; optuna is a database for "
+            "optuna-dashboard and Optuna's figures; deepcave is the folder of a run.",
+        ),
+    ] = _For.FRAMES,
+    out: _Out = None,
+    tracking_uri: _Uri = "",
+) -> None:
+    """Write the trials, as tidy frames or for another tool; print the paths."""
     from analysis.runs.several_studies import load_all
 
+    folder = out or Path("reports") / _folder(studies)
     runs = load_all(studies, tracking_uri=tracking_uri)
-    for path in write_frames(runs, out or Path("reports") / _folder(studies)):
+    if reader is _For.OPTUNA:
+        from analysis.exports.optuna_study import write_optuna
+
+        written = write_optuna(runs, folder)
+    elif reader is _For.DEEPCAVE:
+        from analysis.exports.deepcave import write_deepcave
+
+        written = write_deepcave(runs, folder / "deepcave" / _folder(studies))
+    else:
+        from analysis.exports.frames import write_frames
+
+        written = write_frames(runs, folder)
+    for path in written.files:
         typer.echo(str(path))
-    _echo_notes(runs)
+    _echo_notes(runs, *written.notes)
 
 
-def _echo_notes(runs: "Runs") -> None:
-    for note in runs.notes:
+def _echo_notes(runs: "Runs", *others: str) -> None:
+    for note in (*runs.notes, *others):
         typer.echo(f"Note: {safe(note)}", err=True)
 
 

@@ -23,6 +23,8 @@ FACTS = (
     "number",
     "title",
     "run_id",
+    "run_url",
+    "started_at",
     "outcome",
     "reason",
     "method",
@@ -72,10 +74,12 @@ def _converter(given: Set[str]) -> Callable[[str], object]:
     return str
 
 
-def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
+def trials_frame(runs: "Sequence[StoredRun]", *, server: str = "") -> "pd.DataFrame":
     """One row a trial by number: facts, params by dotted name (typed), last metrics.
 
     Metrics and params that no run has logged are there and missing, so reports need no check.
+    ``run_url`` is the run's page on the MLflow ``server``, empty where there is none;
+    ``started_at`` is in seconds since 1970.
     """
     import pandas as pd
 
@@ -85,6 +89,8 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
         "number": [_number(run.tags.get(names.TAG_TRIAL_NUMBER)) for run in runs],
         "title": [run.tags.get("mlflow.runName", run.run_id) for run in runs],
         "run_id": [run.run_id for run in runs],
+        "run_url": [_page(run, server) for run in runs],
+        "started_at": [run.start_time / 1000 for run in runs],
         "outcome": [run.tags.get(names.TAG_OUTCOME, names.OUTCOME_RUNNING) for run in runs],
         "reason": [run.tags.get(names.TAG_REASON, "") for run in runs],
         "method": [run.tags.get(names.TAG_METHOD, "unknown") for run in runs],
@@ -105,6 +111,12 @@ def trials_frame(runs: "Sequence[StoredRun]") -> "pd.DataFrame":
     }
     frame = pd.DataFrame(columns)
     return frame.sort_values(["number", KEY], kind="stable").reset_index(drop=True)
+
+
+def _page(run: "StoredRun", server: str) -> str:
+    if not server or not run.experiment_id:
+        return ""
+    return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}"
 
 
 def _number(text: str | None) -> int:

@@ -37,8 +37,9 @@ def load(study: str, *, tracking_uri: str) -> Runs:
     notes = _notes_on_study(store, facts, parent, num_records=len(named))
     # Of several studies of one name the runs are mixed, as they are in MLflow.
     runs = _searched(_trial_runs(store, study, parent if len(named) == 1 else None), notes)
-    trials = frames.trials_frame(_closed(_one_per_trial(runs, notes), facts, notes))
-    del runs  # the records take more room than the frame that is made of them
+    closed = _closed(_one_per_trial(runs, notes), facts, notes)
+    trials = frames.trials_frame(closed, server=store.server)
+    del runs, closed  # the records take more room than the frame that is made of them
     notes += _notes_on_trials(trials)
     megabatches = histories.megabatches(store, parent, trials, notes)
     return Runs(

@@ -53,6 +53,12 @@ class Store:
                 found.experiment_id for found in self._client.search_experiments()
             ]
 
+    @property
+    def server(self) -> str:
+        """The address of its web interface; empty where it is a file or a database."""
+        is_web = self.address.startswith(("http://", "https://"))
+        return self.address.rstrip("/") if is_web else ""
+
     def studies(self) -> list[StoredRun]:
         """The parent runs of all studies, newest first."""
         return self._search(f"tags.`{names.TAG_KIND}` = '{names.KIND_STUDY}'")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.runs.export import write_frames
+from analysis.exports.frames import write_frames
 from analysis.runs.frames import FACTS
 from analysis.runs.load import load
 from analysis.runs.study_runs import Runs, StudyFacts
@@ -23,7 +23,7 @@ def record(name: str, tracking_uri: str) -> None:
     """Keep a study of an MLflow store."""
     runs = load(name, tracking_uri=tracking_uri)
     folder = FOLDER / name
-    for path in write_frames(runs, folder):
+    for path in write_frames(runs, folder).files:
         if path.suffix == ".csv":
             path.unlink()
     text = json.dumps(dataclasses.asdict(runs.study), indent=1)
@@ -37,9 +37,11 @@ def recorded(name: str) -> Runs:
     trials = pd.read_parquet(folder / "trials.parquet")
     # As of runs that were logged before there was such a tag.
     since = {fact: "" for fact in FACTS if fact not in trials}
+    if "started_at" in since:
+        trials = trials.assign(started_at=trials["number"].astype(float))
     return Runs(
         study=StudyFacts(**{**facts, "objectives": tuple(facts["objectives"])}),
-        trials=trials.assign(**since),
+        trials=trials.assign(**{k: v for k, v in since.items() if k not in trials}),
         megabatches=pd.read_parquet(folder / "megabatches.parquet"),
         load_layers=lambda: pd.read_parquet(folder / "layers.parquet"),
     )

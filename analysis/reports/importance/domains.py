@@ -1,32 +1,15 @@
-"""Which hyper-parameters a study varied, and over what: read from what its record says."""
+"""Hyper-parameters as importances take them: on which scale, and what each trial had."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from analysis.statistics import summary
+from analysis.runs.search_space import is_few_choices, is_wide, recorded_domains, varied
 from analysis.statistics.importance import Domain, Value
-from study.tracking import names
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.runs.study_runs import Runs
-
-# What follows from the other settings.
-_FACTS = frozenset(
-    {
-        "data.holdout_size",
-        "data.test_size",
-        "data.stream_size",
-        "data.num_classes",
-        "model.num_parameters",
-        "model.num_prunable",
-        "data.root",
-        "data.download",
-    }
-)
-_MAX_CHOICES = 6
 
 
 def domains(runs: "Runs", trials: "pd.DataFrame") -> dict[str, Domain]:
@@ -35,23 +18,10 @@ def domains(runs: "Runs", trials: "pd.DataFrame") -> dict[str, Domain]:
     Of each searched path the record holds the domain. Where it holds none that can be read, as in
     a study without search, the values that were tried stand for it: a few numbers are choices.
     """
-    searched = {
-        name.removeprefix(names.PARAM_SPACE): _recorded(text)
-        for name, text in runs.study.params.items()
-        if name.startswith(names.PARAM_SPACE)
-    }
-    varied = [name for name in summary.varying(trials) if name not in _FACTS]
-    chosen = [name for name in varied if name in searched] if searched else varied
+    searched = recorded_domains(runs.study)
+    differing = varied(trials)
+    chosen = [name for name in differing if name in searched] if searched else differing
     return {name: _domain(trials[name], searched.get(name)) for name in chosen}
-
-
-def _recorded(text: str) -> Mapping[str, object] | None:
-    """A domain in the form of a study file; None where it is in another, as it once was."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _domain(tried: "pd.Series", recorded: Mapping[str, object] | None) -> Domain:
@@ -62,11 +32,9 @@ def _domain(tried: "pd.Series", recorded: Mapping[str, object] | None) -> Domain
         return Domain(is_choice=True)
     if recorded:
         return Domain(is_choice=False, is_log=bool(recorded.get("log")))
-    values = tried.dropna()
-    if values.nunique() <= _MAX_CHOICES:
+    if is_few_choices(tried):
         return Domain(is_choice=True)
-    is_wide = values.min() > 0 and values.max() >= 20 * values.min()
-    return Domain(is_choice=False, is_log=bool(is_wide))
+    return Domain(is_choice=False, is_log=is_wide(tried))
 
 
 def configurations_of(

@@ -13,7 +13,7 @@ def test_the_area_is_that_of_the_worked_example() -> None:
     assert running_hypervolume([]) == []
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
 def test_the_volume_is_the_share_of_random_points_that_are_dominated(dimensions: int) -> None:
     rng = np.random.default_rng(dimensions)
     costs = rng.uniform(size=(30, dimensions))

@@ -3,27 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.errors import ReportError
+from analysis.exports.written import Written, folder_for
 
 if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 
-def write_frames(runs: "Runs", out: Path) -> tuple[Path, ...]:
+def write_frames(runs: "Runs", out: Path) -> Written:
     """Write trials, megabatches and layers as Parquet and CSV into ``out``, creating it.
 
     A frame without rows is written too, with its columns. A column that mixes kinds of value, such
     as a param that is a number in one trial and a word in another, is text in the Parquet file.
 
-    Returns:
-        The files.
-
     Raises:
         ReportError: They cannot be written.
     """
-    written = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    with folder_for(out):
         for name in ("trials", "megabatches", "layers"):
             frame = getattr(runs, name)
             mixed = [
@@ -36,9 +32,4 @@ def write_frames(runs: "Runs", out: Path) -> tuple[Path, ...]:
             frame.assign(**texts).to_parquet(parquet, index=False)
             frame.to_csv(text, index=False, lineterminator="\n")
             written += [parquet, text]
-    except OSError as error:
-        raise ReportError(
-            f"the frames cannot be written to {out}: {error.strerror}; choose another folder "
-            f"with --out"
-        ) from error
-    return tuple(written)
+    return Written(tuple(written))
