@@ -67,16 +67,41 @@ def main() -> None:
 
 
 @app.command()
-def html(studies: _Studies, out: _Out = None, tracking_uri: _Uri = "") -> None:
+def html(
+    studies: _Studies,
+    out: _Out = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write it anew while the study runs, until it ends.")
+    ] = False,
+    every: Annotated[
+        int, typer.Option(min=5, max=3600, help="Seconds between two writings, with --watch.")
+    ] = 30,
+    tracking_uri: _Uri = "",
+) -> None:
     """Write the whole report as one self-contained page, and print where it is."""
     from analysis.page.page import write_report
 
-    written = write_report(
-        *studies,
-        tracking_uri=tracking_uri,
-        out=out or Path("reports") / _folder(studies),
-    )
-    typer.echo(str(written.page))
+    folder = out or Path("reports") / _folder(studies)
+    if watch:
+        _watch(studies, folder, every, tracking_uri)
+    else:
+        typer.echo(str(write_report(*studies, tracking_uri=tracking_uri, out=folder).page))
+
+
+def _watch(studies: list[str], folder: Path, every: int, tracking_uri: str) -> None:
+    """Until the study has ended or Ctrl-C, which leaves the page as it is."""
+    from analysis.page.watch import watch
+
+    is_said = False
+    try:
+        for seen in watch(*studies, tracking_uri=tracking_uri, out=folder, every=every):
+            if isinstance(seen, ReportError):
+                typer.echo(f"Note: {safe(str(seen))}; tried again in {every} s", err=True)
+            elif not is_said:
+                typer.echo(str(seen.page))
+                is_said = True
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 class _For(StrEnum):

@@ -38,7 +38,6 @@ _DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 _PANEL_HEIGHT = 300
 _WHOLE_HEIGHT = 460
 _LABEL_HEIGHT = 34
-_LEGEND_BELOW = 72
 
 
 def colour(method: str, theme: Theme) -> str:
@@ -125,6 +124,7 @@ def _traces(series: Series, place: int, shown: bool, theme: Theme) -> "list[go.S
             **looks,
             y=_held(series).y,
             hovertext=texts or None,
+            customdata=series.trials or None,
             hovertemplate="%{hovertext}<extra></extra>" if texts else None,
             hoverinfo=None if texts else "skip",
             showlegend=shown,
@@ -229,8 +229,16 @@ def _layout(figure: Figure, theme: Theme) -> dict[str, Any]:
         "paper_bgcolor": theme.ground,
         "plot_bgcolor": theme.ground,
         "font": {"color": theme.ink, "size": 13, "family": "system-ui, sans-serif"},
-        # Below the title of the x axis, whatever the height.
-        "legend": {"orientation": "h", "y": -_LEGEND_BELOW / (height - 64), "x": 0},
+        # At the foot, below the title of the x axis: on a narrow screen it takes more lines.
+        "legend": {
+            "orientation": "h",
+            "xref": "container",
+            "x": 0,
+            "xanchor": "left",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+        },
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
         "xaxis": {

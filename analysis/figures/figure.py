@@ -45,6 +45,8 @@ class Series:
         low: Lower end of an interval around ``y``, or around the ``x`` of ``intervals``; empty for
             none.
         high: Upper end.
+        trials: Numbers of the trials that the points are, as many as ``x``; empty for what is
+            none. Pressing one opens its run in MLflow, where that is on the web.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Series:
     ringed: bool = False
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    trials: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -53,4 +53,5 @@ def _only(series: Series, indices: Sequence[int]) -> Series:
         x=tuple(series.x[i] for i in indices),
         y=tuple(series.y[i] for i in indices),
         hover=tuple(series.hover[i] for i in indices) if series.hover else (),
+        trials=tuple(series.trials[i] for i in indices) if series.trials else (),
     )

@@ -1,5 +1,6 @@
 "use strict";
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const narrow = window.matchMedia("(max-width: 560px)");
 
 const options = {
   responsive: true,
@@ -8,6 +9,8 @@ const options = {
   showSendToCloud: false,
   plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  // Fingers zoom without buttons, which would lie over the figure.
+  displayModeBar: window.matchMedia("(pointer: coarse)").matches ? false : "hover",
 };
 
 let drawings = {};
@@ -33,19 +36,51 @@ async function unpacked(id) {
 
 async function drawFirst() {
   drawings = JSON.parse(await unpacked("drawings"));
+  const pages = JSON.parse(document.getElementById("pages").textContent);
   const library = document.createElement("script");
   library.textContent = await unpacked("library");
   document.head.append(library);
   drawForScreen();
+  for (const place of document.querySelectorAll("[data-figure]")) {
+    place.on("plotly_click", ({ points: [point] }) => {
+      const page = pages[point.customdata];
+      if (page) window.open(page, "_blank", "noreferrer");
+    });
+  }
   dark.addEventListener("change", drawForScreen);
+  narrow.addEventListener("change", drawForScreen);
   window.addEventListener("beforeprint", () => drawAll("light"));
   window.addEventListener("afterprint", drawForScreen);
+}
+
+// Long names beside an axis and below it take several lines, or they would take its place.
+function narrowed(layout) {
+  const made = structuredClone(layout);
+  for (const [name, axis] of Object.entries(made)) {
+    if (!/^[xy]axis/.test(name)) continue;
+    axis.title.text = wrapped(axis.title.text, 18);
+    if (name.startsWith("y")) axis.ticktext = axis.ticktext?.map((text) => wrapped(text, 14));
+  }
+  return made;
+}
+
+function wrapped(text, width) {
+  let length = 0;
+  return text
+    .split(/(?<=[ .])/)
+    .map((word) => {
+      const breaks = length > 0 && length + word.trim().length > width;
+      length = breaks ? word.length : length + word.length;
+      return (breaks ? "<br>" : "") + word;
+    })
+    .join("");
 }
 
 function drawAll(theme) {
   for (const place of document.querySelectorAll("[data-figure]")) {
     const drawing = drawings[place.dataset.figure][theme];
-    Plotly.react(place, drawing.data, drawing.layout, options);
+    const layout = narrow.matches ? narrowed(drawing.layout) : drawing.layout;
+    Plotly.react(place, drawing.data, layout, options);
   }
 }
 
@@ -75,4 +110,53 @@ function sortBy(heading) {
 
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortBy(button.closest("th")));
+}
+
+// A row stays that has all of the words.
+function filterBy(field, table, said) {
+  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const rows = [...table.tBodies[0].rows];
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+  }
+  const left = rows.filter((row) => !row.hidden).length;
+  said.textContent = words.length ? `${left} of ${rows.length}` : "";
+}
+
+for (const filter of document.querySelectorAll(".filter")) {
+  const field = filter.querySelector("input");
+  const table = filter.nextElementSibling.querySelector("table");
+  const said = filter.querySelector("output");
+  filter.hidden = false;
+  field.addEventListener("input", () => filterBy(field, table, said));
+  if (field.value) filterBy(field, table, said); // a browser may have kept it
+}
+
+// While the study runs: whether it is still written, and a reload unless somebody works with it.
+const live = document.querySelector(".live");
+if (live) {
+  const every = Number(live.dataset.every);
+  const choice = live.querySelector("label");
+  const reloads = choice.querySelector("input");
+  reloads.checked = sessionStorage.getItem("reloads") !== "no";
+  reloads.addEventListener("change", () => {
+    sessionStorage.setItem("reloads", reloads.checked ? "yes" : "no");
+  });
+  choice.hidden = false;
+  const opened = Date.now();
+  const isInUse = () =>
+    document.hidden ||
+    document.querySelector("details[open]") !== null ||
+    [...document.querySelectorAll(".filter input")].some((field) => field.value);
+  const look = () => {
+    const age = Math.round(Date.now() / 1000 - Number(live.dataset.written));
+    const isStale = age > 5 * every + 60;
+    live.querySelector("output").textContent = isStale
+      ? `It is ${Math.round(age / 60)} min old: either it is written no more, or to be reloaded.`
+      : "";
+    if (reloads.checked && !isInUse() && Date.now() - opened > 1000 * every) location.reload();
+  };
+  look();
+  setInterval(look, 5000);
 }

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,12 +46,27 @@ def write_report(*studies: str, tracking_uri: str, out: Path) -> WrittenReport:
     Raises:
         ReportError: A study cannot be read, or the page not be written.
     """
-    from analysis.page.answer import answer
     from analysis.runs.several_studies import load_all
 
-    runs = load_all(studies, tracking_uri=tracking_uri)
+    return write_page(load_all(studies, tracking_uri=tracking_uri), out)
+
+
+def write_page(runs: "Runs", out: Path, *, every: int | None = None) -> WrittenReport:
+    """Write the page of ``runs`` to ``out``/index.html, creating the folder.
+
+    Args:
+        runs: The study.
+        out: The folder.
+        every: In how many seconds it will be written anew, so that it reloads itself; None where
+            it is not.
+
+    Raises:
+        ReportError: It cannot be written.
+    """
+    from analysis.page.answer import answer
+
     sentences = answer(runs)
-    text = page(runs, sentences, sections(runs))
+    text = page(runs, sentences, sections(runs), every=every)
     target = out / "index.html"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -72,7 +88,13 @@ def sections(runs: "Runs") -> dict[str, ReportSection]:
     return {name: REPORTS.get(name)().build(runs) for name in ordered}
 
 
-def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection]) -> str:
+def page(
+    runs: "Runs",
+    sentences: Sequence[str],
+    made: dict[str, ReportSection],
+    *,
+    every: int | None = None,
+) -> str:
     """The whole page as HTML that asks nothing of the network."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
@@ -97,6 +119,9 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
         captions={name: figure.caption for name, figure in drawn.items()},
         drawings={name: _drawings(figure) for name, figure in drawn.items()},
         notes=runs.notes,
+        pages=_pages_of_trials(runs),
+        every=every,
+        written_at=int(time.time()),
         explained={label(name): METRICS[name].description for name in _EXPLAINED},
         is_numeric=render.is_numeric,
         figure_csv=render.figure_csv,
@@ -105,6 +130,12 @@ def page(runs: "Runs", sentences: Sequence[str], made: dict[str, ReportSection])
         script=(_HERE / "page.js").read_text(encoding="utf-8"),
         plotly=get_plotlyjs() if drawn else "",
     )
+
+
+def _pages_of_trials(runs: "Runs") -> dict[int, str]:
+    """Number of a trial → its run's page in MLflow, where that is on the web."""
+    pairs = zip(runs.trials["number"], runs.trials["run_url"], strict=True)
+    return {int(number): url for number, url in pairs if url}
 
 
 def _file_of(text: str) -> str:

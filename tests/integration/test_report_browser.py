@@ -158,6 +158,68 @@ def test_the_page_opens_whole_without_an_error_and_without_the_network(
     assert read.drawn >= len(read.figures)
 
 
+def acted_on(tmp_path: Path, script: str) -> Visit:
+    """The usual study's page after a user has done what ``script`` does."""
+    runs = runs_of(usual())
+    text = page(runs, ["An answer."], sections(runs))
+    path = tmp_path / "index.html"
+    path.write_text(text.replace("</body>", f"<script>{script}</script></body>"), "utf-8")
+    return visit(path, tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_rows_are_filtered_by_words_and_sorted_by_a_heading(tmp_path: Path) -> None:
+    seen = acted_on(
+        tmp_path,
+        """
+        const section = document.getElementById("runs");
+        const field = section.querySelector("input[type=search]");
+        field.value = "APP t=8";
+        field.dispatchEvent(new Event("input"));
+        const heading = section.querySelector("th[data-name=service_error]");
+        heading.querySelector("button").click();
+        const left = [...section.querySelectorAll("tbody tr")].filter((row) => !row.hidden);
+        document.body.dataset.left = left.map((row) => row.cells[0].textContent).join();
+        document.body.dataset.sorted = heading.getAttribute("aria-sort");
+        document.body.dataset.said = section.querySelector("output").textContent;
+        """,
+    )
+    runs = runs_of(usual()).trials
+    expected = runs[(runs["method"] == "app") & (runs["stream.num_megabatches"] == 8)]
+    numbers = expected.sort_values("service_error", na_position="last")["number"]
+    assert seen.console == []
+    assert f'data-left="{",".join(map(str, numbers))}"' in seen.dom
+    assert 'data-sorted="ascending"' in seen.dom
+    assert f'data-said="{len(expected)} of {len(runs)}"' in seen.dom
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["confirmed", "digits-search"])
+def test_on_a_telephones_width_nothing_is_wider_than_the_screen(tmp_path: Path, name: str) -> None:
+    runs = STUDIES[name]()
+    text = page(runs, ["An answer."], sections(runs))
+    # A window cannot be as narrow as a frame.
+    frame = """<!doctype html><body><iframe style="width: 390px; height: 800px"></iframe><script>
+    const frame = document.querySelector("iframe");
+    frame.addEventListener("load", () => setTimeout(() => {
+      const whole = frame.contentDocument.documentElement;
+      const parts = [...whole.querySelectorAll("figure svg.main-svg, .scroll, section, p")];
+      document.body.dataset.drawn = whole.querySelectorAll("svg.main-svg").length;
+      document.body.dataset.widest = Math.max(
+        whole.scrollWidth, ...parts.map((part) => part.getBoundingClientRect().right));
+    }, 3000));
+    frame.srcdoc = TEXT;
+    </script></body>"""
+    path = tmp_path / "frame.html"
+    path.write_text(frame.replace("TEXT", json.dumps(text).replace("</", "<\\/")), "utf-8")
+    seen = visit(path, tmp_path)
+    (drawn,), (widest,) = (
+        re.findall(rf'data-{name}="([\d.]+)"', seen.dom) for name in ("drawn", "widest")
+    )
+    assert int(drawn) > 0
+    assert float(widest) <= 390
+
+
 @pytest.mark.timeout(300)
 def test_an_error_and_a_request_of_a_page_would_be_seen(tmp_path: Path) -> None:
     path = tmp_path / "bad.html"

@@ -190,6 +190,7 @@ def _slice(runs: "Runs", trials: "pd.DataFrame", metric: str, name: str, domain:
                 x=tuple(x),
                 y=tuple(group[metric].astype(float)),
                 hover=hover_texts(group, measure, [name, T]),
+                trials=tuple(map(int, group["number"])),
                 method=str(method),
             )
         )

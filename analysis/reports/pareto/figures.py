@@ -62,6 +62,7 @@ def front_figure(
             x=tuple(x[part.index]),
             y=tuple(y[part.index]),
             hover=hover_texts(part, measure, params),
+            trials=tuple(map(int, part["number"])),
             method=method,
             symbol=symbol,
             ringed=bool(method),

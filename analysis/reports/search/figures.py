@@ -76,6 +76,7 @@ def _path(runs: "Runs", metric: str, x: str, hue: int) -> list[Series]:
                 x=tuple(rows.loc[trials.index, x].astype(float)),
                 y=tuple(value[trials.index].astype(float)),
                 hover=hover_texts(trials, measure, []),
+                trials=tuple(map(int, trials["number"])),
                 hue=hue if finished else None,
             )
         )

@@ -1,0 +1,86 @@
+"""The page of a study that runs is written anew until nothing runs any more."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import ReportError
+from analysis.page import watch as watching
+from analysis.page.page import WrittenReport, page
+from analysis.page.watch import is_running, watch
+from analysis.runs.study_runs import Runs
+from tests.helpers.fake_study import FakeTrial, runs_of
+
+RUNNING = runs_of([FakeTrial(0)], running=True)
+ENDED = runs_of([FakeTrial(0)])
+CONFIRMING = dataclasses.replace(ENDED, load_confirmation=lambda: RUNNING)
+AWAY = ReportError("MLflow is away")
+
+
+def seen(
+    monkeypatch: pytest.MonkeyPatch, looks: Sequence[Runs | ReportError]
+) -> list[str | int | None]:
+    """What each look came to: an error's text, or in how many seconds the page reloads itself."""
+    left = iter(looks)
+    told: list[int | None] = []
+
+    def load(studies: tuple[str, ...], tracking_uri: str) -> Runs:
+        found = next(left)
+        if isinstance(found, ReportError):
+            raise found
+        return found
+
+    def write(runs: Runs, out: Path, *, every: int | None = None) -> WrittenReport:
+        told.append(every)
+        return WrittenReport(out / "index.html", ())
+
+    monkeypatch.setattr(watching, "_load", load)
+    monkeypatch.setattr(watching, "write_page", write)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    came = [
+        str(look) if isinstance(look, ReportError) else told[-1]
+        for look in watch("it", tracking_uri="", out=Path(), every=30)
+    ]
+    assert list(left) == []
+    return came
+
+
+def test_it_ends_when_nothing_ran_at_two_looks_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seen(monkeypatch, [RUNNING, RUNNING, ENDED, ENDED]) == [30, 30, 30, None]
+
+
+def test_a_confirmation_may_start_a_moment_after_its_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = [RUNNING, ENDED, CONFIRMING, ENDED, ENDED]
+    assert seen(monkeypatch, looks) == [30, 30, 30, 30, None]
+
+
+def test_a_study_that_has_ended_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seen(monkeypatch, [ENDED]) == [None]
+
+
+def test_a_look_that_fails_is_said_and_the_next_one_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    came = seen(monkeypatch, [RUNNING, AWAY, RUNNING, ENDED, ENDED])
+    assert came == [30, "MLflow is away", 30, 30, None]
+
+
+def test_a_first_look_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ReportError, match="away"):
+        seen(monkeypatch, [AWAY])
+
+
+def test_what_runs_is_the_study_its_confirmation_or_a_part() -> None:
+    assert is_running(RUNNING)
+    assert is_running(CONFIRMING)
+    assert not is_running(ENDED)
+    assert is_running(dataclasses.replace(ENDED, parts=(ENDED, RUNNING)))
+
+
+def test_only_a_page_that_is_written_anew_reloads_itself() -> None:
+    assert 'class="live"' not in page(ENDED, [], {})
+    assert 'data-every="30"' in page(RUNNING, [], {}, every=30)
