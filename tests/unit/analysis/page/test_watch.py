@@ -26,19 +26,19 @@ def seen(
     left = iter(looks)
     told: list[int | None] = []
 
-    def load(studies: tuple[str, ...], tracking_uri: str) -> Runs:
+    def load(*_: object) -> Runs:
         found = next(left)
         if isinstance(found, ReportError):
             raise found
         return found
 
-    def write(runs: Runs, out: Path, *, every: int | None = None) -> WrittenReport:
+    def write(_: Runs, out: Path, *, every: int | None = None) -> WrittenReport:
         told.append(every)
         return WrittenReport(out / "index.html", ())
 
     monkeypatch.setattr(watching, "_load", load)
     monkeypatch.setattr(watching, "write_page", write)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     came = [
         str(look) if isinstance(look, ReportError) else told[-1]
         for look in watch("it", tracking_uri="", out=Path(), every=30)
