@@ -1,5 +1,6 @@
 # make study     install, run the quickstart study, print its answer
 # make check     lint, type-check, unit and property tests: a minute, between two edits
+# make docs      the documentation as a site: docs/_build/html/index.html
 # make test      all of that and the integration tests, on a real Ray
 # Another environment than .venv: make study VENV="$VIRTUAL_ENV"
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 DEFAULT := not gpu and not slow and not faults and not browser and not server and not editor
 
-.PHONY: study install check test lint types test-quick test-all format test-slow test-faults test-browser test-server test-editor bench gpu clean
+.PHONY: study install docs check test lint types test-quick test-all format test-slow test-faults test-browser test-server test-editor bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -25,6 +26,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# A warning, such as of a link that leads nowhere, is an error.
+docs: install
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html --doctree-dir docs/_build/doctrees docs docs/_build/html
+	@echo docs/_build/html/index.html
 
 # The type checker runs beside the tests.
 check: lint
@@ -72,4 +78,4 @@ gpu: install
 	$(PYTEST) -m gpu
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

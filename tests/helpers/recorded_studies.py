@@ -6,12 +6,13 @@ record('cifar10-architectures', 'sqlite:///mlflow.db')"`` where its MLflow store
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.exports.frames import write_frames
-from analysis.runs.frames import FACTS
+from analysis.runs.frames import FACTS, MEGABATCH_METRICS, TRIAL_METRICS
 from analysis.runs.load import load
 from analysis.runs.study_runs import Runs, StudyFacts
 
@@ -35,13 +36,15 @@ def recorded(name: str) -> Runs:
     folder = FOLDER / name
     facts = json.loads((folder / "study.json").read_text(encoding="utf-8"))
     trials = pd.read_parquet(folder / "trials.parquet")
-    # As of runs that were logged before there was such a tag.
-    since = {fact: "" for fact in FACTS if fact not in trials}
-    if "started_at" in since:
-        trials = trials.assign(started_at=trials["number"].astype(float))
+    megabatches = pd.read_parquet(folder / "megabatches.parquet")
+    # As of runs that were logged before there were such tags and metrics.
+    since = {"started_at": trials["number"].astype(float)}
+    since |= {fact: "" for fact in FACTS if fact not in since}
+    since |= {name: math.nan for name in TRIAL_METRICS}
+    unmeasured = {name: math.nan for name in MEGABATCH_METRICS if name not in megabatches}
     return Runs(
         study=StudyFacts(**{**facts, "objectives": tuple(facts["objectives"])}),
         trials=trials.assign(**{k: v for k, v in since.items() if k not in trials}),
-        megabatches=pd.read_parquet(folder / "megabatches.parquet"),
+        megabatches=megabatches.assign(**unmeasured),
         load_layers=lambda: pd.read_parquet(folder / "layers.parquet"),
     )
