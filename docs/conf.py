@@ -17,13 +17,16 @@ extensions = [
     "reference",
     "repository_links",
 ]
-exclude_patterns = ["_build", "extensions"]
+# Sphinx has a page called search itself, so that ours is included in another.
+exclude_patterns = ["_build", "extensions", "search.md"]
 nitpicky = False
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
@@ -32,5 +35,7 @@ html_title = "anytime-pruning-study"
 html_static_path: list[str] = []
 html_show_sourcelink = False
 html_copy_source = False
+# Found pages are listed without their texts, which a browser does not read from files.
+html_show_search_summary = False
 # Nothing is asked of anybody: no fonts and no scripts from elsewhere.
 html_theme_options = {"top_of_page_buttons": []}

@@ -2,11 +2,15 @@
 
 import dataclasses
 import re
+import shlex
 import typing
 from pathlib import Path
 
 import pytest
+import typer.main
 
+import analysis.cli
+import study.cli
 from study.config.plugins import load_builtin_plugins
 from study.config.space import path_problem
 from study.config.study_config import StudyConfig
@@ -58,7 +62,7 @@ def study_keys(section: str) -> set[str]:
     return set(model.model_fields) | inner
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/method.md", "docs/search.md"])
+@pytest.mark.parametrize("name", ["docs/study_file.md", "docs/method.md", "docs/search.md"])
 def test_every_path_that_a_document_names_is_a_path_of_the_study_file(name: str) -> None:
     text = read(name)
     paths = dotted_paths(text)
@@ -95,6 +99,60 @@ def test_the_method_names_every_plug_in_of_a_pruning_event() -> None:
         ours = [n for n in registry if registry.get(n).__module__.startswith("study.")]
         missing = [name for name in ours if f"\n| `{name}`" not in text]
         assert not missing, registry.kind
+
+
+def pages() -> list[Path]:
+    return sorted((ROOT / "docs").rglob("*.md"))
+
+
+def commands_of(page: Path) -> list[str]:
+    """The program's commands in a page's shell blocks, with lines that go on joined."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    plain = [line.removeprefix("$ ").partition(" #")[0] for line in lines]
+    return [line for line in plain if line.startswith(("app-study ", "app-report "))]
+
+
+def test_every_command_of_a_document_is_one_that_the_program_takes() -> None:
+    programs = {
+        name: typer.main.get_command(app)
+        for name, app in (("app-study", study.cli.app), ("app-report", analysis.cli.app))
+    }
+    commands = [command for page in pages() for command in commands_of(page)]
+    assert len(commands) > 25
+    for command in commands:
+        program, name, *arguments = shlex.split(command)
+        # Refuses what it does not know; nothing is run.
+        programs[program].commands[name].make_context(name, arguments)
+
+
+def test_every_link_of_a_document_leads_to_a_file_and_a_heading() -> None:
+    broken = []
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\((?![a-z]+:)([^)#\s]*)(#[^)\s]*)?\)", text):
+            path = page.parent / target if target else page
+            if not path.exists():
+                broken.append(f"{page.name}: {target}")
+            elif anchor and anchor[1:] not in slugs(path):
+                broken.append(f"{page.name}: {target}{anchor}")
+    assert broken == []
+
+
+def slugs(page: Path) -> set[str]:
+    """The anchors of a page's headings, as code hosts make them."""
+    outside = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", outside, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_stands_in_the_contents() -> None:
+    contents = read("docs/index.md")
+    listed = set(re.findall(r"^([a-z_/]+)$", contents, flags=re.MULTILINE))
+    names = {page.relative_to(ROOT / "docs").with_suffix("").as_posix() for page in pages()}
+    # The page of searching shows search.md, as Sphinx has a page of that name itself.
+    assert listed == names - {"index", "search"}
 
 
 def test_every_picture_is_shown_with_a_caption_and_is_small() -> None:

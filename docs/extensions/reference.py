@@ -23,7 +23,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "\\<").split())
+    """A text as a cell: no bar ends it, and nothing outside of code is taken for HTML."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "\\<") for part in parts[::2]]
+    return " ".join("`".join(parts).split())
 
 
 def commands(program: str) -> Iterator[str]:
@@ -122,6 +125,7 @@ _LIMITS = {
     "exclusiveMaximum": "below {}",
 }
 _MOST_LISTED = 12
+_NO_LIMIT = 2**31  # that of the machine's numbers
 
 
 def _values(entry: Mapping[str, Any]) -> str:
@@ -132,7 +136,11 @@ def _values(entry: Mapping[str, Any]) -> str:
     if "enum" in entry:
         listed = [f"`{value}`" for value in entry["enum"]]
         return ", ".join(listed) if len(listed) <= _MOST_LISTED else f"one of {len(listed)} names"
-    limits = [text.format(entry[key]) for key, text in _LIMITS.items() if key in entry]
+    limits = [
+        text.format(entry[key])
+        for key, text in _LIMITS.items()
+        if key in entry and abs(entry[key]) < _NO_LIMIT
+    ]
     kind = {"array": "list", "object": "mapping", "string": "text"}.get(
         str(entry.get("type", "")), str(entry.get("type", ""))
     )

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {
     "README.md": "docs/index.md",
     "CONTRIBUTING.md": "docs/contributing.md",
+    "docs/search.md": "docs/searching.md",
     "benchmarks/README.md": "docs/benchmarks.md",
     "search_spaces": "docs/reference/examples.md",
     "search_spaces/paper": "docs/reference/examples.md",
