@@ -86,12 +86,14 @@ for section in SECTIONS.split():
     layer(f"analysis.reports.{section}", "analysis.presentation", f"{FRAMES} scipy")
 ANSWERING = "analysis.reports analysis.reports.confirmed analysis.reports.waiting"
 layer("analysis.page", ANSWERING, f"{FRAMES} jinja2 plotly")
-# The words typed after app-study.
-layer("study.commands", "study.operations study.simulation analysis.page", "typer rich")
+# A study from its file to its answer; the words typed after app-study.
+layer("study.workflow", "study.operations study.simulation analysis.page", "rich")
+layer("study.commands", "study.workflow", "typer rich")
 layer("study.commands.study_files", "study.operations", "typer rich")
 # The doors: two command lines, and what notebooks import.
 DOORS = {
     "study.cli": "study.commands",
+    "study.api": "study.workflow",
     "analysis.cli": "analysis.page analysis.exports",
     "analysis": "analysis.runs",
 }
@@ -232,7 +234,12 @@ def test_package_files_import_nothing_so_that_a_part_can_be_had_without_the_rest
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in MODULES if is_within(m, "study.cli") or is_within(m, "study.commands")]
+    "module",
+    [
+        m
+        for m in MODULES
+        if any(is_within(m, part) for part in ("study.cli", "study.commands", "study.workflow"))
+    ],
 )
 def test_the_command_line_imports_heavy_packages_only_where_they_are_used(module: str) -> None:
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
@@ -245,7 +252,7 @@ def test_the_command_line_imports_heavy_packages_only_where_they_are_used(module
     assert {name.partition(".")[0] for name in heavy} <= {"typer", "rich", "study"}
     # Of our own only what imports nothing heavy itself: the ground.
     ours = {name for name in heavy if name.startswith("study.")}
-    light = {"study", "study.commands", "study.commands.study_files"}
+    light = {"study", "study.commands", "study.commands.study_files", "study.workflow"}
     others = {name for name in ours if folder_of(name) not in light}
     assert others <= {"study.config.problems", "study.session.console"}
 

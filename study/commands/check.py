@@ -7,17 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study.commands.options import (
-    DataRoot,
-    Store,
-    TrackingUri,
-    store_root,
-    tracking_address,
-    with_data_root,
-)
+from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
 from study.text import count, printable
+from study.workflow.addresses import store_root, tracking_address, with_data_root
 
 if TYPE_CHECKING:
     from study.operations.check import Finding

@@ -3,24 +3,15 @@
 import contextlib
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from study.commands.confirmation import confirm_study, options_of
-from study.commands.options import (
-    Address,
-    DataRoot,
-    Reports,
-    Store,
-    TrackingUri,
-    store_root,
-    with_override,
-)
-from study.commands.training import Workplace
-
-if TYPE_CHECKING:
-    from study.config.confirm_sections import ConfirmSection
+from study.commands.exit_codes import exit_unless_finished
+from study.commands.options import Address, DataRoot, Reports, Store, TrackingUri
+from study.workflow.addresses import store_root, with_override
+from study.workflow.confirmation import chosen_options, confirm_study
+from study.workflow.workplace import Workplace
 
 
 class BaselineName(enum.StrEnum):
@@ -74,58 +65,31 @@ def confirm(
     reports: Reports = Path("reports"),
 ) -> None:
     """Run the best of a study and their baselines again with fresh seeds, as a new study."""
-    from dataclasses import replace
-
-    from study.config.confirm_sections import ConfirmSection
     from study.config.study_config import confirmation_of
     from study.errors import StudyError
     from study.operations.opened_study import OpenedStudy
     from study.store.folder import StudyStore
 
+    if until and seeds is not None:
+        raise StudyError("--until decided and --seeds both say how many; keep one of them")
     root = store_root(None, store)
     searched = OpenedStudy.open(name, root, data_root)
-    _check(top=top, seeds=seeds, until=until, trials=trials)
-    section = _changed(
-        searched.study.confirm or ConfirmSection(),
+    options = chosen_options(
+        searched.study,
         top=top,
         seeds=until or seeds,
         baselines=tuple(map(str, baselines)) if baselines else None,
+        trials=tuple(trials or ()),
+        vary_data=vary_data,
     )
-    if vary_data and section.seeds == "decided":
-        raise StudyError(
-            "--vary-data leaves no verdict by example that could be waited for until it is "
-            "decided; give --seeds"
-        )
-    options = replace(options_of(section), trials=tuple(trials or ()), vary_data=vary_data)
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
     with contextlib.ExitStack() as ray:
-        confirm_study(
+        end = confirm_study(
             searched,
             options,
             new_name or confirmation_of(name),
             Workplace(StudyStore(root), tracking_uri, reports, ray),
             overrides=given,
         )
-
-
-def _check(
-    *,
-    top: int | None,
-    seeds: int | None,
-    until: str | None,
-    trials: list[str] | None,
-) -> None:
-    """Refuse options that contradict each other."""
-    from study.errors import StudyError
-
-    if trials and top is not None:
-        raise StudyError("--top and --trial both choose what to confirm; keep one of them")
-    if until and seeds is not None:
-        raise StudyError("--until decided and --seeds both say how many; keep one of them")
-
-
-def _changed(section: "ConfirmSection", **given: object) -> "ConfirmSection":
-    """The study's own settings, and those that options give instead."""
-    changes = {name: value for name, value in given.items() if value is not None}
-    return type(section).model_validate({**section.model_dump(), **changes})
+    exit_unless_finished(end)

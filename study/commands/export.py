@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
-from study.config.problems import in_file
+from study.commands.options import DataRoot, Store, TrackingUri
 from study.session.console import say
+from study.workflow.exporting import ExportOptions, export_trials, registered_model
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -51,28 +51,15 @@ def export(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Export the network of a trial to files, checked against the network itself."""
-    from study.errors import ExportError
-    from study.export.trial_model import export_model
     from study.operations.opened_study import OpenedStudy
-    from study.search.selection import choose
 
     check_export_options(format_name, register, alias)
     opened = OpenedStudy.open(name, store, data_root)
-    with in_file(opened.folder.config_path):
-        chosen = choose(opened.record, trial, opened.study.objective, max_density=max_density)
-        if register is not None and len(chosen) > 1:
-            raise ExportError(
-                f"--register takes one model, and {trial} are {len(chosen)}; name one by --trial"
-            )
-        root = out or Path("exports") / name
-        for recorded in chosen:
-            is_only = out is not None and trial != "pareto"
-            folder = root if is_only else root / f"trial-{recorded.number}"
-            model = opened.final_model(recorded)
-            card = export_model(model, folder, format_name=format_name, licence=licence)
-            print_exported(card, folder)
-            if register is not None:
-                register_model(opened.study, card, folder, (register, alias), tracking_uri)
+    options = ExportOptions(format_name, out, max_density, licence)
+    for card, folder in export_trials(opened, trial, options, only_one=register is not None):
+        print_exported(card, folder)
+        if register is not None:
+            register_model(opened.study, card, folder, (register, alias), tracking_uri)
 
 
 def check_export_options(format_name: str, register: str | None, alias: str | None) -> None:
@@ -111,23 +98,11 @@ def register_model(
     tracking_uri: str | None,
 ) -> None:
     """Make an exported model a version of a registered one, and print how it is served."""
-    from study.export.registration import model_info, run_tags, version_tags
-    from study.tracking.mlflow.registry import MlflowRegistry
-
-    registered_name, alias = register
-    uri = tracking_address(study, tracking_uri)
-    registry = MlflowRegistry(uri, study.tracking.experiment)
-    version = registry.register(
-        model_info(card, folder),
-        run_tags=run_tags(card),
-        name=registered_name,
-        tags=version_tags(card),
-        alias=alias,
-    )
-    address = f"models:/{registered_name}" + (f"@{alias}" if alias else f"/{version.version}")
+    registered = registered_model(study, card, folder, register, tracking_uri)
     say(
         Console(),
-        f"Registered as version {version.version} of {registered_name}; to serve it: "
-        f"MLFLOW_TRACKING_URI={shlex.quote(registry.address)} mlflow models serve "
-        f"--env-manager local --host 127.0.0.1 --port 5001 --model-uri {shlex.quote(address)}",
+        f"Registered as version {registered.version} of {register[0]}; to serve it: "
+        f"MLFLOW_TRACKING_URI={shlex.quote(registered.tracking_uri)} mlflow models serve "
+        f"--env-manager local --host 127.0.0.1 --port 5001 --model-uri "
+        f"{shlex.quote(registered.address)}",
     )

@@ -6,15 +6,9 @@ from typing import Annotated
 import typer
 
 from study.commands.launch import resume
-from study.commands.options import (
-    Address,
-    DataRoot,
-    Reports,
-    Store,
-    TrackingUri,
-    store_root,
-)
+from study.commands.options import Address, DataRoot, Reports, Store, TrackingUri
 from study.config.problems import in_file
+from study.workflow.addresses import store_root
 
 
 def extend(

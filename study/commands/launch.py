@@ -1,31 +1,17 @@
-"""Commands that train: a whole study, the rest of one, or a single trial."""
+"""``app-study launch`` and ``app-study resume``."""
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from study.commands.confirmation import confirm_study, options_of, run_confirming
-from study.commands.options import (
-    Address,
-    Config,
-    DataRoot,
-    Reports,
-    Set,
-    Store,
-    TrackingUri,
-    store_root,
-    with_data_root,
-    with_override,
-)
-from study.commands.training import Workplace
+from study.commands.exit_codes import exit_unless_finished
+from study.commands.options import Address, Config, DataRoot, Reports, Set, Store, TrackingUri
 from study.config.problems import in_file
-from study.session.console import say
-
-if TYPE_CHECKING:
-    from study.config.study_config import StudyConfig
+from study.workflow.addresses import store_root, with_data_root, with_override
+from study.workflow.whole import run_whole
+from study.workflow.workplace import Workplace
 
 
 def launch(
@@ -47,7 +33,7 @@ def launch(
         given = with_override(given, "resources.address", address)
         study = load_study(config, overrides=given)
         workplace = Workplace(StudyStore(store_root(study, store)), tracking_uri, reports, ray)
-        run_whole(study, workplace, fresh=True, overrides=[])
+        exit_unless_finished(run_whole(study, workplace, fresh=True, overrides=[]))
 
 
 def resume(
@@ -68,36 +54,4 @@ def resume(
         given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
         workplace = Workplace(study_store, tracking_uri, reports, ray)
-        run_whole(study, workplace, fresh=False, overrides=given)
-
-
-def run_whole(
-    study: "StudyConfig", workplace: Workplace, *, fresh: bool, overrides: list[str]
-) -> None:
-    """Start or resume a study, confirm its best where its file says so, and print the answer.
-
-    Raises:
-        typer.Exit: It was interrupted, or ended by its own budget.
-    """
-    from study.operations.confirm_choice import ConfirmationError
-    from study.operations.opened_study import OpenedStudy
-
-    if study.confirms is not None:
-        run_confirming(study, workplace, fresh=fresh)
-        return
-    end = workplace.train(study, fresh=fresh)
-    if study.confirm is not None:
-        searched = OpenedStudy.open(end.name, str(workplace.store.place), None)
-        try:
-            confirm_study(
-                searched,
-                options_of(study.confirm),
-                searched.study.confirmation,
-                workplace,
-                overrides=overrides,
-            )
-        except ConfirmationError as error:
-            say(Console(), f"Not confirmed: {error}")
-        else:
-            return
-    workplace.answer(study, end)
+        exit_unless_finished(run_whole(study, workplace, fresh=False, overrides=given))

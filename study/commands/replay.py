@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from study.commands.options import Set, Store, store_root
+from study.commands.options import Set, Store
 from study.session.console import say
+from study.workflow.addresses import store_root
 
 if TYPE_CHECKING:
     from study.simulation.table import Table

@@ -6,14 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from study.commands.options import (
-    Config,
-    DataRoot,
-    Set,
-    with_data_root,
-)
-from study.commands.training import print_plugins
+from study.commands.options import Config, DataRoot, Set
 from study.config.problems import in_file
+from study.workflow.addresses import with_data_root
+from study.workflow.workplace import print_plugins
 
 
 def run(

@@ -8,16 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study.commands.options import (
-    Store,
-    store_root,
-)
+from study.commands.options import Store
 from study.session.console import say
 from study.text import duration
+from study.workflow.addresses import store_root
 
 if TYPE_CHECKING:
     from study.operations.status import StudyStatus, TrialStatus
-    from study.store.store import StorePlace
 
 NUM_BEST = 5
 
@@ -26,6 +23,7 @@ def list_studies(store: Store = None) -> None:
     """List the studies of a store: state, trials, best so far."""
     from study.results import Outcome
     from study.store.store import StorePlace
+    from study.workflow.watching import read_study_status
 
     place = StorePlace.from_address(store_root(None, store))
     names = place.names()
@@ -60,6 +58,7 @@ def status(
     from study.results import Outcome
     from study.session.failure_causes import by_cause
     from study.store.store import StorePlace
+    from study.workflow.watching import read_study_status
 
     study = read_study_status(StorePlace.from_address(store_root(None, store)), name)
     console = _console()
@@ -69,7 +68,7 @@ def status(
         if study.count(outcome)
     )
     lines = [
-        f"{name} is {study.stage}: {_progress(study, counts)}",
+        f"{name} is {study.stage}: {study.progress(counts)}",
         *_confirmation(study),
         f"last recorded {_when(study.last_at)}, active for {duration(study.active_s)}",
     ]
@@ -83,27 +82,6 @@ def status(
         say(console, line)
 
 
-def read_study_status(place: "StorePlace", name: str) -> "StudyStatus":
-    """The status of a study and of the one that confirms it, wherever they run."""
-    from study.operations.status import read_status
-
-    study = read_status(place.root, name, is_held=place.look(name))
-    confirming = study.confirmed_by
-    if confirming in place.names():
-        is_held = place.look(confirming)
-        study.confirmation = read_status(place.root, confirming, is_held=is_held)
-    return study
-
-
-def _progress(study: "StudyStatus", counts: str = "") -> str:
-    """``12 of 29 trials ended (12 complete); about 3 min left``."""
-    ended = len(study.trials) - study.count(None)
-    left = study.seconds_left
-    about = f"; about {duration(left)} left" if left is not None else ""
-    in_brackets = f" ({counts})" if counts else ""
-    return f"{ended} of {study.num_trials or '?'} trials ended{in_brackets}{about}"
-
-
 def _confirmation(study: "StudyStatus") -> list[str]:
     """How far the study that confirms it is, or what would start it."""
     if not study.confirmed_by:
@@ -111,7 +89,7 @@ def _confirmation(study: "StudyStatus") -> list[str]:
     if study.confirmation is None:
         how = "follows" if study.state == "running" else f"app-study resume {study.name} runs it"
         return [f"its best are confirmed by {study.confirmed_by}: {how}"]
-    return [f"its best are confirmed by {study.confirmed_by}: {_progress(study.confirmation)}"]
+    return [f"its best are confirmed by {study.confirmed_by}: {study.confirmation.progress()}"]
 
 
 def _trials(study: "StudyStatus") -> list[str]:

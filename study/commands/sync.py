@@ -5,18 +5,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from study.commands.options import (
-    DataRoot,
-    Store,
-    TrackingUri,
-    store_root,
-    tracking_address,
-    with_data_root,
-)
-from study.commands.training import open_tracker
+from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
 from study.text import count
+from study.workflow.addresses import store_root, tracking_address, with_data_root
+from study.workflow.workplace import open_tracker
 
 
 def sync(

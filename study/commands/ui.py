@@ -5,13 +5,9 @@ from typing import Annotated
 
 import typer
 
-from study.commands.options import (
-    DEFAULT_TRACKING_URI,
-    Store,
-    store_root,
-    without_credentials_in_it,
-)
-from study.commands.status import read_study_status
+from study.commands.options import Store, without_credentials_in_it
+from study.workflow.addresses import DEFAULT_TRACKING_URI, store_root
+from study.workflow.watching import read_study_status
 
 
 def ui(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from study.commands.exit_codes import INTERRUPTED
 from study.commands.export import (
     Alias,
     Format,
@@ -17,10 +18,11 @@ from study.commands.export import (
     print_exported,
     register_model,
 )
-from study.commands.options import DataRoot, Store, TrackingUri, tracking_address
-from study.commands.training import INTERRUPTED, open_tracker
+from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
+from study.workflow.addresses import tracking_address
+from study.workflow.workplace import open_tracker
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig

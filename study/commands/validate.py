@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from study.commands.confirmation import decidable, options_of
-from study.commands.options import DataRoot, Set, with_data_root
+from study.commands.options import DataRoot, Set
 from study.config.problems import in_file
 from study.errors import SeveralError
 from study.session.console import say
 from study.text import count
+from study.workflow.addresses import with_data_root
+from study.workflow.confirmation import decidable, options_of
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig

@@ -16,6 +16,7 @@ from study.errors import StudyError
 from study.results import Outcome
 from study.search.ranking import best_first
 from study.store.store import LOCK_FILE, RECORD_FILE, no_such_study, study_names
+from study.text import duration
 from study.trial.titles import title_of
 
 # Most of a record are histories, of which only a trial's last is needed: the rest is not parsed.
@@ -103,6 +104,20 @@ class StudyStatus:
             "finished": "confirmed",
             "interrupted": "confirmation interrupted",
         }[self.confirmation.state]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process is at work on it, or on what confirms it."""
+        confirming = self.confirmation is not None and self.confirmation.state == "running"
+        return self.state == "running" or confirming
+
+    def progress(self, details: str = "") -> str:
+        """``12 of 29 trials ended (12 complete); about 3 min left``, with ``details`` so."""
+        ended = len(self.trials) - self.count(None)
+        left = self.seconds_left
+        about = f"; about {duration(left)} left" if left is not None else ""
+        in_brackets = f" ({details})" if details else ""
+        return f"{ended} of {self.num_trials or '?'} trials ended{in_brackets}{about}"
 
     @property
     def tracking_uri(self) -> str | None:

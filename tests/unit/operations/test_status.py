@@ -10,7 +10,6 @@ from pathlib import Path
 import filelock
 import pytest
 
-from study.commands.status import read_study_status
 from study.config.trial import parse_trial
 from study.errors import StudyError
 from study.operations.status import read_status
@@ -18,6 +17,7 @@ from study.results import Outcome
 from study.store.record import Record
 from study.store.store import LOCK_FILE, RECORD_FILE, StorePlace, study_names
 from study.trial.titles import title_of
+from study.workflow.watching import read_study_status
 from tests.helpers.small_studies import history, search
 
 ROOT = Path(__file__).parents[3]

@@ -10,8 +10,6 @@ from typer.testing import CliRunner
 
 from analysis import cli as report_cli
 from study import cli
-from study.commands import training
-from study.commands.options import DEFAULT_TRACKING_URI, tracking_address, with_override
 from study.config.loading import load_study
 from study.config.problems import ConfigError
 from study.config.study import parse_study
@@ -19,6 +17,8 @@ from study.config.yaml_io import write_yaml
 from study.results import Outcome
 from study.store.folder import StudyStore
 from study.store.record import Record
+from study.workflow import workplace
+from study.workflow.addresses import DEFAULT_TRACKING_URI, tracking_address, with_override
 from tests.helpers.small_studies import raw_search
 
 SECRET = "s3cret-word"
@@ -127,5 +127,5 @@ def test_the_end_of_a_study_says_where_mlflow_shows_it(
         page, sentences = Path("index.html"), ()
 
     monkeypatch.setattr("analysis.page.page.write_report", lambda *_, **__: Written)
-    training.print_answer("small", uri, Path("reports"), Console(width=200))
+    workplace.print_answer("small", uri, Path("reports"), Console(width=200))
     assert shown in capsys.readouterr().out

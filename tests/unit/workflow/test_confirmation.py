@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from analysis.statistics.sequential import LOOKS
-from study.commands.confirmation import decidable, options_of, settings_lines
 from study.config.confirm_sections import ConfirmSection
 from study.config.study import parse_study
 from study.operations.plan import plan_study
+from study.workflow.confirmation import decidable, options_of, settings_lines
 from tests.helpers.small_studies import FIXED, raw_search
 
 

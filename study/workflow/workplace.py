@@ -1,29 +1,25 @@
-"""What all commands that train a study have in common: its tracker, its end, its answer."""
+"""Where a study is trained and reported on: its tracker, its end, its answer."""
 
 import contextlib
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 
-from study.commands.options import tracking_address
 from study.credentials import holds_credentials
 from study.session.console import say
 from study.text import count, printable
+from study.workflow.addresses import tracking_address
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
     from study.session.end import StudyEnd
     from study.store.folder import StudyStore
     from study.tracking.tracker import Tracker
-
-INTERRUPTED = 130
-ENDED = 1  # by its own budget.max_failures
 
 
 @dataclass(frozen=True)
@@ -35,22 +31,20 @@ class Workplace:
         tracking_uri: MLflow's address as a flag gave it; None for the study's own.
         reports: Folder of the reports.
         ray: Holds the Ray that one study after the other is trained on.
+        console: Where progress and the answer are shown.
     """
 
     store: "StudyStore"
     tracking_uri: str | None
     reports: Path
     ray: contextlib.ExitStack
+    console: Console = field(default_factory=Console)
 
     def train(self, study: "StudyConfig", *, fresh: bool) -> "StudyEnd":
-        """Start or resume a study, and print how it ended; where it did not, its answer so far.
-
-        Raises:
-            typer.Exit: It was interrupted, or ended by its own budget.
-        """
+        """Start or resume a study, and print how it ended; where it did not, its answer so far."""
         from study.operations.launch import run_study
 
-        console = Console()
+        console = self.console
         print_plugins(study, console)
         uri = tracking_address(study, self.tracking_uri)
         end = run_study(
@@ -59,14 +53,13 @@ class Workplace:
         print_end(end, console, self.store)
         if not end.is_finished:
             self.answer(study, end)
-            raise typer.Exit(ENDED if end.why else INTERRUPTED)
         return end
 
     def answer(self, study: "StudyConfig", end: "StudyEnd") -> None:
         """Write the report and print what it answers, if MLflow has what it takes."""
         if end.num_complete and not end.undelivered:
             uri = tracking_address(study, self.tracking_uri)
-            print_answer(study_to_report(study, end.name, uri), uri, self.reports, Console())
+            print_answer(study_to_report(study, end.name, uri), uri, self.reports, self.console)
 
 
 def print_plugins(study: "StudyConfig", console: Console) -> None:

@@ -1,23 +1,21 @@
-"""One way to confirm, for ``app-study confirm`` and for a study whose file says ``confirm``."""
+"""One way to confirm, as asked for and for a study whose file says ``confirm``."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
-
-from study.commands.options import tracking_address
 from study.comparisons import matter_to
 from study.config.problems import in_file
 from study.session.console import say
 from study.text import count
+from study.workflow.addresses import tracking_address
 
 if TYPE_CHECKING:
-    from study.commands.training import Workplace
     from study.config.confirm_sections import ConfirmSection
     from study.config.study_config import StudyConfig
     from study.operations.confirm_choice import ConfirmOptions
     from study.operations.opened_study import OpenedStudy
     from study.session.end import StudyEnd
+    from study.workflow.workplace import Workplace
 
 
 def options_of(section: "ConfirmSection") -> "ConfirmOptions":
@@ -30,6 +28,46 @@ def options_of(section: "ConfirmSection") -> "ConfirmOptions":
     return ConfirmOptions(
         section.top, num_seeds=num_seeds, baselines=section.baselines, looks=looks
     )
+
+
+def chosen_options(  # one parameter an option
+    study: "StudyConfig",
+    *,
+    top: int | None = None,
+    seeds: "int | Literal['decided'] | None" = None,
+    baselines: tuple[str, ...] | None = None,
+    trials: tuple[str, ...] = (),
+    vary_data: bool = False,
+) -> "ConfirmOptions":
+    """What a study's own section asks for, and what is given instead.
+
+    Args:
+        study: That is to be confirmed.
+        top: At most so many of its best.
+        seeds: Fresh ones for each, at least 2, or ``decided``: as many as the verdicts take.
+        baselines: ``dense`` and ``one_shot``, what each is run beside.
+        trials: Numbers or keys of trials to confirm instead.
+        vary_data: Whether the data is split anew with each seed.
+
+    Raises:
+        StudyError: What is given contradicts itself.
+    """
+    from study.config.confirm_sections import ConfirmSection
+    from study.errors import StudyError
+
+    if trials and top is not None:
+        raise StudyError("--top and --trial both choose what to confirm; keep one of them")
+    given = {"top": top, "seeds": seeds, "baselines": baselines}
+    own = (study.confirm or ConfirmSection()).model_dump()
+    section = ConfirmSection.model_validate(
+        {**own, **{name: value for name, value in given.items() if value is not None}}
+    )
+    if vary_data and section.seeds == "decided":
+        raise StudyError(
+            "--vary-data leaves no verdict by example that could be waited for until it is "
+            "decided; give --seeds"
+        )
+    return replace(options_of(section), trials=trials, vary_data=vary_data)
 
 
 def decidable(study: "StudyConfig", num_holdout: int) -> list[str]:
@@ -69,12 +107,11 @@ def confirm_study(
     workplace: "Workplace",
     *,
     overrides: list[str],
-) -> None:
+) -> "StudyEnd":
     """Run the study ``name`` that confirms another, or go on with it, and print the answer.
 
     Raises:
         ConfirmationError: There is nothing to confirm, or ``name`` has confirmed something else.
-        typer.Exit: It was interrupted.
     """
     from study.operations.confirm import begun, confirming_study
     from study.operations.confirm_choice import seeds_of_confirmations
@@ -86,31 +123,34 @@ def confirm_study(
         study = confirming_study(searched, options, name, overrides=overrides, used=used)
     folder = workplace.store.folder(name)
     there = begun(study, folder)
-    _print_plan(there or study, searched)
+    for line in _plan_lines(there or study, searched):
+        say(workplace.console, line)
     if there is not None:
         how = "finished already" if folder.is_finished() else "resumed"
-        say(Console(), f"{name} was launched with the same settings before; it is {how}.")
+        say(
+            workplace.console,
+            f"{name} was launched with the same settings before; it is {how}.",
+        )
     # Where the searched study is tracked, so that a report finds both.
     known = read_status(searched.folder.path.parent, of).tracking_uri
     beside = workplace.tracking_uri or (None if study.tracking.uri else known)
-    run_confirming(there or study, replace(workplace, tracking_uri=beside), fresh=there is None)
+    beside_it = replace(workplace, tracking_uri=beside)
+    return run_confirming(there or study, beside_it, fresh=there is None)
 
 
-def run_confirming(study: "StudyConfig", workplace: "Workplace", *, fresh: bool) -> None:
-    """Train a study that confirms another, look after look if it has looks; print the answer.
-
-    Raises:
-        typer.Exit: It was interrupted.
-    """
+def run_confirming(study: "StudyConfig", workplace: "Workplace", *, fresh: bool) -> "StudyEnd":
+    """Train a study that confirms another, look after look if it has looks; print the answer."""
     from study.config.study import renamed
 
     end = workplace.train(study, fresh=fresh)
     if end.name != study.name:  # MLflow had one of its name
         study = renamed(study, end.name)
-    while (further := _next_look(study, workplace, end)) is not None:
+    while end.is_finished and (further := _next_look(study, workplace, end)) is not None:
         study = further
         end = workplace.train(study, fresh=False)
-    workplace.answer(study, end)
+    if end.is_finished:
+        workplace.answer(study, end)
+    return end
 
 
 def _next_look(
@@ -128,7 +168,7 @@ def _next_look(
         return None
     if end.undelivered:
         say(
-            Console(),
+            workplace.console,
             f"Whether it is decided cannot be seen before MLflow has all results; then go on "
             f"with: app-study resume {end.name}",
         )
@@ -145,11 +185,11 @@ def _next_look(
         return None
     reopen(further, store.folder(end.name))
     num_new = len(further.points) - len(study.points)
-    say(Console(), f"Not decided yet: {count(num_new, 'further trial')} to the next look.")
+    say(workplace.console, f"Not decided yet: {count(num_new, 'further trial')} to the next look.")
     return further
 
 
-def _print_plan(study: "StudyConfig", searched: "OpenedStudy") -> None:
+def _plan_lines(study: "StudyConfig", searched: "OpenedStudy") -> list[str]:
     from study.comparisons import pairs_needed
 
     assert study.confirms is not None
@@ -175,8 +215,7 @@ def _print_plan(study: "StudyConfig", searched: "OpenedStudy") -> None:
         )
     if not searched.record.is_finished:
         lines.append(f"{searched.study.name} is not finished: its best trials may still change.")
-    for line in lines:
-        say(Console(), line)
+    return lines
 
 
 def settings_lines(study: "StudyConfig") -> list[str]:

@@ -1,0 +1,42 @@
+"""Where studies and their tracking are found, and values that are given beside a study's file."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
+
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+
+
+def with_override(overrides: list[str], path: str, value: str | None) -> list[str]:
+    """The overrides, and the value of a flag as one more of them where it is given."""
+    if value is None:
+        return overrides
+    from study.config.yaml_io import write_yaml
+
+    return [*overrides, f"{path}={write_yaml(value).strip()}"]
+
+
+def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
+    """The overrides, and the data's folder as one more of them."""
+    return with_override(overrides, "data.root", str(data_root.absolute()) if data_root else None)
+
+
+def store_root(study: "StudyConfig | None", flag: str | None) -> str:
+    """Path or URL of the folder of all studies: the flag's, the study's, or the default."""
+    from study.store.store import DEFAULT_STORE
+
+    if flag is not None:
+        return flag
+    if study is not None and study.resources.storage_path:
+        return study.resources.storage_path
+    return DEFAULT_STORE
+
+
+def tracking_address(study: "StudyConfig", flag: str | None) -> str:
+    """MLflow's address: the flag's, the study's, MLflow's own variable, or the default."""
+    return (
+        flag or study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    )

@@ -1,0 +1,126 @@
+"""Trials' networks as files, and in MLflow's registry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.config.problems import in_file
+from study.workflow.addresses import tracking_address
+
+if TYPE_CHECKING:
+    from study.config.study_config import StudyConfig
+    from study.export.card import ModelCard
+    from study.operations.opened_study import OpenedStudy
+
+EXPORTS = Path("exports")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How networks are written.
+
+    Attributes:
+        format_name: safetensors, state_dict, sparse, torch_export or onnx.
+        out: Folder of the model; else exports/STUDY/trial-NUMBER.
+        max_density: Choose among networks of at most this density.
+        licence: Of the model, for its card.
+    """
+
+    format_name: str = "safetensors"
+    out: Path | None = None
+    max_density: float | None = None
+    licence: str | None = None
+
+
+def export_trials(
+    opened: "OpenedStudy", which: str, options: ExportOptions, *, only_one: bool = False
+) -> "Iterator[tuple[ModelCard, Path]]":
+    """Write the networks of trials, each checked against the network itself.
+
+    Args:
+        opened: Their study.
+        which: ``best``, ``pareto``, a number or a key.
+        options: How.
+        only_one: Refuse several.
+
+    Yields:
+        The card of each model, and its folder.
+
+    Raises:
+        StudyError: There is no such trial, or none to choose.
+        ExportError: A model cannot be written in the format, or differs from the network.
+    """
+    from study.errors import ExportError
+    from study.export.formats import format_called
+    from study.export.trial_model import export_model
+    from study.search.selection import choose
+
+    format_called(options.format_name)
+    with in_file(opened.folder.config_path):
+        chosen = choose(
+            opened.record, which, opened.study.objective, max_density=options.max_density
+        )
+        if only_one and len(chosen) > 1:
+            raise ExportError(
+                f"--register takes one model, and {which} are {len(chosen)}; name one by --trial"
+            )
+        root = options.out or EXPORTS / opened.study.name
+        for recorded in chosen:
+            is_only = options.out is not None and which != "pareto"
+            folder = root if is_only else root / f"trial-{recorded.number}"
+            card = export_model(
+                opened.final_model(recorded),
+                folder,
+                format_name=options.format_name,
+                licence=options.licence,
+            )
+            yield card, folder
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version of a registered model.
+
+    Attributes:
+        version: Its number.
+        address: By which MLflow serves it: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        tracking_uri: Where the registry is.
+    """
+
+    version: str
+    address: str
+    tracking_uri: str
+
+
+def registered_model(
+    study: "StudyConfig",
+    card: "ModelCard",
+    folder: Path,
+    register: tuple[str, str | None],
+    tracking_uri: str | None,
+) -> RegisteredModel:
+    """Make an exported model the newest version of a registered one.
+
+    Args:
+        study: That it is of.
+        card: Of the model in ``folder``.
+        folder: Where it was exported to.
+        register: The registered model's name, and the alias that moves to this version.
+        tracking_uri: MLflow's address; None for the study's own.
+    """
+    from study.export.registration import model_info, run_tags, version_tags
+    from study.tracking.mlflow.registry import MlflowRegistry
+
+    name, alias = register
+    uri = tracking_address(study, tracking_uri)
+    registry = MlflowRegistry(uri, study.tracking.experiment)
+    version = registry.register(
+        model_info(card, folder),
+        run_tags=run_tags(card),
+        name=name,
+        tags=version_tags(card),
+        alias=alias,
+    )
+    address = f"models:/{name}" + (f"@{alias}" if alias else f"/{version.version}")
+    return RegisteredModel(str(version.version), address, registry.address)
