@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -11,8 +12,11 @@ def terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM, with which batch systems announce the end, does what Ctrl-C does.
 
     Afterwards both are handled as before, whatever was made of Ctrl-C meanwhile: Tune leaves a
-    handler of its own behind.
+    handler of its own behind. A thread beside the main one gets no signals, and leaves them alone.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # signal's
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

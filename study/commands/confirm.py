@@ -1,6 +1,5 @@
 """``app-study confirm``: the best of a search again, with fresh seeds."""
 
-import contextlib
 import enum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -69,6 +68,7 @@ def confirm(
     from study.errors import StudyError
     from study.operations.opened_study import OpenedStudy
     from study.store.folder import StudyStore
+    from study.tune.cluster.study_ray import StudyRay
 
     if until and seeds is not None:
         raise StudyError("--until decided and --seeds both say how many; keep one of them")
@@ -84,7 +84,7 @@ def confirm(
     )
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
-    with contextlib.ExitStack() as ray:
+    with StudyRay() as ray:
         end = confirm_study(
             searched,
             options,

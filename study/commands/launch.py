@@ -1,6 +1,5 @@
 """``app-study launch`` and ``app-study resume``."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +25,9 @@ def launch(
     """Run a study on Ray, confirm its best if its file says so, and write the report."""
     from study.config.loading import load_study
     from study.store.folder import StudyStore
+    from study.tune.cluster.study_ray import StudyRay
 
-    with contextlib.ExitStack() as ray, in_file(config):
+    with StudyRay() as ray, in_file(config):
         # The addresses are part of the study from now on: it is resumed where it was.
         given = with_override(with_data_root(overrides, data_root), "tracking.uri", tracking_uri)
         given = with_override(given, "resources.address", address)
@@ -47,10 +47,11 @@ def resume(
     """Resume a study that was interrupted, by whatever."""
     from study.config.loading import load_study
     from study.store.folder import StudyStore
+    from study.tune.cluster.study_ray import StudyRay
 
     study_store = StudyStore(store_root(None, store))
     folder = study_store.existing(name)
-    with contextlib.ExitStack() as ray, in_file(folder.config_path):
+    with StudyRay() as ray, in_file(folder.config_path):
         given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
         workplace = Workplace(study_store, tracking_uri, reports, ray)

@@ -1,6 +1,5 @@
 """``app-study plan``: what a study will cost."""
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ from study.config.problems import in_file
 from study.session.console import say
 from study.text import duration
 from study.workflow.addresses import with_data_root
-from study.workflow.confirmation import decidable, options_of
+from study.workflow.confirmation import decidable
+from study.workflow.planning import planned
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -24,19 +24,12 @@ def plan(
 ) -> None:
     """Estimate the cost of a study, by timing a few steps of each network on this machine."""
     from study.config.loading import load_study
-    from study.operations.plan import plan_study, plan_table
+    from study.operations.plan import plan_table
     from study.operations.planned_comparisons import undecidable
 
-    cpus = os.cpu_count() or 1
     with in_file(config):
         study = load_study(config, overrides=with_data_root(overrides, data_root))
-        capacity = max(1, cpus // study.resources.cpus_per_trial)
-        options = options_of(study.confirm) if study.confirm else None
-        cost = plan_study(
-            study,
-            max_concurrent=min(study.resources.max_concurrent or capacity, capacity),
-            num_confirming=options.most_trials if options else 0,
-        )
+        cost = planned(study)
     console = Console()
     console.print(plan_table(cost))
     confirming = f", up to {cost.num_confirming} confirm the best" if cost.num_confirming else ""

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -98,8 +99,20 @@ def read_mask(folder: Path) -> Mask:
     return Mask({name: masks[name] for name in names})
 
 
-def load_model(folder: Path) -> tuple[ModelCard, Predict]:
-    """The card, and the model: images ``uint8 [B, C, H, W]`` → logits ``float32 [B, classes]``.
+class LoadedModel(NamedTuple):
+    """A model that can be asked.
+
+    Attributes:
+        card: All that is known of it.
+        predict: Images ``uint8 [B, C, H, W]`` → logits ``float32 [B, classes]``.
+    """
+
+    card: ModelCard
+    predict: Predict
+
+
+def load_model(folder: Path) -> LoadedModel:
+    """The card, and the model.
 
     Nothing that the files hold is run as code.
 
@@ -109,7 +122,7 @@ def load_model(folder: Path) -> tuple[ModelCard, Predict]:
     card = read_card(folder)
     export_format = _format_of(card, folder)
     with _reading(folder / export_format.file_name) as path:
-        return card, export_format.load(path, card.network)
+        return LoadedModel(card, export_format.load(path, card.network))
 
 
 def _format_of(card: ModelCard, folder: Path) -> ExportFormat:

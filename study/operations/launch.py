@@ -16,7 +16,7 @@ from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.errors import StudyError
 from study.search.warm_start import read_transferred_trials, warm_start
-from study.session.console import say
+from study.session.console import say, spinner
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record
@@ -24,9 +24,11 @@ from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey
-from study.tune.cluster.connection import alive_nodes, chosen_address, is_open, ray_session
+from study.trial.program_plugins import program_plugins
+from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
 from study.tune.cluster.ray_watch import RayRestarts
 from study.tune.cluster.resources import TrialResources, trial_resources
+from study.tune.cluster.study_ray import StudyRay
 from study.tune.run import StudyRun, dataset_labels
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def run_study(
     store: StudyStore,
     open_tracker: Callable[[], Tracker],
     console: Console,
-    ray: contextlib.ExitStack,
+    ray: StudyRay,
     *,
     fresh: bool,
 ) -> StudyEnd:
@@ -49,21 +51,23 @@ def run_study(
         store: Where studies live.
         open_tracker: Opens the tracker; called in another thread while Ray starts.
         console: Where progress is shown.
-        ray: Holds Ray once it is started or joined, for the study that follows; its owner ends it.
+        ray: Ray, for the study that follows too; its owner ends it.
         fresh: Launch it, as ``NAME-2`` and so on where NAME is finished; else resume it.
 
     Raises:
-        ConfigError: A trial does not fit the data.
+        ConfigError: A trial does not fit the data, or workers cannot import a plug-in.
         StudyError: It is to be launched and was before, runs in another process, or no node can
             run a trial.
         StorageError: The store fails before training begins, or another process took the study.
     """
+    sent = program_plugins(study)
     with contextlib.ExitStack() as stack:
         if fresh:
             free_name(store, study.name)
         else:
             hold = stack.enter_context(store.folder(study.name).lock())
-        status = stack.enter_context(console.status("reading the data, starting Ray"))
+        status = stack.enter_context(contextlib.ExitStack())
+        status.enter_context(spinner(console, "reading the data, starting Ray"))
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
@@ -92,22 +96,31 @@ def run_study(
         if fresh:
             for sentence in warm_start(study, earlier, record):
                 say(console, sentence)
-        status.stop()
+        status.close()
         restarts = None
-        if not is_cluster:
+        if not is_cluster and not ray.is_found:
             restarts = RayRestarts(ray, lambda: ray_session(LOCAL, study.plugins))
         run = StudyRun(
-            study, folder, record, datasets, tracker, console, resources, nodes, hold, restarts
+            study,
+            folder,
+            record,
+            datasets,
+            tracker,
+            console,
+            resources,
+            nodes,
+            hold,
+            restarts,
+            sent,
         )
         return run.execute()
 
 
-def _on_ray(study: StudyConfig, ray: contextlib.ExitStack) -> tuple[TrialResources, bool]:
+def _on_ray(study: StudyConfig, ray: StudyRay) -> tuple[TrialResources, bool]:
     """Start or join Ray if none is there; what trials may use, and whether it is a cluster."""
     address = chosen_address(study.resources.address)
-    if not is_open():
-        ray.enter_context(ray_session(address, study.plugins))
-    is_cluster = address != LOCAL
+    ray.open(address, study.plugins)
+    is_cluster = ray.is_cluster(address)
     return trial_resources(study.resources, alive_nodes(), elastic=is_cluster), is_cluster
 
 

@@ -12,6 +12,7 @@ from study.config.arms import arm_name
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.measurement.runtimes import torch_threads
 from study.pruning.prunable import prunable_parameters
 from study.training.epochs import EVALUATION_BATCH_SIZE
 from study.training.precision import (
@@ -117,9 +118,9 @@ def plan_study(study: StudyConfig, *, max_concurrent: int, num_confirming: int =
     """
     trials = list(study.corners())
     datasets = load_and_check({trial.key(): trial for trial in trials})
-    torch.set_num_threads(study.resources.cpus_per_trial)
     speeds: dict[object, Speed] = {}
-    costs = tuple(trial_cost(trial, datasets, speeds) for trial in trials)
+    with torch_threads(study.resources.cpus_per_trial):
+        costs = tuple(trial_cost(trial, datasets, speeds) for trial in trials)
     return StudyPlan(
         costs=costs,
         num_known=len(study.points),

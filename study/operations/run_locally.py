@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -12,6 +11,7 @@ from study.config.problems import ConfigError, Problem
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.measurement.runtimes import torch_threads
 from study.measurement.trial import TrialMeasurement
 from study.metrics import OF_NETWORK
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
@@ -68,7 +68,6 @@ def run_trial(
         TrialError: Training failed.
     """
     datasets = load_and_check({trial.key(): trial})
-    torch.set_num_threads(study.resources.cpus_per_trial)
     checkpoints = CheckpointFolder(out / "checkpoints") if out else None
     state = checkpoints.load_latest() if checkpoints else None
     learner = _learner(study, trial, datasets[dataset_key(trial.data)], state)
@@ -77,15 +76,7 @@ def run_trial(
         if checkpoints:
             checkpoints.save_learner(learner, record)
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("megabatches"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
+    with torch_threads(study.resources.cpus_per_trial), _progress(console) as progress:
         task = progress.add_task(
             "training",
             total=learner.num_megabatches,
@@ -104,6 +95,20 @@ def run_trial(
     if out:
         (out / "history.json").write_text(learner.history.to_json() + "\n", encoding="utf-8")
     return learner.history
+
+
+def _progress(console: Console) -> Progress:
+    """A bar that is gone once the trial has ended."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("megabatches"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,  # in a notebook Rich would need ipywidgets for it
+    )
 
 
 def _learner(

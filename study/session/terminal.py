@@ -1,7 +1,6 @@
-"""What the person at the terminal sees of a running study."""
+"""What the person at the terminal, or at a notebook, sees of a running study."""
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -16,12 +15,12 @@ from rich.table import Table
 from study.constraints import Constraint
 from study.results import Outcome, TrialHistory
 from study.session.console import say
+from study.session.live_view import live_view
 from study.session.markdown_summary import best_first
 from study.store.record import RecordedTrial
 from study.tracking.facts import TrialInfo
 
 NUM_BEST = 5
-_SHOWN_TWICE_AT_MOST = 4  # refreshes a second
 
 
 class TerminalDisplay:
@@ -62,22 +61,17 @@ class TerminalDisplay:
             console=console,
         )
         self._task = self._progress.add_task(escape(study), total=num_trials)
-        self._live = Live(
-            get_renderable=self._render,
-            console=console,
-            refresh_per_second=_SHOWN_TWICE_AT_MOST,
-            transient=False,
-        )
+        self._view = live_view(console, self._render)
 
     def __enter__(self) -> "TerminalDisplay":
-        if self._console.is_terminal:
-            self._live.start()
+        if self._view:
+            self._view.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._console.is_terminal:
+        if self._view:
             self._running.clear()
-            self._live.stop()
+            self._view.stop()
 
     def recorded(self, trials: list[tuple[TrialInfo, RecordedTrial]]) -> None:
         """Trials that had ended before this process began."""
@@ -87,6 +81,7 @@ class TerminalDisplay:
     def started(self, info: TrialInfo) -> None:
         """A trial has started or resumed."""
         self._running[info.key] = (info, 0.0)
+        self._update()
 
     def progressed(self, info: TrialInfo, history: TrialHistory) -> None:
         """A trial has reported."""
@@ -99,7 +94,7 @@ class TerminalDisplay:
         self._running.pop(info.key, None)
         self._ended.append((info, trial))
         self._update()
-        if not self._console.is_terminal:
+        if not self._view:
             done = f"[{len(self._ended)}/{self._num_trials}]"
             self.notice(f"{done} {info.title}: {self._result(trial)}")
 
@@ -111,6 +106,8 @@ class TerminalDisplay:
         # A running trial counts by the fraction of its stream, so that the bar keeps moving.
         part = sum(fraction for _, fraction in self._running.values())
         self._progress.update(self._task, completed=round(len(self._ended) + part, 2))
+        if self._view:
+            self._view.refresh()
 
     def _result(self, trial: RecordedTrial) -> str:
         values = trial.values(self._metrics)

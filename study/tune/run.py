@@ -21,6 +21,7 @@ from study.store.remote.hold import Hold
 from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.program_plugins import UsedPlugin
 from study.tune.cluster.ray_watch import (
     RayDiedError,
     RayRestarts,
@@ -50,6 +51,7 @@ class StudyRun:
     nodes: "Nodes | None"  # of a cluster
     hold: Hold | None  # of a store at a URL
     restarts: RayRestarts | None = None  # of a Ray of our own
+    sent_plugins: tuple[UsedPlugin, ...] = ()  # which workers cannot import
     deaths: Deaths = field(default_factory=Deaths)
 
     def execute(self) -> StudyEnd:
@@ -220,6 +222,7 @@ class StudyRun:
             },
             trials_path=self.folder.path / "trials",
             plugins=self.study.plugins,
+            sent_plugins=self.sent_plugins,
             service_after=self.study.objective.service_after,
             checkpoint_every_s=self.study.resources.checkpoint_every_s,
             log_models=self.study.tracking.log_models,

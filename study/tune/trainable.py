@@ -20,6 +20,7 @@ from study.store.remote.copies import StudyCopy
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import checkpointed
 from study.trial.assembly import assemble
+from study.trial.program_plugins import UsedPlugin, register_plugins
 from study.tune.cluster.nodes import node_keeper
 from study.tune.cluster.resources import limit_process
 from study.tune.trial_files import TrialFiles
@@ -34,6 +35,8 @@ class WorkerContext:
         datasets: Where each data set lies in Ray's object store, by the label in a trial's
             config; those that are not here lie on each node.
         trials_path: Folder of the trials' folders, absolute.
+        plugins: Modules to import.
+        sent_plugins: Plug-ins that no module has, by value.
         log_latency: Of which networks latency is measured.
         cpus: Threads of a trial.
         hide_gpus: Whether trials must not see the machine's GPUs.
@@ -53,6 +56,7 @@ class WorkerContext:
     copy: StudyCopy | None = None
     driver_node: str = ""
     log_latency: MeasuredLatency = "none"
+    sent_plugins: tuple[UsedPlugin, ...] = ()
 
 
 class StudyTrainable(tune.Trainable):
@@ -65,6 +69,7 @@ class StudyTrainable(tune.Trainable):
         limit_process(context.cpus, sees_gpus=not context.hide_gpus)
         load_builtin_plugins()
         load_user_plugins(context.plugins)
+        register_plugins(context.sent_plugins)
         self._datasets: dict[str, ImageDataset] = {}
         self._begin(config)
 

@@ -1,6 +1,5 @@
 """Where a study is trained and reported on: its tracker, its end, its answer."""
 
-import contextlib
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from study.session.end import StudyEnd
     from study.store.folder import StudyStore
     from study.tracking.tracker import Tracker
+    from study.tune.cluster.study_ray import StudyRay
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Workplace:
         store: Where they live.
         tracking_uri: MLflow's address as a flag gave it; None for the study's own.
         reports: Folder of the reports.
-        ray: Holds the Ray that one study after the other is trained on.
+        ray: On which one study after the other is trained.
         console: Where progress and the answer are shown.
     """
 
     store: "StudyStore"
     tracking_uri: str | None
     reports: Path
-    ray: contextlib.ExitStack
+    ray: "StudyRay"
     console: Console = field(default_factory=Console)
 
     def train(self, study: "StudyConfig", *, fresh: bool) -> "StudyEnd":

@@ -144,27 +144,47 @@ def local_ray() -> Iterator[None]:
 @contextlib.contextmanager
 def opened_ray(settings: Mapping[str, str], **options: Any) -> Iterator[None]:
     """Ray with these environment variables and options of ``ray.init``, in silence."""
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
-    import ray
+    with tuning(settings):
+        import ray
 
-    try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except Exception:
-        ray.shutdown()  # what is left of it
-        raise
-    # Ray would print its own deaths, log lines included: by its logs, and as errors.
-    ray._private.ray_logging.global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
-    printing = ray._private.worker.print_to_stdstream
-    ray._private.worker.print_to_stdstream = lambda *_, **__: None
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+        except Exception:
+            ray.shutdown()  # what is left of it
+            raise
+        # Ray would print its own deaths, log lines included: by its logs, and as errors.
+        dispatcher = ray._private.ray_logging.global_worker_stdstream_dispatcher
+        dispatcher.remove_handler("ray_print_logs")
+        printing = ray._private.worker.print_to_stdstream
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+            ray._private.worker.print_to_stdstream = printing
+
+
+@contextlib.contextmanager
+def tuning(settings: Mapping[str, str]) -> Iterator[None]:
+    """Ray and Tune as studies need them: set up, silent, ended alike by Ctrl-C and SIGTERM.
+
+    Afterwards the process is as it was. What has a value in the environment keeps it.
+    """
+    ours = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(ours)
+    import ray  # noqa: F401  # it sets the levels of its loggers
+
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
     # What goes wrong in a trial is reported as the trial's reason, not as Tune's log.
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    logger.setLevel(logging.CRITICAL)
     try:
         with terminated_as_interrupted():
             yield
     finally:
-        ray.shutdown()
-        ray._private.worker.print_to_stdstream = printing
+        logger.setLevel(level)
+        for name in ours:
+            os.environ.pop(name, None)
 
 
 def is_open() -> bool:

@@ -82,7 +82,7 @@ def test_a_running_trial_is_shown_with_its_part_of_the_stream_and_gone_at_the_en
     with shown:
         shown.started(info(0))
         shown.progressed(info(0), history(1, of=4))
-        shown._live.refresh()
+        shown._view._live.refresh()
         assert "now: app d=0.2 T=2 mlp seed=0  25% of its stream" in stream.getvalue()
         assert shown._progress.tasks[0].completed == 0.25
     assert "now:" not in last_screen(stream.getvalue())
