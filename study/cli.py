@@ -16,6 +16,7 @@ from study.commands.plugins import plugins
 from study.commands.replay import replay
 from study.commands.run import run
 from study.commands.status import list_studies, status
+from study.commands.study_files.examples import examples
 from study.commands.study_files.init import init
 from study.commands.study_files.schema import schema
 from study.commands.sync import sync
@@ -35,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
 )
 for _command in (
+    examples,
     init,
     launch,
     resume,
