@@ -10,8 +10,8 @@
 
 Mistakes of the user are a :class:`study.errors.UserError`, whose message has the remedy. After
 Ctrl-C, or an interrupt of a notebook's kernel, the study can be resumed, and
-``KeyboardInterrupt`` is raised. A process is left as it was: its signal handlers, environment and
-loggers, and a Ray that was there before, which is used. See docs/python.md.
+``KeyboardInterrupt`` is raised. A process is left as it was: its signal handlers, environment,
+loggers and threads, and a Ray that was there before, which is used. See docs/python.md.
 """
 
 import contextlib
