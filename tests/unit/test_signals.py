@@ -1,6 +1,7 @@
 """A process that is told to end takes it as Ctrl-C."""
 
 import signal
+import threading
 
 import pytest
 
@@ -28,3 +29,17 @@ def test_ctrl_c_is_handled_as_before_whatever_was_made_of_it_meanwhile() -> None
     with terminated_as_interrupted():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_beside_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    during: list[object] = []
+
+    def work() -> None:
+        with terminated_as_interrupted():
+            during.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert during == [before]
