@@ -1,30 +1,25 @@
 """The cost of a study before it is launched: trials, examples, FLOPs, and hours."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from rich.table import Table
 from torch import nn
 
 from study.config.arms import arm_name
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
-from study.measurement.runtimes import torch_threads
+from study.measurement.training_speed import Arithmetic, Speed, TimedNetwork, measure_speeds
+from study.models.flops import FlopCount, layer_flops, training_flops
 from study.pruning.prunable import prunable_parameters
-from study.training.epochs import EVALUATION_BATCH_SIZE
-from study.training.precision import (
-    autocast,
-    memory_format,
-    resolve_device,
-    resolve_precision,
-)
+from study.training.budget import Cost
+from study.training.kernels import resolve_kernels
+from study.training.precision import resolve_device, resolve_precision
 from study.training.training_plan import num_examples, samples_of_each
 from study.trial.assembly import (
     build_model,
-    example_cost,
+    meta_model,
     scored_examples,
     split,
     stream,
@@ -33,16 +28,15 @@ from study.trial.assembly import (
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
 
-_WARM_UP_STEPS = 2
-_TIMED_STEPS = 5
+_TIMING_S = 8.0  # for all networks of a study together
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Images a second of one trial on this machine."""
+class CountedNetwork:
+    """A network on the meta device, and the FLOPs of an image."""
 
-    training: float
-    evaluation: float
+    model: nn.Module
+    flops: FlopCount
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class TrialCost:
 
     ``samples`` are trained on or scored, as far as the configuration tells. ``seconds`` is
     estimated: examples trained on or scored, and evaluated, over the speeds measured here; it
-    supposes that the study runs on such a machine.
+    supposes that the study runs on such a machine. ``is_timed``: see :class:`Speed`.
     """
 
     architecture: str
@@ -62,6 +56,7 @@ class TrialCost:
     evaluated: int
     flops: int
     seconds: float
+    is_timed: bool
 
 
 @dataclass(frozen=True)
@@ -104,23 +99,54 @@ class StudyPlan:
         """Estimated wall time with ``max_concurrent`` trials at once."""
         return self.total("seconds") / self.max_concurrent / 3600.0
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether each of its networks was timed in whole mini-batches; see :class:`Speed`."""
+        return all(cost.is_timed for cost in self.costs)
 
-def plan_study(study: StudyConfig, *, max_concurrent: int, num_confirming: int = 0) -> StudyPlan:
+
+def plan_study(
+    study: StudyConfig,
+    *,
+    max_concurrent: int,
+    num_confirming: int = 0,
+    show: Callable[[str], None] = lambda _: None,
+) -> StudyPlan:
     """Estimate the cost of a study; a few steps of each of its networks are timed here.
+
+    That takes seconds whatever the networks: see :mod:`study.measurement.training_speed`.
 
     Args:
         study: What is planned.
         max_concurrent: Trials at once.
         num_confirming: Trials that confirm its best after it.
+        show: Called with what is being done.
 
     Raises:
         ConfigError: A trial does not fit its data.
     """
     trials = list(study.corners())
+    show("reading the data")
     datasets = load_and_check({trial.key(): trial for trial in trials})
-    speeds: dict[object, Speed] = {}
-    with torch_threads(study.resources.cpus_per_trial):
-        costs = tuple(trial_cost(trial, datasets, speeds) for trial in trials)
+    torch.set_num_threads(study.resources.cpus_per_trial)
+    show("counting FLOPs")
+    counted: dict[object, CountedNetwork] = {}
+    timed: dict[object, TimedNetwork] = {}
+    marks = []
+    for trial in trials:
+        key = dataset_key(trial.data)
+        network = (key, trial.model.model_dump_json())
+        if network not in counted:
+            counted[network] = counted_network(trial, datasets[key])
+        steps = (network, trial.training.batch_size, _arithmetic(trial))
+        if steps not in timed:
+            timed[steps] = _timed_network(trial, datasets[key], counted[network].flops)
+        marks.append((trial, key, network, steps))
+    speeds = measure_speeds(timed, seconds=_TIMING_S, show=show)
+    costs = tuple(
+        trial_cost(trial, datasets[key], counted[network], speeds[steps])
+        for trial, key, network, steps in marks
+    )
     return StudyPlan(
         costs=costs,
         num_known=len(study.points),
@@ -140,22 +166,25 @@ def smallest_holdout(
     return min(len(split(t, datasets[dataset_key(t.data)]).holdout) for t in found.values())
 
 
+def counted_network(trial: TrialConfig, dataset: ImageDataset) -> CountedNetwork:
+    """The trial's network, and its FLOPs."""
+    model = meta_model(trial, dataset)
+    return CountedNetwork(model, layer_flops(model, dataset.image_shape))
+
+
 def trial_cost(
-    trial: TrialConfig,
-    datasets: Mapping[DatasetKey, ImageDataset],
-    speeds: dict[object, Speed],
+    trial: TrialConfig, dataset: ImageDataset, network: CountedNetwork, speed: Speed
 ) -> TrialCost:
-    """Estimate the cost of a trial; ``speeds`` keeps what was timed, by what it depends on."""
-    dataset = datasets[dataset_key(trial.data)]
+    """Estimate the cost of a trial with this network, of which ``speed`` is known."""
     splits = split(trial, dataset)
     megabatches = stream(trial, splits)
     replay = trial.stream.plugin("replay")
     train, validation = num_examples(replay, megabatches, seed=trial.seed)
-    model = build_model(trial, dataset)
-    prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
+    prunable = prunable_parameters(network.model, exclude=trial.pruning.exclude)
     num_prunable = sum(p.numel() for p in prunable.values())
     scored = scored_examples(trial, megabatches, train, num_weights=num_prunable)
-    each, budget = example_cost(model, dataset), training_budget(trial, train)
+    each = Cost(samples=1, flops=training_flops(network.flops, 1))
+    budget = training_budget(trial, train)
     if budget is not None:
         trained = budget.planned_samples(scored, each)
     else:
@@ -168,101 +197,34 @@ def trial_cost(
         m / n * validated for m, n, validated in zip(trained, train, validation, strict=True) if n
     )
     evaluated = round(checked) + sum(train) + served
-    speed = _speed(trial, dataset, model, speeds)
     return TrialCost(
         architecture=trial.model.architecture,
         num_megabatches=trial.stream.num_megabatches,
-        num_parameters=sum(p.numel() for p in model.parameters()),
+        num_parameters=sum(p.numel() for p in network.model.parameters()),
         num_prunable=num_prunable,
         samples=cost.samples,
         evaluated=evaluated,
         flops=cost.flops,
         seconds=cost.samples / speed.training + evaluated / speed.evaluation,
+        is_timed=speed.is_timed,
     )
 
 
-def _speed(
-    trial: TrialConfig, dataset: ImageDataset, model: nn.Module, speeds: dict[object, Speed]
-) -> Speed:
+def _arithmetic(trial: TrialConfig) -> Arithmetic:
+    """By what the trial is trained on this machine."""
     training = trial.training
-    mark = (
-        trial.model.model_dump_json(),
-        dataset.image_shape,
-        dataset.num_classes,
-        training.batch_size,
-        training.precision,
-        training.device,
+    device = resolve_device(training.device)
+    precision = resolve_precision(training.precision, device)
+    kernels = resolve_kernels(training.kernels, precision, device)
+    return Arithmetic(device, precision, kernels)
+
+
+def _timed_network(trial: TrialConfig, dataset: ImageDataset, flops: FlopCount) -> TimedNetwork:
+    return TimedNetwork(
+        name=trial.model.architecture,
+        build=lambda: build_model(trial, dataset),
+        image_shape=dataset.image_shape,
+        batch_size=trial.training.batch_size,
+        forward_flops=flops.forward,
+        arithmetic=_arithmetic(trial),
     )
-    if mark not in speeds:
-        speeds[mark] = measure_speed(trial, dataset, model)
-    return speeds[mark]
-
-
-def measure_speed(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) -> Speed:
-    """Time a few steps of training and evaluation on made-up images."""
-    device = resolve_device(trial.training.device)
-    precision = resolve_precision(trial.training.precision, device)
-    model = model.to(device).to(memory_format=memory_format(precision, device))
-    optimiser = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
-    generator = torch.Generator().manual_seed(0)
-
-    def images(count: int) -> torch.Tensor:
-        return torch.rand(count, *dataset.image_shape, generator=generator).to(device)
-
-    inputs = images(trial.training.batch_size)
-    labels = torch.zeros(len(inputs), dtype=torch.int64, device=device)
-    served = images(EVALUATION_BATCH_SIZE)
-
-    def train() -> None:
-        with autocast(precision, device):
-            loss = nn.functional.cross_entropy(model(inputs), labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's
-        optimiser.step()
-
-    def evaluate() -> None:
-        with torch.inference_mode(), autocast(precision, device):
-            model(served)
-
-    model.train()
-    training = len(inputs) / _seconds(train, device)
-    model.eval()
-    return Speed(training=training, evaluation=len(served) / _seconds(evaluate, device))
-
-
-def _seconds(step: object, device: torch.device) -> float:
-    """Median seconds of a step."""
-    assert callable(step)
-    times = []
-    for _ in range(_WARM_UP_STEPS + _TIMED_STEPS):
-        started = time.perf_counter()
-        step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - started)
-    return sorted(times[_WARM_UP_STEPS:])[_TIMED_STEPS // 2]
-
-
-def plan_table(plan: StudyPlan) -> Table:
-    """A line for each architecture and stream length, for people."""
-    table = Table(box=None)
-    for title in ("architecture", "megabatches"):
-        table.add_column(title)
-    for title in ("trials", "parameters", "prunable", "examples", "train FLOPs", "minutes"):
-        table.add_column(title, justify="right")
-    groups: dict[tuple[str, int], list[TrialCost]] = {}
-    for cost in plan.costs[: plan.num_known] or plan.costs:
-        groups.setdefault((cost.architecture, cost.num_megabatches), []).append(cost)
-    for (architecture, num_megabatches), costs in groups.items():
-        count = len(costs)
-        table.add_row(
-            architecture,
-            str(num_megabatches),
-            str(count),
-            f"{costs[0].num_parameters:,}",
-            f"{costs[0].num_prunable:,}",
-            f"{sum(c.samples for c in costs) / count:,.0f}",
-            f"{sum(c.flops for c in costs) / count:.3g}",
-            f"{sum(c.seconds for c in costs) / count / 60:.1f}",
-        )
-    return table

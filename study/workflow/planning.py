@@ -1,6 +1,7 @@
 """What a study will cost on this machine, the confirmation of its best included."""
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from study.workflow.confirmation import options_of
@@ -10,8 +11,12 @@ if TYPE_CHECKING:
     from study.operations.plan import StudyPlan
 
 
-def planned(study: "StudyConfig") -> "StudyPlan":
+def planned(study: "StudyConfig", show: Callable[[str], None] = lambda _: None) -> "StudyPlan":
     """Its cost, with as many trials at once as fit on this machine.
+
+    Args:
+        study: Checked.
+        show: Told what is being measured.
 
     Raises:
         ConfigError: A trial does not fit its data.
@@ -24,4 +29,5 @@ def planned(study: "StudyConfig") -> "StudyPlan":
         study,
         max_concurrent=min(study.resources.max_concurrent or capacity, capacity),
         num_confirming=options.most_trials if options else 0,
+        show=show,
     )

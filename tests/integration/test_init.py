@@ -14,7 +14,7 @@ from study.config.loading import load_study
 from study.config.plugins import load_builtin_plugins
 from study.config.schema.study_schema import study_schema
 from study.config.yaml_io import read_yaml_file
-from study.operations.plan import Speed
+from study.measurement.training_speed import Speed
 from study.operations.study_files import sizing
 
 FLAGS = "--name mine --image-size 8 --architecture mlp"
@@ -49,7 +49,10 @@ def app_study(monkeypatch: pytest.MonkeyPatch, words: str) -> int:
 def plan_with(monkeypatch: pytest.MonkeyPatch, examples_per_second: float) -> None:
     """Have plans be made for a machine of this speed."""
     speed = Speed(training=examples_per_second, evaluation=4 * examples_per_second)
-    monkeypatch.setattr("study.operations.plan.measure_speed", lambda *_: speed)
+    monkeypatch.setattr(
+        "study.operations.plan.measure_speeds",
+        lambda networks, **_: dict.fromkeys(networks, speed),
+    )
     monkeypatch.setattr(sizing.os, "cpu_count", lambda: 1)
 
 

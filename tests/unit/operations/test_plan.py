@@ -4,19 +4,10 @@ from typing import Any
 
 import pytest
 
-from study.operations.plan import Speed, trial_cost
+from study.measurement.training_speed import Speed
+from study.operations.plan import counted_network, trial_cost
 from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.small_trials import trained, trial
-
-
-class _AnySpeed(dict[object, Speed]):
-    """Nothing is timed."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __missing__(self, key: object) -> Speed:
-        return Speed(training=1.0, evaluation=1.0)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +23,9 @@ def test_the_plan_counts_the_examples_that_are_trained_on_and_scored(
     criterion: str, budget: dict[str, Any]
 ) -> None:
     config = trial(**({"pruning__criterion": criterion, "training__epochs": None} | budget))
-    key = dataset_key(config.data)
-    planned = trial_cost(config, {key: load_dataset(key)}, _AnySpeed())
+    dataset = load_dataset(dataset_key(config.data))
+    network = counted_network(config, dataset)
+    planned = trial_cost(config, dataset, network, Speed(training=1.0, evaluation=1.0))
     last = trained(config).history.megabatches[-1].metrics
     assert planned.samples == last["samples_seen"]
     assert planned.flops == last["train_flops"]
