@@ -90,6 +90,13 @@ def measure_speeds(
         seconds: To be spent. Building a network and the first step in it come on top.
         show: Called with what is being done.
     """
+    with torch.random.fork_rng(devices=[]):
+        return _measured(networks, seconds, show)
+
+
+def _measured(
+    networks: Mapping[K, TimedNetwork], seconds: float, show: Callable[[str], None]
+) -> dict[K, Speed]:
     order = sorted(networks, key=lambda key: networks[key].forward_flops)
     known: dict[Arithmetic, tuple[int, Speed]] = {}  # FLOPs of the largest network so far
     found: dict[K, Speed] = {}
@@ -131,9 +138,7 @@ def _timed(network: TimedNetwork, seconds: float) -> Speed:
     """Its speed, found by so many seconds of steps."""
     arithmetic = network.arithmetic
     device, precision = arithmetic.device, arithmetic.precision
-    with torch.random.fork_rng(devices=[]):
-        model = network.build()
-    model = model.to(device).to(memory_format=memory_format(precision, device))
+    model = network.build().to(device).to(memory_format=memory_format(precision, device))
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
     generator = torch.Generator().manual_seed(0)
 

@@ -11,7 +11,7 @@ from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.measurement.training_speed import Arithmetic, Speed, TimedNetwork, measure_speeds
-from study.models.flops import FlopCount, layer_flops, training_flops
+from study.models.flops import FlopCount, training_flops
 from study.pruning.prunable import prunable_parameters
 from study.training.budget import Cost
 from study.training.kernels import resolve_kernels
@@ -19,7 +19,6 @@ from study.training.precision import resolve_device, resolve_precision
 from study.training.training_plan import num_examples, samples_of_each
 from study.trial.assembly import (
     build_model,
-    meta_model,
     scored_examples,
     split,
     stream,
@@ -27,8 +26,9 @@ from study.trial.assembly import (
 )
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.meta_network import meta_flops, meta_model
 
-_TIMING_S = 8.0  # for all networks of a study together
+_TIMING_S = 6.0  # for all networks of a study together
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def smallest_holdout(
 def counted_network(trial: TrialConfig, dataset: ImageDataset) -> CountedNetwork:
     """The trial's network, and its FLOPs."""
     model = meta_model(trial, dataset)
-    return CountedNetwork(model, layer_flops(model, dataset.image_shape))
+    return CountedNetwork(model, meta_flops(model, dataset.image_shape))
 
 
 def trial_cost(

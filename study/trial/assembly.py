@@ -12,13 +12,12 @@ from study.data.batches import ImagePool
 from study.data.dataset import ImageDataset
 from study.data.splits import Splits, make_splits
 from study.data.stream import Megabatch, cut_stream, with_arrivals, with_waiting
-from study.models.flops import layer_flops, training_flops
 from study.pruning.granularity.granularity import Granularity, NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningEvent, PruningSchedule
 from study.training.anytime import AnytimeLearner
-from study.training.budget import Budget, Cost, budget_of
+from study.training.budget import Budget, budget_of
 from study.training.kernels import resolve_kernels
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
@@ -31,6 +30,7 @@ from study.training.specs import (
     measure_nothing,
 )
 from study.training.training_plan import planned_scoring
+from study.trial.meta_network import meta_model
 
 
 def split(trial: TrialConfig, dataset: ImageDataset) -> Splits:
@@ -91,23 +91,12 @@ def training_budget(trial: TrialConfig, sizes: Sequence[int]) -> Budget | None:
     )
 
 
-def example_cost(model: nn.Module, dataset: ImageDataset) -> Cost:
-    """Of training ``model`` on one example of the data set."""
-    return Cost(samples=1, flops=training_flops(layer_flops(model, dataset.image_shape), 1))
-
-
 def build_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
     """A fresh network for the data set, from torch's global generator."""
     network: nn.Module = trial.model.plugin("architecture").build(
         dataset.image_shape, dataset.num_classes
     )
     return network
-
-
-def meta_model(trial: TrialConfig, dataset: ImageDataset) -> nn.Module:
-    """The trial's network without memory or random numbers: names, shapes and counts."""
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        return build_model(trial, dataset)
 
 
 def network_pruner(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) -> NetworkPruner:

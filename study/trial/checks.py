@@ -1,5 +1,6 @@
 """What is wrong with a trial on its data, found before anything is trained."""
 
+import functools
 import logging
 import math
 import re
@@ -14,15 +15,14 @@ from study.config.sections import TARGETS
 from study.config.trial import TrialConfig
 from study.data.dataset import DataError, ImageDataset
 from study.data.stream import Megabatch
+from study.models.shapes import ImageShape
 from study.pruning.granularity.granularity import NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import num_kept
 from study.text import count
 from study.training.training_plan import num_examples
 from study.trial.assembly import (
-    example_cost,
     lowest_density,
-    meta_model,
     network_pruner,
     scored_examples,
     split,
@@ -30,6 +30,7 @@ from study.trial.assembly import (
     training_budget,
 )
 from study.trial.datasets import DatasetKey, dataset_key, load_dataset
+from study.trial.meta_network import example_cost, meta_model
 from study.trial.notices import notices
 
 logger = logging.getLogger(__name__)
@@ -172,22 +173,33 @@ def _minibatch_problems(
 ) -> list[Problem]:
     """Whether the network can be trained on the smallest mini-batch it will meet."""
     smallest = min(2, *filter(None, sizes))
-    images = torch.empty(smallest, *dataset.image_shape, device="meta")
+    refusal = _refusal(model, dataset.image_shape, smallest)
+    if not refusal:
+        return []
+    if smallest > 1:
+        return [Problem("model.architecture", f"cannot take images of this data: {refusal}")]
+    return [
+        Problem(
+            "stream.num_megabatches",
+            f"{_length(trial)} leave a megabatch with one training example, on "
+            f"which {trial.model.architecture} cannot be trained (batch normalisation); take "
+            f"fewer, or a smaller stream.validation_fraction",
+        )
+    ]
+
+
+@functools.lru_cache(maxsize=64)
+def _refusal(model: nn.Module, image_shape: ImageShape, num_images: int) -> str:
+    """Why a network on the meta device cannot be trained on so many images; empty if it can."""
+    images = torch.empty(num_images, *image_shape, device="meta")
     try:
         with torch.random.fork_rng(devices=[]):
             model.train()(images)
     except (RuntimeError, ValueError) as error:
-        if smallest > 1:
-            return [Problem("model.architecture", f"cannot take images of this data: {error}")]
-        return [
-            Problem(
-                "stream.num_megabatches",
-                f"{_length(trial)} leave a megabatch with one training example, on "
-                f"which {trial.model.architecture} cannot be trained (batch normalisation); take "
-                f"fewer, or a smaller stream.validation_fraction",
-            )
-        ]
-    return []
+        return str(error) or repr(error)
+    finally:
+        model.eval()
+    return ""
 
 
 def _density_problems(trial: TrialConfig, pruner: NetworkPruner) -> list[Problem]:

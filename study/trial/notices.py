@@ -10,7 +10,8 @@ from study.data.stream import Megabatch
 from study.pruning.schedule_shapes import AnytimeProgressive
 from study.pruning.schedules import SPARSITY_BASE
 from study.training.training_plan import num_examples
-from study.trial.assembly import meta_model, split, stream
+from study.trial.assembly import split, stream
+from study.trial.meta_network import meta_model
 
 # A mini-batch of at most so small a part of training.batch_size is a small one.
 _SMALL = 1 / 16

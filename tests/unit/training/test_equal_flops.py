@@ -11,9 +11,9 @@ from study.models.flops import FlopCount, training_flops
 from study.pruning.mask import Mask
 from study.training.anytime import AnytimeLearner
 from study.training.trained_network import TrainedNetwork
-from study.trial.assembly import example_cost, meta_model
 from study.trial.checks import check_trial
 from study.trial.datasets import dataset_key, load_dataset
+from study.trial.meta_network import example_cost, meta_model
 from tests.helpers.small_trials import assert_same_trial, learner, numbers, trained, trial
 
 
