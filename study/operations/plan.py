@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import nn
 
 from study.config.arms import arm_name
 from study.config.study_config import StudyConfig
 from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
+from study.measurement.runtimes import torch_threads
 from study.measurement.training_speed import Arithmetic, Speed, TimedNetwork, measure_speeds
 from study.models.flops import FlopCount, training_flops
 from study.pruning.prunable import prunable_parameters
@@ -128,21 +128,21 @@ def plan_study(
     trials = list(study.corners())
     show("reading the data")
     datasets = load_and_check({trial.key(): trial for trial in trials})
-    torch.set_num_threads(study.resources.cpus_per_trial)
     show("counting FLOPs")
     counted: dict[object, CountedNetwork] = {}
     timed: dict[object, TimedNetwork] = {}
     marks = []
-    for trial in trials:
-        key = dataset_key(trial.data)
-        network = (key, trial.model.model_dump_json())
-        if network not in counted:
-            counted[network] = counted_network(trial, datasets[key])
-        steps = (network, trial.training.batch_size, _arithmetic(trial))
-        if steps not in timed:
-            timed[steps] = _timed_network(trial, datasets[key], counted[network].flops)
-        marks.append((trial, key, network, steps))
-    speeds = measure_speeds(timed, seconds=_TIMING_S, show=show)
+    with torch_threads(study.resources.cpus_per_trial):
+        for trial in trials:
+            key = dataset_key(trial.data)
+            network = (key, trial.model.model_dump_json())
+            if network not in counted:
+                counted[network] = counted_network(trial, datasets[key])
+            steps = (network, trial.training.batch_size, _arithmetic(trial))
+            if steps not in timed:
+                timed[steps] = _timed_network(trial, datasets[key], counted[network].flops)
+            marks.append((trial, key, network, steps))
+        speeds = measure_speeds(timed, seconds=_TIMING_S, show=show)
     costs = tuple(
         trial_cost(trial, datasets[key], counted[network], speeds[steps])
         for trial, key, network, steps in marks

@@ -48,13 +48,19 @@ def open_session(  # noqa: PLR0913  # all that a session is made of
     Raises:
         TrackingError: The tracker's store fails.
     """
-    tracker.start_study(study_info(study, num_trials=study.num_trials))
+    finished = tracker.start_study(study_info(study, num_trials=study.num_trials))
     models = ServiceModels(
         study, folder.path / "trials", datasets, fetch_models or folder.fetch_models
     )
     describer = TrialDescriber(study, datasets)
     return StudySession(
-        study, record, tracker, describer, display or SilentDisplay(), models.new_models
+        study,
+        record,
+        tracker,
+        describer,
+        display or SilentDisplay(),
+        models.new_models,
+        frozenset(finished),
     )
 
 
@@ -67,7 +73,8 @@ def no_models(trial: RecordedTrial) -> list[ModelInfo]:  # noqa: ARG001  # one o
 class StudySession:
     """Takes what trials report to the record, the tracker and the display.
 
-    ``new_models`` are those that a trial has written and that are not logged yet.
+    ``new_models`` are those that a trial has written and that are not logged yet; ``finished`` are
+    the keys of trials that the tracker had finished when the session was opened.
     """
 
     study: StudyConfig
@@ -76,6 +83,7 @@ class StudySession:
     describer: TrialDescriber
     display: Display
     new_models: Callable[[RecordedTrial], list[ModelInfo]] = no_models
+    finished: frozenset[str] = frozenset()
     errors: list[Exception] = field(default_factory=list)
     _infos: dict[str, TrialInfo] = field(default_factory=dict)
     _described_at: list[float] = field(default_factory=list)
@@ -184,11 +192,12 @@ class StudySession:
     def resend_ended_trials(self) -> None:
         """Bring the tracker up to the record, after a process that died in between.
 
-        Every ended trial is started again for the tracker, which does not change finished runs:
-        so a tracking store that is empty, or another one, is filled as well.
+        Every ended trial that the tracker had not finished is started again for it: so a tracking
+        store that is empty, or another one, is filled as well.
         """
         for key in self.record.trials:
-            self.resend_trial(key)
+            if key not in self.finished:
+                self.resend_trial(key)
 
     def resend_trial(self, key: str) -> None:
         """Log all of a trial that has ended."""

@@ -1,5 +1,7 @@
 """What the person at the terminal, or at a notebook, sees of a running study."""
 
+from collections.abc import Callable, Sequence
+
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
@@ -48,7 +50,8 @@ class TerminalDisplay:
         self._metrics = metrics
         self._num_trials = num_trials
         self._constraints = constraints
-        self._ended: list[tuple[TrialInfo, RecordedTrial]] = []
+        self._num_ended = self._num_failed = 0
+        self._best: list[tuple[str, RecordedTrial]] = []  # with their titles
         self._running: dict[str, tuple[TrialInfo, float]] = {}
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -73,10 +76,19 @@ class TerminalDisplay:
             self._running.clear()
             self._view.stop()
 
-    def recorded(self, trials: list[tuple[TrialInfo, RecordedTrial]]) -> None:
-        """Trials that had ended before this process began."""
-        self._ended += trials
-        self._progress.update(self._task, completed=len(self._ended))
+    def recorded(self, trials: Sequence[RecordedTrial], info: Callable[[str], TrialInfo]) -> None:
+        """Trials that had ended before this process began; ``info`` is asked for by a key."""
+        self._count(trials, info)
+        self._progress.update(self._task, completed=self._num_ended)
+
+    def _count(self, ended: Sequence[RecordedTrial], info: Callable[[str], TrialInfo]) -> None:
+        """More trials have ended; of all of them only the best are kept."""
+        self._num_ended += len(ended)
+        self._num_failed += sum(trial.outcome is Outcome.ERROR for trial in ended)
+        titles = {trial.key: title for title, trial in self._best}
+        known = (trial for _, trial in self._best)
+        best = best_first([*known, *ended], self._metrics, self._constraints)[:NUM_BEST]
+        self._best = [(titles.get(t.key) or info(t.key).title, t) for t, _ in best]
 
     def started(self, info: TrialInfo) -> None:
         """A trial has started or resumed."""
@@ -92,10 +104,10 @@ class TerminalDisplay:
     def ended(self, info: TrialInfo, trial: RecordedTrial) -> None:
         """A trial has an outcome."""
         self._running.pop(info.key, None)
-        self._ended.append((info, trial))
+        self._count([trial], lambda _: info)
         self._update()
         if not self._view:
-            done = f"[{len(self._ended)}/{self._num_trials}]"
+            done = f"[{self._num_ended}/{self._num_trials}]"
             self.notice(f"{done} {info.title}: {self._result(trial)}")
 
     def notice(self, text: str) -> None:
@@ -105,7 +117,7 @@ class TerminalDisplay:
     def _update(self) -> None:
         # A running trial counts by the fraction of its stream, so that the bar keeps moving.
         part = sum(fraction for _, fraction in self._running.values())
-        self._progress.update(self._task, completed=round(len(self._ended) + part, 2))
+        self._progress.update(self._task, completed=round(self._num_ended + part, 2))
         if self._view:
             self._view.refresh()
 
@@ -118,23 +130,17 @@ class TerminalDisplay:
             for name, value in zip(self._metrics, values, strict=True)
         )
 
-    def _best(self) -> list[tuple[TrialInfo, tuple[float, ...]]]:
-        infos = {info.key: info for info, _ in self._ended}
-        trials = (trial for _, trial in self._ended)
-        best = best_first(trials, self._metrics, self._constraints)[:NUM_BEST]
-        return [(infos[trial.key], values) for trial, values in best]
-
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False, title_justify="left")
         table.add_column("best so far", no_wrap=True, style="bold")
         for name in self._metrics:
             table.add_column(name.replace("_", " "), justify="right")
-        for info, values in self._best():
-            table.add_row(escape(info.title), *(f"{value:.4g}" for value in values))
-        failed = sum(trial.outcome is Outcome.ERROR for _, trial in self._ended)
+        for title, trial in self._best:
+            values = trial.values(self._metrics) or ()
+            table.add_row(escape(title), *(f"{value:.4g}" for value in values))
         now = [
             f"  now: {escape(info.title)}  {fraction:.0%} of its stream"
             for info, fraction in self._running.values()
         ]
-        tail = [f"  [red]{failed} failed[/red]"] if failed else []
+        tail = [f"  [red]{self._num_failed} failed[/red]"] if self._num_failed else []
         return Group(*([table] if table.row_count else []), *now, *tail, self._progress)

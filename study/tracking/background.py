@@ -7,7 +7,7 @@ could not send the next one sends, from the record.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -86,14 +86,15 @@ class BackgroundTracker:
         """The study as it is there; None where it was never started."""
         return self._tracker.read_study(name)
 
-    def start_study(self, study: StudyInfo) -> None:
+    def start_study(self, study: StudyInfo) -> Collection[str]:
         """Open the study's record; the store's errors are raised here."""
-        self._tracker.start_study(study)
+        finished = self._tracker.start_study(study)
         if self._thread is not None:  # of an earlier study, which is over
             self._thread.join()
         self._is_over = False
         self._thread = threading.Thread(target=self._deliver_all, name="tracker", daemon=True)
         self._thread.start()
+        return finished
 
     def start_trial(self, trial: TrialInfo) -> None:
         """Open the trial's record, or continue it, some time soon."""

@@ -7,7 +7,7 @@ are not sent again, and a run's final status is the last thing that is written t
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from study.results import Outcome, TrialHistory
 from study.tracking import names
 from study.tracking.artifacts.run_files import log_study_files, log_trial_files
 from study.tracking.artifacts.runs_table import write_runs
+from study.tracking.contenders import Contenders
 from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
 from study.tracking.metric_points import metric_points
 from study.tracking.mlflow.saved_view import study_view, view_key
@@ -24,7 +25,9 @@ from study.tracking.run_writer import RunWriter
 from study.tracking.tracked_study import read_study
 from study.tracking.tracker import Tracker, TrackingError
 
-DESCRIPTION_TAG: Final = "mlflow.note.content"  # MLflow's own
+# MLflow's own.
+DESCRIPTION_TAG: Final = "mlflow.note.content"
+_TITLE_TAG: Final = "mlflow.runName"
 
 
 @dataclass
@@ -54,6 +57,9 @@ class RunTracker:
         self._study_run_id = ""
         self._trials: dict[str, _TrialRun] = {}
         self._found: dict[str, StoredRun] = {}  # when the study was started
+        self._titles: dict[str, str] = {}  # of the trials found then
+        self._asked: set[str] = set()  # trials that were to be started since
+        self._contenders = Contenders(())
 
     @property
     def address(self) -> str:
@@ -68,8 +74,11 @@ class RunTracker:
         """What the store has of a study that has ended or not; None where it has none."""
         return read_study(self._store, name)
 
-    def start_study(self, study: StudyInfo) -> None:
+    def start_study(self, study: StudyInfo) -> Collection[str]:
         """Open the parent run, or continue the one of that name.
+
+        Returns:
+            The keys of the trials whose run is finished.
 
         Raises:
             ValueError: The name holds a quote or a backslash.
@@ -78,9 +87,13 @@ class RunTracker:
         run = self._runs.open_study(study, found)
         self._store.save_view(view_key(study.name), study_view(study, made_at=time.time()))
         self._study, self._study_run_id, self._trials = study, run.run_id, {}
-        # In one request: a study that is resumed starts every trial that it had.
-        runs = self._runs.trials(study.name) if found is not None else []
+        # To look for each trial on its own takes longer the more runs there are.
+        runs = self._runs.trials(study.name)
         self._found = {run.tags[names.TAG_TRIAL_KEY]: run for run in reversed(runs)}
+        self._asked = set()
+        self._contenders = Contenders(study.shown_metrics)
+        self._titles = {key: run.tags.get(_TITLE_TAG, key) for key, run in self._found.items()}
+        return {key for key, run in self._found.items() if run.status == FINISHED}
 
     def start_trial(self, trial: TrialInfo) -> None:
         """Open the trial's run, or continue the one with its key; a finished one is not changed.
@@ -90,8 +103,10 @@ class RunTracker:
         """
         study = self._current_study()
         found = self._found.pop(trial.key, None)  # as it was then: once
-        if found is None:
+        if found is None and trial.key in self._asked:
+            # What seemed to fail may have made it.
             found = self._runs.find_trial(study.name, trial.key)
+        self._asked.add(trial.key)
         if found is not None and found.status == FINISHED:
             self._trials[trial.key] = _TrialRun(found.run_id, trial.title, None, is_finished=True)
             return
@@ -150,22 +165,27 @@ class RunTracker:
     ) -> None:
         """Complete the trial's metrics, log its history as Parquet, then close its run.
 
+        It is drawn where it can win, and always in a small study.
+
         Raises:
             TrackingError: No run of the study has this key.
         """
         trial = self._trial(trial_key)
+        is_drawn = self._contenders.is_drawn(history, outcome)
         if trial.is_finished:
             return
         self.log_history(trial_key, history)
         with tempfile.TemporaryDirectory() as folder:
-            shown = log_trial_files(Path(folder), trial_key, trial.title, history)
+            tags = log_trial_files(
+                Path(folder), trial_key, trial.title, history, with_pictures=is_drawn
+            )
             self._store.log_folder(trial.run_id, Path(folder))
         if history.kernels:
-            self._runs.set_tag(trial.run_id, names.TAG_KERNELS, history.kernels)
+            tags[names.TAG_KERNELS] = history.kernels
         if history.measured_with:
-            self._runs.set_tag(trial.run_id, names.TAG_MEASURED_WITH, history.measured_with)
+            tags[names.TAG_MEASURED_WITH] = history.measured_with
         ended_at = history.last_recorded_at
-        self._runs.close(trial.run_id, outcome, reason, shown=shown, ended_at=ended_at)
+        self._runs.close(trial.run_id, outcome, reason, tags=tags, ended_at=ended_at)
         # Should it be called again for a trial that has not finished, it asks the store.
         self._trials[trial_key] = _TrialRun(
             trial.run_id, trial.title, None, STATUSES[outcome] == FINISHED
@@ -191,14 +211,14 @@ class RunTracker:
             ended = Outcome(tag) if tag in set(Outcome) else Outcome.INTERRUPTED
             reason = run.tags.get(names.TAG_REASON, "")
             self.finish_trial(key, histories.get(key, TrialHistory()), ended, reason)
-        titles = {key: trial.title for key, trial in self._trials.items()}
+        titles = self._titles | {key: trial.title for key, trial in self._trials.items()}
         with tempfile.TemporaryDirectory() as folder:
             shown = log_study_files(Path(folder), titles, histories)
             write_runs(Path(folder) / names.RUNS_ARTIFACT, self._runs.trials(study.name))
             self._store.log_folder(self._study_run_id, Path(folder))
         # Not when this is called: that may be long after.
         ended_at = max((h.last_recorded_at for h in histories.values()), default=0.0)
-        self._runs.close(self._study_run_id, outcome, "", shown=shown, ended_at=ended_at)
+        self._runs.close(self._study_run_id, outcome, "", tags=shown, ended_at=ended_at)
 
     def _current_study(self) -> StudyInfo:
         assert self._study is not None, "start_study comes first"

@@ -89,14 +89,15 @@ class RunWriter:
         outcome: Outcome,
         reason: str,
         *,
-        shown: Mapping[str, str],
+        tags: Mapping[str, str],
         ended_at: float,
     ) -> None:
-        """Set how a run ended and the tags by which its files are ``shown``, then its status."""
-        tags = {names.TAG_OUTCOME: str(outcome), **shown}
+        """Set how a run ended and these ``tags``, in one request, then its status."""
+        clean = {tag: without_credentials(text) for tag, text in tags.items()}
+        clean[names.TAG_OUTCOME] = str(outcome)
         if reason:
-            tags[names.TAG_REASON] = without_credentials(reason)[:_MAX_REASON_LENGTH]
-        self._store.close(run_id, tags, STATUSES[outcome], ended_at=ended_at)
+            clean[names.TAG_REASON] = without_credentials(reason)[:_MAX_REASON_LENGTH]
+        self._store.close(run_id, clean, STATUSES[outcome], ended_at=ended_at)
 
     def _first(self, tags: Mapping[str, str]) -> StoredRun | None:
         return next(iter(self._store.find(tags)), None)

@@ -1,6 +1,6 @@
 """What a study asks of an experiment tracker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from study.errors import UserError
@@ -29,8 +29,12 @@ class Tracker(Protocol):
     def read_study(self, name: str) -> TrackedStudy | None:
         """What is known here of a study; None where it was never started."""
 
-    def start_study(self, study: StudyInfo) -> None:
-        """Open the study's record, or continue the one of that name."""
+    def start_study(self, study: StudyInfo) -> Collection[str]:
+        """Open the study's record, or continue the one of that name.
+
+        Returns:
+            The keys of its trials whose record is finished: nothing more of them is logged.
+        """
 
     def start_trial(self, trial: TrialInfo) -> None:
         """Open the trial's record, or continue the one with its key."""

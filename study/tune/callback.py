@@ -1,5 +1,6 @@
 """From Ray Tune's events to the session."""
 
+import gc
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from study.tune.cluster.ray_watch import RayWatch
 from study.tune.worker_deaths import Deaths
 
 _CHECK_EVERY_S = 1.0
+_FREEZE_EVERY = 250  # trials
 
 
 class StudyCallback(tune.Callback):
@@ -36,6 +38,7 @@ class StudyCallback(tune.Callback):
         self._watch = watch
         self._clock = TrialClock()
         self._checked_at = 0.0
+        self._num_frozen = 0
         self._nodes = nodes
         self._hold = hold
 
@@ -58,6 +61,17 @@ class StudyCallback(tune.Callback):
             for trial in trials:
                 if trial.status == Trial.RUNNING:
                     self._end_if_late(trial)
+        self._freeze_if_due(len(trials))
+
+    def _freeze_if_due(self, num_trials: int) -> None:
+        """Spare garbage collection what earlier trials have left, which stays to the end.
+
+        Ray asks for a full one every few seconds, which takes the longer the more there is.
+        """
+        if num_trials - self._num_frozen >= _FREEZE_EVERY:
+            self._num_frozen = num_trials
+            gc.collect()
+            gc.freeze()
 
     def _end_if_late(self, trial: Trial) -> None:
         limit, key = self._session.study.budget.trial_timeout, trial.config["trial_key"]

@@ -1,5 +1,6 @@
 """One process's run of a study on Ray Tune, everything being open."""
 
+import gc
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ class StudyRun:
         try:
             session.resend_ended_trials()
             ended = [t for t in record.trials.values() if t.outcome is not None]
-            display.recorded([(session.info(trial.key), trial) for trial in ended])
+            display.recorded(ended, session.info)
             with display:
                 is_finished = record.is_finished or self._train(session, budget)
         except KeyboardInterrupt:  # before Tune listens to signals, or a second one
@@ -150,6 +151,7 @@ class StudyRun:
                 if not why_dead and not has_lost_workers(error, session, self.deaths):
                     raise
             finally:
+                gc.unfreeze()
                 shutil.rmtree(self.folder.ray_path, ignore_errors=True)
         if why_dead:
             self._start_ray_again(session, why_dead)

@@ -1,6 +1,6 @@
 """Trackers for tests: one that records nothing, one that keeps its calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from study.results import Outcome, TrialHistory
@@ -20,8 +20,9 @@ class NullTracker:
     def read_study(self, name: str) -> TrackedStudy | None:
         """Nothing."""
 
-    def start_study(self, study: StudyInfo) -> None:
+    def start_study(self, study: StudyInfo) -> Collection[str]:  # noqa: ARG002  # the protocol's
         """Do nothing."""
+        return ()
 
     def start_trial(self, trial: TrialInfo) -> None:
         """Do nothing."""
@@ -67,9 +68,10 @@ class RecordingTracker:
     def read_study(self, name: str) -> TrackedStudy | None:
         """Nothing: what was said is in ``calls``."""
 
-    def start_study(self, study: StudyInfo) -> None:
+    def start_study(self, study: StudyInfo) -> Collection[str]:
         """Keep the call."""
         self.calls.append(("start_study", (study,)))
+        return ()
 
     def start_trial(self, trial: TrialInfo) -> None:
         """Keep the call."""

@@ -19,7 +19,9 @@ TABLES_TAG: Final = "mlflow.loggedArtifacts"
 _Cell = str | int | float | None
 
 
-def log_trial_files(folder: Path, key: str, title: str, history: TrialHistory) -> dict[str, str]:
+def log_trial_files(
+    folder: Path, key: str, title: str, history: TrialHistory, *, with_pictures: bool
+) -> dict[str, str]:
     """Write a trial's files below ``folder``.
 
     Returns:
@@ -27,8 +29,9 @@ def log_trial_files(folder: Path, key: str, title: str, history: TrialHistory) -
     """
     history_tables({key: history}).write(folder)
     write_examples(folder, key, history)
-    for artifact, picture in trial_pictures(title, history).items():
-        _write(folder / artifact, picture)
+    if with_pictures:
+        for artifact, picture in trial_pictures(title, history).items():
+            _write(folder / artifact, picture)
     if not history.megabatches:
         return {}
     rows = [{"megabatch": m.megabatch_index, **megabatch_metrics(m)} for m in history.megabatches]

@@ -12,6 +12,7 @@ from typing import Final
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
+from study.tracking import names
 from study.tracking.facts import DatasetInfo, ModelInfo
 from study.tracking.metric_points import MetricPoint
 from study.tracking.mlflow.experiment import MlflowExperiment, mlflow_errors_translated
@@ -47,7 +48,13 @@ class MlflowStore(MlflowExperiment):
 
     @mlflow_errors_translated
     def create(self, title: str, tags: Mapping[str, str], *, started_at: float) -> StoredRun:
-        """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now)."""
+        """A new run that is running, since ``started_at`` (seconds since 1970; 0 for now).
+
+        Raises:
+            ValueError: Its study or its trial's key holds what no search could be made with.
+        """
+        for tag in (names.TAG_STUDY, names.TAG_TRIAL_KEY):
+            _quotable(tags.get(tag, tag))
         run = self._client.create_run(
             self._experiment_id,
             start_time=_milliseconds(started_at),

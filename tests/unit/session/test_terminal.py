@@ -92,7 +92,8 @@ def test_trials_of_an_earlier_process_count_from_the_start() -> None:
     stream = io.StringIO()
     shown = display(stream, terminal=False)
     with shown:
-        shown.recorded([(info(n), trial(n, 0.25)) for n in range(3)])
+        infos = {info(n).key: info(n) for n in range(3)}
+        shown.recorded([trial(n, 0.25) for n in range(3)], infos.__getitem__)
         shown.ended(info(3), trial(3, 0.5))
     assert stream.getvalue().startswith("[4/8] ")
     assert shown._progress.tasks[0].completed == 4
