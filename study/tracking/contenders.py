@@ -1,11 +1,11 @@
 """Of which trials a study's store gets pictures: of all in a small study, else of what can win."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from study.metrics import METRICS
-from study.results import Outcome, TrialHistory
+from study.results import Outcome
 
 # To draw a trial takes longer than all else that its end takes.
 NUM_ALWAYS_DRAWN: Final = 100
@@ -23,19 +23,21 @@ class Contenders:
         self._front: list[tuple[float, ...]] = []
         self._num_ended = 0
 
-    def is_drawn(self, history: TrialHistory, outcome: Outcome) -> bool:
+    def is_drawn(self, values: Mapping[str, float], outcome: Outcome | None) -> bool:
         """Whether a trial that has ended is to be drawn, given those that ended before it.
 
         So are the first ``NUM_ALWAYS_DRAWN`` of a study, and after them those that are complete
         and that none before them dominates.
+
+        Args:
+            values: Its metrics at its end.
+            outcome: How it ended.
         """
         self._num_ended += 1
-        can_win = outcome is Outcome.COMPLETE and self._is_undominated(history)
+        can_win = outcome is Outcome.COMPLETE and self._is_undominated(values)
         return can_win or self._num_ended <= NUM_ALWAYS_DRAWN
 
-    def _is_undominated(self, history: TrialHistory) -> bool:
-        last = history.megabatches[-1]
-        values = {**last.metrics, **last.summary}
+    def _is_undominated(self, values: Mapping[str, float]) -> bool:
         costs = tuple(METRICS[m].cost(values.get(m, math.nan)) for m in self._metrics)
         if not all(math.isfinite(cost) for cost in costs):
             return False

@@ -18,7 +18,7 @@ from study.tracking.artifacts.run_files import log_study_files, log_trial_files
 from study.tracking.artifacts.runs_table import write_runs
 from study.tracking.contenders import Contenders
 from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
-from study.tracking.metric_points import metric_points
+from study.tracking.metric_points import megabatch_metrics, metric_points
 from study.tracking.mlflow.saved_view import study_view, view_key
 from study.tracking.run_store import FINISHED, RUNNING, STATUSES, RunStore, StoredRun
 from study.tracking.run_writer import RunWriter
@@ -92,6 +92,8 @@ class RunTracker:
         self._found = {run.tags[names.TAG_TRIAL_KEY]: run for run in reversed(runs)}
         self._asked = set()
         self._contenders = Contenders(study.shown_metrics)
+        for run in runs:
+            self._contenders.is_drawn(run.metrics, run.outcome)
         self._titles = {key: run.tags.get(_TITLE_TAG, key) for key, run in self._found.items()}
         return {key for key, run in self._found.items() if run.status == FINISHED}
 
@@ -171,7 +173,9 @@ class RunTracker:
             TrackingError: No run of the study has this key.
         """
         trial = self._trial(trial_key)
-        is_drawn = self._contenders.is_drawn(history, outcome)
+        last = history.megabatches[-1:]
+        values = megabatch_metrics(last[0]) if last else {}
+        is_drawn = self._contenders.is_drawn(values, outcome)
         if trial.is_finished:
             return
         self.log_history(trial_key, history)

@@ -2,21 +2,20 @@
 
 import pytest
 
-from study.results import MegabatchRecord, Outcome, TrialHistory
+from study.results import Outcome
 from study.tracking.contenders import NUM_ALWAYS_DRAWN, Contenders
 
 
-def ended(error: float, density: float = 0.5) -> TrialHistory:
+def ended(error: float, density: float = 0.5) -> dict[str, float]:
     """A trial that came to its end with these values."""
-    summary = {"service_error": error, "final_density": density}
-    return TrialHistory((), (MegabatchRecord(0, 1.0, 0, {}, summary),))
+    return {"service_error": error, "final_density": density}
 
 
 def large(*metrics: str) -> Contenders:
     """Those of a study in which the first hundred trials have failed."""
     contenders = Contenders(metrics)
     for _ in range(NUM_ALWAYS_DRAWN):
-        assert contenders.is_drawn(TrialHistory(), Outcome.ERROR)
+        assert contenders.is_drawn({}, Outcome.ERROR)
     return contenders
 
 
