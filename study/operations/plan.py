@@ -1,9 +1,7 @@
 """The cost of a study before it is launched: trials, examples, FLOPs, and hours."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from torch import nn
 
 from study.config.arms import arm_name
 from study.config.study_config import StudyConfig
@@ -11,9 +9,7 @@ from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.measurement.runtimes import torch_threads
 from study.measurement.training_speed import Arithmetic, Speed, TimedNetwork, measure_speeds
-from study.models.flops import FlopCount, training_flops
 from study.pruning.prunable import prunable_parameters
-from study.training.budget import Cost
 from study.training.kernels import resolve_kernels
 from study.training.precision import resolve_device, resolve_precision
 from study.training.training_plan import num_examples, samples_of_each
@@ -26,17 +22,9 @@ from study.trial.assembly import (
 )
 from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
-from study.trial.meta_network import meta_flops, meta_model
+from study.trial.meta_network import example_cost, meta_flops, meta_model
 
 _TIMING_S = 6.0  # for all networks of a study together
-
-
-@dataclass(frozen=True)
-class CountedNetwork:
-    """A network on the meta device, and the FLOPs of an image."""
-
-    model: nn.Module
-    flops: FlopCount
 
 
 @dataclass(frozen=True)
@@ -125,36 +113,29 @@ def plan_study(
     Raises:
         ConfigError: A trial does not fit its data.
     """
-    trials = list(study.corners())
+    marks: list[str] = []
+    trials: dict[str, TrialConfig] = {}
+    for trial in study.corners():
+        marks.append(_without_seed(trial))
+        trials.setdefault(marks[-1], trial)
     show("reading the data")
-    datasets = load_and_check({trial.key(): trial for trial in trials})
-    show("counting FLOPs")
-    counted: dict[object, CountedNetwork] = {}
-    timed: dict[object, TimedNetwork] = {}
-    marks = []
+    datasets = load_and_check({trial.key(): trial for trial in trials.values()})
     with torch_threads(study.resources.cpus_per_trial):
-        for trial in trials:
-            key = dataset_key(trial.data)
-            network = (key, trial.model.model_dump_json())
-            if network not in counted:
-                counted[network] = counted_network(trial, datasets[key])
-            steps = (network, trial.training.batch_size, _arithmetic(trial))
-            if steps not in timed:
-                timed[steps] = _timed_network(trial, datasets[key], counted[network].flops)
-            marks.append((trial, key, network, steps))
-        speeds = measure_speeds(timed, seconds=_TIMING_S, show=show)
-    costs = tuple(
-        trial_cost(trial, datasets[key], counted[network], speeds[steps])
-        for trial, key, network, steps in marks
-    )
+        show("counting FLOPs")
+        steps = {mark: _steps(t, datasets[dataset_key(t.data)]) for mark, t in trials.items()}
+        speeds = measure_speeds(dict(steps.values()), seconds=_TIMING_S, show=show)
+    costs = {
+        mark: trial_cost(trial, datasets[dataset_key(trial.data)], speeds[steps[mark][0]])
+        for mark, trial in trials.items()
+    }
     return StudyPlan(
-        costs=costs,
+        costs=tuple(costs[mark] for mark in marks),
         num_known=len(study.points),
         num_proposals=study.num_proposals,
         max_concurrent=max_concurrent,
         arms={arm_name(arm): study.proposals_per_arm for arm in study.search_arms},
         num_confirming=num_confirming,
-        num_holdout=smallest_holdout(trials, datasets),
+        num_holdout=smallest_holdout(list(trials.values()), datasets),
     )
 
 
@@ -166,25 +147,22 @@ def smallest_holdout(
     return min(len(split(t, datasets[dataset_key(t.data)]).holdout) for t in found.values())
 
 
-def counted_network(trial: TrialConfig, dataset: ImageDataset) -> CountedNetwork:
-    """The trial's network, and its FLOPs."""
-    model = meta_model(trial, dataset)
-    return CountedNetwork(model, meta_flops(model, dataset.image_shape))
+def _without_seed(trial: TrialConfig) -> str:
+    """What trials have in common that cost the same."""
+    return repr({path: value for path, value in trial.flat().items() if path != "seed"})
 
 
-def trial_cost(
-    trial: TrialConfig, dataset: ImageDataset, network: CountedNetwork, speed: Speed
-) -> TrialCost:
-    """Estimate the cost of a trial with this network, of which ``speed`` is known."""
+def trial_cost(trial: TrialConfig, dataset: ImageDataset, speed: Speed) -> TrialCost:
+    """Estimate the cost of a trial, of whose network ``speed`` is known."""
     splits = split(trial, dataset)
     megabatches = stream(trial, splits)
     replay = trial.stream.plugin("replay")
     train, validation = num_examples(replay, megabatches, seed=trial.seed)
-    prunable = prunable_parameters(network.model, exclude=trial.pruning.exclude)
+    model = meta_model(trial, dataset)
+    prunable = prunable_parameters(model, exclude=trial.pruning.exclude)
     num_prunable = sum(p.numel() for p in prunable.values())
     scored = scored_examples(trial, megabatches, train, num_weights=num_prunable)
-    each = Cost(samples=1, flops=training_flops(network.flops, 1))
-    budget = training_budget(trial, train)
+    each, budget = example_cost(model, dataset), training_budget(trial, train)
     if budget is not None:
         trained = budget.planned_samples(scored, each)
     else:
@@ -200,7 +178,7 @@ def trial_cost(
     return TrialCost(
         architecture=trial.model.architecture,
         num_megabatches=trial.stream.num_megabatches,
-        num_parameters=sum(p.numel() for p in network.model.parameters()),
+        num_parameters=sum(p.numel() for p in model.parameters()),
         num_prunable=num_prunable,
         samples=cost.samples,
         evaluated=evaluated,
@@ -210,21 +188,19 @@ def trial_cost(
     )
 
 
-def _arithmetic(trial: TrialConfig) -> Arithmetic:
-    """By what the trial is trained on this machine."""
+def _steps(trial: TrialConfig, dataset: ImageDataset) -> tuple[Hashable, TimedNetwork]:
+    """The steps of the trial's network, after a mark of what they take as long as."""
     training = trial.training
     device = resolve_device(training.device)
     precision = resolve_precision(training.precision, device)
     kernels = resolve_kernels(training.kernels, precision, device)
-    return Arithmetic(device, precision, kernels)
-
-
-def _timed_network(trial: TrialConfig, dataset: ImageDataset, flops: FlopCount) -> TimedNetwork:
-    return TimedNetwork(
+    model, arithmetic = meta_model(trial, dataset), Arithmetic(device, precision, kernels)
+    network = TimedNetwork(
         name=trial.model.architecture,
         build=lambda: build_model(trial, dataset),
         image_shape=dataset.image_shape,
-        batch_size=trial.training.batch_size,
-        forward_flops=flops.forward,
-        arithmetic=_arithmetic(trial),
+        batch_size=training.batch_size,
+        forward_flops=meta_flops(model, dataset.image_shape).forward,
+        arithmetic=arithmetic,
     )
+    return (model, training.batch_size, arithmetic), network
