@@ -1,0 +1,186 @@
+"""A tracker in a process of its own, so that what it computes takes nothing from who calls it.
+
+Each call is sent there, and its answer awaited. A process that has died is replaced at the next
+call; that tracker finds in its store what the one before it has logged, as after a driver's death.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, Final
+
+from study.results import Outcome, TrialHistory
+from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
+from study.tracking.tracker import Tracker, TrackingError
+
+_MAKE: Final = "make"
+_ENDS_WITHIN_S: Final = 10.0
+_LOOKS_EVERY_S: Final = 1.0
+
+
+class ProcessTracker:
+    """Passes each call on to a tracker that is made, and lives, in another process.
+
+    That process does not get this one's Ctrl-C, and ends with it, however it ends. For one thread
+    at a time.
+
+    Args:
+        make: Makes the tracker there, from ``given``: a function of a module.
+
+    Raises:
+        TrackingError: The tracker cannot be made; by any method, it fails, or its process dies.
+    """
+
+    def __init__(self, make: Callable[..., Tracker], *given: Any) -> None:
+        self._make, self._given = make, given
+        self._study: StudyInfo | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self.address = self._start()
+
+    def has_study(self, name: str) -> bool:
+        """Whether a study of this name was ever started here."""
+        return bool(self._call("has_study", name))
+
+    def read_study(self, name: str) -> TrackedStudy | None:
+        """The study as it is there; None where it was never started."""
+        found: TrackedStudy | None = self._call("read_study", name)
+        return found
+
+    def start_study(self, study: StudyInfo) -> Collection[str]:
+        """Open the study's record, or continue the one of that name."""
+        finished: Collection[str] = self._call("start_study", study)
+        self._study = study
+        return finished
+
+    def start_trial(self, trial: TrialInfo) -> None:
+        """Open the trial's record, or continue the one with its key."""
+        self._call("start_trial", trial)
+
+    def log_history(self, trial_key: str, history: TrialHistory) -> None:
+        """Bring the trial's record up to ``history``."""
+        self._call("log_history", trial_key, history)
+
+    def log_model(self, trial_key: str, model: ModelInfo) -> None:
+        """Log a model of the trial, whose files are read there."""
+        self._call("log_model", trial_key, model)
+
+    def log_notices(self, trial_key: str, notices: Sequence[str]) -> None:
+        """Log the notices of the trial so far, over earlier ones."""
+        self._call("log_notices", trial_key, tuple(notices))
+
+    def finish_trial(
+        self, trial_key: str, history: TrialHistory, outcome: Outcome, reason: str
+    ) -> None:
+        """Close the trial's record with its outcome."""
+        self._call("finish_trial", trial_key, history, outcome, reason)
+
+    def describe_study(self, description: str) -> None:
+        """Set the study's description, over an earlier one."""
+        self._call("describe_study", description)
+
+    def finish_study(self, histories: Mapping[str, TrialHistory], outcome: Outcome) -> None:
+        """Close the study's record, and end the process."""
+        self._call("finish_study", dict(histories), outcome)
+        self._end()
+
+    def _call(self, method: str, *given: Any) -> Any:
+        if self._connection is None:
+            self._start()
+            if self._study is not None:
+                self._answer("start_study", self._study)
+        return self._answer(method, *given)
+
+    def _start(self) -> str:
+        """Start the process; the address of its tracker."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is ours
+            )
+        self._connection = Connection(ours.detach())
+        self._connection.send(sys.path)
+        return str(self._answer(_MAKE, self._make, self._given))
+
+    def _answer(self, method: str, *given: Any) -> Any:
+        assert self._connection is not None, "it was started"
+        try:
+            self._connection.send((method, given))
+            error, answer = self._connection.recv()
+        except (OSError, EOFError) as lost:
+            self._end()
+            raise TrackingError(
+                "the process that logs to MLflow has died; it is started again"
+            ) from lost
+        except BaseException:  # interrupted: the answer must not be taken for the next call's
+            self._end(within_s=0.0)
+            raise
+        if error is not None:
+            raise error(answer)
+        return answer
+
+    def _end(self, *, within_s: float = _ENDS_WITHIN_S) -> None:
+        """Have the process end, once it has answered if that is soon."""
+        if self._connection is None or self._process is None:
+            return
+        self._connection.close()
+        self._connection = None
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _serve(connection: Connection) -> None:
+    """Answer calls until the other end is closed."""
+    sys.path[:] = connection.recv()
+    tracker: Tracker | None = None
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            method, given = connection.recv()
+            try:
+                if method == _MAKE:
+                    make, arguments = given
+                    tracker = make(*arguments)
+                    answer = tracker.address
+                else:
+                    answer = getattr(tracker, method)(*given)
+            except ValueError as error:
+                connection.send((ValueError, str(error)))
+            except Exception as error:
+                connection.send((TrackingError, str(error) or repr(error)))
+            else:
+                connection.send((None, answer))
+
+
+def _end_with(parent: int) -> None:
+    """End this process as soon as its parent has ended, whatever it waits for."""
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_EVERY_S)
+    os._exit(1)
+
+
+def main() -> None:
+    """What runs in the process; its one argument is the socket to the other."""
+    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    _serve(Connection(int(sys.argv[1])))
+
+
+if TYPE_CHECKING:
+
+    def _conforms(make: Callable[[], Tracker]) -> Tracker:
+        return ProcessTracker(make)
+
+
+if __name__ == "__main__":
+    main()
