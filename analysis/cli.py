@@ -15,6 +15,7 @@ from analysis.presentation.render import Format, safe, show
 from analysis.presentation.report import REPORTS, Report
 from analysis.reports.discovery import load_reports
 from study.credentials import REFUSED, holds_credentials
+from study.files import names_beginning
 
 if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
@@ -23,9 +24,13 @@ app = typer.Typer(
     name="app-report",
     help="Reports on a study of Anytime Progressive Pruning, read from MLflow.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _complete_study(incomplete: str) -> list[str]:
+    """For a shell; what MLflow knows beyond the studies here, it would have to wait for."""
+    return names_beginning(incomplete)
 
 
 def _tracking_uri(given: str) -> str:
@@ -38,7 +43,11 @@ def _tracking_uri(given: str) -> str:
 
 _Studies = Annotated[
     list[str],
-    typer.Argument(metavar="NAME", help="Name of a study; several are analysed as one."),
+    typer.Argument(
+        metavar="NAME",
+        help="Name of a study; several are analysed as one.",
+        autocompletion=_complete_study,
+    ),
 ]
 _Uri = Annotated[
     str,

@@ -33,7 +33,6 @@ app = typer.Typer(
     help="Studies of Anytime Progressive Pruning on streams of megabatches.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 for _command in (
     examples,

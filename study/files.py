@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and which studies a folder holds."""
 
 import contextlib
 import os
@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+DEFAULT_STORE = "app-studies"
+RECORD_FILE = "record.jsonl"
 # What a killed process leaves is called so, and belongs to nobody.
 UNFINISHED = ".writing-"
 _OWNER_ALONE, _AS_USUAL = 0o600, 0o666  # the second as the process's umask has it
@@ -48,3 +50,20 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def study_names(root: Path) -> list[str]:
+    """The studies in a folder, sorted."""
+    return sorted(path.parent.name for path in root.glob(f"*/{RECORD_FILE}"))
+
+
+def names_beginning(incomplete: str, store: str | None = None) -> list[str]:
+    """For a shell: the names of studies that begin so.
+
+    Args:
+        incomplete: What was typed of a name.
+        store: Where studies are, as a flag gave it; else the default. None are named of a URL,
+            which a shell would have to wait for.
+    """
+    names = study_names(Path(store or DEFAULT_STORE).expanduser())
+    return [name for name in names if name.startswith(incomplete)]

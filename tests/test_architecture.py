@@ -87,7 +87,7 @@ for section in SECTIONS.split():
 ANSWERING = "analysis.reports analysis.reports.confirmed analysis.reports.waiting"
 layer("analysis.page", ANSWERING, f"{FRAMES} jinja2 plotly")
 # A study from its file to its answer; the words typed after app-study.
-layer("study.workflow", "study.operations study.simulation analysis.page", "rich")
+layer("study.workflow", "study.operations study.simulation analysis.page", "rich yaml pandas")
 layer("study.commands", "study.workflow", "typer rich")
 layer("study.commands.study_files", "study.operations", "typer rich")
 # The doors: two command lines, and what notebooks import.

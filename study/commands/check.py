@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from study.commands.completion import complete_study
 from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
@@ -20,7 +21,10 @@ FAULTY = 1
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a study that is not running.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of a study that is not running.", autocompletion=complete_study),
+    ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Correct checkpoints and runs by the record.")
     ] = False,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from study.commands.completion import complete_study
 from study.commands.exit_codes import exit_unless_finished
 from study.commands.options import Address, DataRoot, Reports, Store, TrackingUri
 from study.workflow.addresses import store_root, with_override
@@ -22,7 +23,13 @@ class BaselineName(enum.StrEnum):
 
 def confirm(
     name: Annotated[
-        str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="STUDY",
+            help="Name of a study.",
+            show_default=False,
+            autocompletion=complete_study,
+        ),
     ],
     top: Annotated[
         int | None,

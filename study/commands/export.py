@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from study.commands.completion import complete_study
 from study.commands.options import DataRoot, Store, TrackingUri
 from study.session.console import say
 from study.workflow.exporting import ExportOptions, export_trials, registered_model
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from study.export.card import ModelCard
 
 Study = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="STUDY", help="Name of a study.", show_default=False, autocompletion=complete_study
+    ),
 ]
 Format = Annotated[
     str, typer.Option("--format", help="safetensors, state_dict, sparse, torch_export or onnx.")

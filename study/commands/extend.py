@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from study.commands.completion import complete_study
 from study.commands.launch import resume
 from study.commands.options import Address, DataRoot, Reports, Store, TrackingUri
 from study.config.problems import in_file
@@ -12,7 +13,7 @@ from study.workflow.addresses import store_root
 
 
 def extend(
-    name: Annotated[str, typer.Argument(help="Name of a study.")],
+    name: Annotated[str, typer.Argument(help="Name of a study.", autocompletion=complete_study)],
     trials: Annotated[
         int | None, typer.Option(min=1, help="More proposals, added to budget.trials.")
     ] = None,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from study.commands.completion import complete_study
 from study.commands.options import DataRoot, Store
 from study.config.problems import in_file
 from study.errors import StudyError
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 def latency(
     name: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="Name of a study.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]",
+            help="Name of a study.",
+            show_default=False,
+            autocompletion=complete_study,
+        ),
     ] = None,
     trial: Annotated[
         str, typer.Option(help="best (in the first objective), pareto, a number or a key.")

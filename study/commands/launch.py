@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from study.commands.completion import complete_study
 from study.commands.exit_codes import exit_unless_finished
 from study.commands.options import Address, Config, DataRoot, Reports, Set, Store, TrackingUri
 from study.config.problems import in_file
@@ -37,7 +38,9 @@ def launch(
 
 
 def resume(
-    name: Annotated[str, typer.Argument(help="Name of the interrupted study.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the interrupted study.", autocompletion=complete_study)
+    ],
     data_root: DataRoot = None,
     store: Store = None,
     address: Address = None,

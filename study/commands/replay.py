@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from study.commands.completion import complete_study
 from study.commands.options import Set, Store
 from study.session.console import say
 from study.workflow.addresses import store_root
@@ -21,6 +22,7 @@ def replay(
             metavar="STUDY",
             help="Name of a study, or a table of one (.parquet).",
             show_default=False,
+            autocompletion=complete_study,
         ),
     ],
     sampler: Annotated[str, typer.Option(help="search.sampler to try.")] = "tpe",

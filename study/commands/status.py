@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from study.commands.completion import complete_study
 from study.commands.options import Store
 from study.session.console import say
 from study.text import duration
@@ -52,7 +53,8 @@ def list_studies(store: Store = None) -> None:
 
 
 def status(
-    name: Annotated[str, typer.Argument(help="Name of a study.")], store: Store = None
+    name: Annotated[str, typer.Argument(help="Name of a study.", autocompletion=complete_study)],
+    store: Store = None,
 ) -> None:
     """Show a study: progress, running trials, the best, the failures and their reasons."""
     from study.results import Outcome

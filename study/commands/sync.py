@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from study.commands.completion import complete_study
 from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
@@ -14,7 +15,7 @@ from study.workflow.workplace import open_tracker
 
 
 def sync(
-    name: Annotated[str, typer.Argument(help="Name of a study.")],
+    name: Annotated[str, typer.Argument(help="Name of a study.", autocompletion=complete_study)],
     data_root: DataRoot = None,
     store: Store = None,
     tracking_uri: TrackingUri = None,

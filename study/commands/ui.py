@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from study.commands.completion import complete_study
 from study.commands.options import Store, without_credentials_in_it
 from study.workflow.addresses import DEFAULT_TRACKING_URI, store_root
 from study.workflow.watching import read_study_status
@@ -12,7 +13,10 @@ from study.workflow.watching import read_study_status
 
 def ui(
     name: Annotated[
-        str | None, typer.Argument(help="Name of the study to open; else all are listed.")
+        str | None,
+        typer.Argument(
+            help="Name of the study to open; else all are listed.", autocompletion=complete_study
+        ),
     ] = None,
     store: Store = None,
     tracking_uri: Annotated[

@@ -13,9 +13,10 @@ import filelock
 from study.constraints import Constraint, parse_constraints
 from study.credentials import is_redacted
 from study.errors import StudyError
+from study.files import RECORD_FILE, study_names
 from study.results import Outcome
 from study.search.ranking import best_first
-from study.store.store import LOCK_FILE, RECORD_FILE, no_such_study, study_names
+from study.store.store import LOCK_FILE, no_such_study
 from study.text import duration
 from study.trial.titles import title_of
 

@@ -13,13 +13,13 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.errors import StudyError
-from study.files import atomic_write
+from study.files import DEFAULT_STORE, RECORD_FILE, atomic_write
 from study.store.record import ARRIVALS_FOLDER, Record
 from study.store.remote.copies import StudyCopy
 from study.store.remote.hold import Hold, held
 from study.store.remote.lease import LeaseHeldError
 from study.store.remote.mirror import MirroredFolder
-from study.store.store import DEFAULT_STORE, LOCK_FILE, RECORD_FILE, StorePlace
+from study.store.store import LOCK_FILE, StorePlace
 
 __all__ = ["DEFAULT_STORE", "StudyFolder", "StudyStore"]
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from study.config.addresses import NAME, store_address
 from study.errors import StudyError
+from study.files import study_names
 from study.registry import nearest
 from study.store.remote.copies import StoreCopy, is_url
 from study.store.remote.remote import Remote
 
-DEFAULT_STORE = "app-studies"
-RECORD_FILE = "record.jsonl"
 LOCK_FILE = ".lock"
 
 
@@ -65,11 +64,6 @@ class StorePlace:
     def no_such_study(self, name: str) -> StudyError:
         """The error that names the studies there are."""
         return _no_such_study(str(self), self.names(), name)
-
-
-def study_names(root: Path) -> list[str]:
-    """The studies in a folder, sorted."""
-    return sorted(path.parent.name for path in root.glob(f"*/{RECORD_FILE}"))
 
 
 def no_such_study(root: Path, name: str) -> StudyError:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.files import DEFAULT_STORE
+
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
 
@@ -23,8 +25,6 @@ def with_data_root(overrides: list[str], data_root: Path | None) -> list[str]:
 
 def store_root(study: "StudyConfig | None", flag: str | None) -> str:
     """Path or URL of the folder of all studies: the flag's, the study's, or the default."""
-    from study.store.store import DEFAULT_STORE
-
     if flag is not None:
         return flag
     if study is not None and study.resources.storage_path:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from study.credentials import holds_credentials
+from study.files import DEFAULT_STORE
 from study.session.console import say
 from study.text import count, printable
 from study.workflow.addresses import tracking_address
@@ -84,7 +85,7 @@ def open_tracker(study: "StudyConfig", uri: str) -> "Tracker":
 
 def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     """How many trials ended how, and how to continue."""
-    from study.store.store import DEFAULT_STORE, StorePlace
+    from study.store.store import StorePlace
 
     progress = f"{count(end.num_complete, 'trial')} complete"
     if end.num_failed:

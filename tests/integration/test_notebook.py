@@ -1,5 +1,6 @@
 """The notebook in examples/ runs from its first cell to its last, in a kernel of its own."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,10 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], Path]
 
 
 def texts(outputs: list[Any]) -> str:
+    """All that is shown, without colours."""
     plain = [o.get("data", {}).get("text/plain", "") for o in outputs]
-    return "\n".join([*plain, *(o.get("text", "") for o in outputs)])
+    shown = "\n".join([*plain, *(o.get("text", "") for o in outputs)])
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 
 @pytest.mark.ray

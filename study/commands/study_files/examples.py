@@ -8,12 +8,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from study.commands.completion import complete_example
 from study.session.console import say
 
 
 def examples(
     name: Annotated[
-        str | None, typer.Argument(help="One to copy; else all are listed.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="One to copy; else all are listed.",
+            show_default=False,
+            autocompletion=complete_example,
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; else its own name, here.")

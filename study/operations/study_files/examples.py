@@ -34,10 +34,12 @@ def examples() -> list[Example]:
     Raises:
         StudyError: The installation has none.
     """
-    paths = sorted(FOLDER.rglob("*.yaml"))
+    paths = example_paths()
     if not paths:
         raise StudyError(f"there are no study files in {FOLDER}; install the package again")
-    return [Example(_name(path), str(read_yaml_file(path)["description"])) for path in paths]
+    return [
+        Example(name, str(read_yaml_file(path)["description"])) for name, path in paths.items()
+    ]
 
 
 def copy_example(name: str, out: Path | None) -> Path:
@@ -53,7 +55,7 @@ def copy_example(name: str, out: Path | None) -> Path:
     Raises:
         StudyError: There is no such example, or the file is there already.
     """
-    known = {_name(path): path for path in FOLDER.rglob("*.yaml")}
+    known = example_paths()
     if name not in known:
         guess = nearest(name, list(known))
         hint = f"; did you mean {guess!r}?" if guess else ""
@@ -70,5 +72,7 @@ def copy_example(name: str, out: Path | None) -> Path:
     return path
 
 
-def _name(path: Path) -> str:
-    return path.relative_to(FOLDER).with_suffix("").as_posix()
+def example_paths() -> dict[str, Path]:
+    """Name → file of each."""
+    paths = sorted(FOLDER.rglob("*.yaml"))
+    return {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in paths}

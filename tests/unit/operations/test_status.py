@@ -12,10 +12,11 @@ import pytest
 
 from study.config.trial import parse_trial
 from study.errors import StudyError
+from study.files import RECORD_FILE, study_names
 from study.operations.status import read_status
 from study.results import Outcome
 from study.store.record import Record
-from study.store.store import LOCK_FILE, RECORD_FILE, StorePlace, study_names
+from study.store.store import LOCK_FILE, StorePlace
 from study.trial.titles import title_of
 from study.workflow.watching import read_study_status
 from tests.helpers.small_studies import history, search

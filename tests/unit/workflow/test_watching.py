@@ -5,8 +5,9 @@ from pathlib import Path
 import filelock
 import pytest
 
+from study.files import RECORD_FILE
 from study.store.record import Record
-from study.store.store import LOCK_FILE, RECORD_FILE, StorePlace
+from study.store.store import LOCK_FILE, StorePlace
 from study.workflow import watching
 from study.workflow.watching import watch_study
 
