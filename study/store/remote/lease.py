@@ -81,8 +81,14 @@ class LeaseHolder:
         other = read_lease(self._file)
         if other is not None and self._is_renewed(other):
             raise _held(other)
-        self._write()
-        self._pause(self.SETTLE_S)  # of two that came at once the later has it
+        if other is not None:
+            self._write()  # over one that has run out
+        elif not self._file.create_bytes(self._content()):
+            self._pause(self.SETTLE_S)  # one made this moment is whole by then
+            if read_lease(self._file) is None:
+                self._write()  # over one that died in being written
+        # Where the driver makes no file exclusively the later of two has it.
+        self._pause(self.SETTLE_S)
         now = read_lease(self._file)
         if now is not None and now.token != self._token:
             raise _held(now)
@@ -116,10 +122,13 @@ class LeaseHolder:
                 self._file.unlink()
 
     def _write(self) -> None:
+        self._file.write_bytes(self._content())
+
+    def _content(self) -> bytes:
         lease = Lease(
             self._token, socket.gethostname(), _this_machine(), os.getpid(), round(time.time(), 1)
         )
-        self._file.write_bytes(json.dumps(dataclasses.asdict(lease)).encode())
+        return json.dumps(dataclasses.asdict(lease)).encode()
 
 
 def read_lease(file: Remote) -> Lease | None:

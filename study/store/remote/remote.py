@@ -9,6 +9,10 @@ from typing import Any
 from study.credentials import without_credentials
 from study.errors import StorageError
 
+# Protocols of the drivers that make a file exclusively: s3fs has the server refuse it
+# (If-None-Match), the two of fsspec's own open it so.
+EXCLUSIVE = frozenset({"s3", "file", "memory"})
+
 _System = Any  # fsspec's, or a driver's: they ship no types
 
 
@@ -52,6 +56,24 @@ class Remote:
     def write_bytes(self, content: bytes) -> None:
         """Make the file. It may be torn by a death in between, where the store allows that."""
         self._deliver(lambda system, path: system.pipe_file(path, content))
+
+    def create_bytes(self, content: bytes) -> bool:
+        """Make the file unless it is there: whether it was made.
+
+        With the drivers of :data:`EXCLUSIVE` at most one of several that come at once makes it.
+        With others it is written over.
+        """
+        made = True
+
+        def send(system: _System, path: str) -> None:
+            nonlocal made
+            try:
+                _create(system, path, content)
+            except FileExistsError:
+                made = False
+
+        self._deliver(send)
+        return made
 
     def put(self, source: Path) -> None:
         """Make the file from one here; it may be torn likewise."""
@@ -103,6 +125,18 @@ class Remote:
             kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
             message = without_credentials(f"{self.url} cannot be {what} ({kind}{why})")
             raise StorageError(message) from error
+
+
+def _create(system: _System, path: str, content: bytes) -> None:
+    protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
+    if protocol not in EXCLUSIVE:
+        system.pipe_file(path, content)
+    elif protocol == "s3":
+        system.pipe_file(path, content, mode="create")
+    else:
+        # What fsspec does by default is to look whether it is there, and then to write.
+        with system.open(path, "xb") as file:
+            file.write(content)
 
 
 def _top(path: str) -> str:

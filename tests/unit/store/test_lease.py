@@ -4,6 +4,8 @@ import dataclasses
 import json
 import subprocess
 import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from study.store.remote.lease import (
     read_lease,
 )
 from study.store.remote.remote import Remote
+from tests.helpers.s3_server import BUCKET, s3_server
 from tests.helpers.stores import KINDS, store_of_kind
 
 
@@ -99,6 +102,46 @@ def test_of_two_that_come_at_once_one_has_it(study: Remote, clock: Clock) -> Non
     clock.at_pause = lambda: put(study, elsewhere(clock, ago=0))
     with pytest.raises(LeaseHeldError, match="other-host"):
         LeaseHolder(study, pause=clock.pause).take()
+
+
+def test_of_two_that_find_no_lease_one_alone_makes_it(
+    study: Remote, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = module.read_lease
+    theirs = elsewhere(clock, ago=0)
+
+    def read_before_the_other(_: Remote) -> Lease | None:
+        monkeypatch.setattr(module, "read_lease", read)
+        put(study, theirs)
+        return None
+
+    monkeypatch.setattr(module, "read_lease", read_before_the_other)
+    with pytest.raises(LeaseHeldError, match="other-host"):
+        LeaseHolder(study, pause=clock.pause).take()
+    assert read_lease(study / LEASE_FILE) == theirs
+
+
+def test_a_lease_that_died_in_being_written_is_written_over(study: Remote, clock: Clock) -> None:
+    (study / LEASE_FILE).write_bytes(b'{"tok')
+    LeaseHolder(study, pause=clock.pause).take()
+    assert read_lease(study / LEASE_FILE) is not None
+
+
+def test_many_at_once_make_one_file(tmp_path: Path) -> None:
+    file = store_of_kind("file", tmp_path) / "once"
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: file.create_bytes(b"%d" % n), range(40)))
+    assert made.count(True) == 1
+    assert file.read_bytes() == b"%d" % made.index(True)
+
+
+def test_s3s_own_server_refuses_the_second_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        file = Remote(f"s3://{BUCKET}/{uuid.uuid4().hex}/{LEASE_FILE}")
+        assert [file.create_bytes(content) for content in (b"1", b"2")] == [True, False]
+        assert file.read_bytes() == b"1"
 
 
 def test_who_was_silent_too_long_hears_that_another_has_it_and_leaves_it_alone(
