@@ -10,7 +10,8 @@ from analysis.reports.search.progress import compare_groups
 from analysis.reports.search.proposals import moment_of, parted, proposals
 from analysis.runs.frames import KEY
 from analysis.runs.study_runs import Runs, StudyFacts
-from benchmarks.stopping import HALVING, LENIENT, MOST_STOPPED, recorded, survival
+from benchmarks.search import BOUND, TABLES, table_of
+from benchmarks.stopping import HALVING, LENIENT, MOST_STOPPED, survival
 from study.comparisons import SIGNIFICANCE
 from study.config.plugins import load_builtin_plugins
 from study.search.samplers import NUM_STARTUP
@@ -51,7 +52,7 @@ def replayed(table: Table, stopping: dict[str, Any], *, seed: int) -> Runs:
 
 
 def num_called_better(name: str, stopping: dict[str, Any], *, num_replays: int) -> int:
-    table, better = recorded(name, "one error"), 0
+    table, better = table_of(name), 0
     for seed in range(num_replays):
         runs = replayed(table, stopping, seed=seed)
         proposed = proposals(runs, "service_error", moment_of((runs,)))
@@ -76,25 +77,24 @@ def test_a_random_sampler_is_called_better_in_at_most_a_twentieth_of_200_replays
     assert num_called_better(name, stopping, num_replays=200) <= 10
 
 
-def test_the_default_stopping_spares_the_best_of_early_pruners_which_halving_did_not() -> None:
-    table = recorded("digits", "one error")
-    random = {"sampler": "random"}
-    lenient, halving = (
-        survival(table, {**random, "stopping": way}, seeds=range(8), num_trials=60)
-        for way in (LENIENT, HALVING)
+def test_the_default_stopping_spares_the_best_and_saves_more_than_tune_s_rule() -> None:
+    table = table_of("digits")
+    bound, lenient = (
+        survival(table, {"sampler": "random", "stopping": way}, seeds=range(8), num_trials=60)
+        for way in (BOUND, LENIENT)
     )
-    assert lenient.share("one_shot") <= MOST_STOPPED < halving.share("one_shot")
-    assert 0.1 < lenient.saved < halving.saved
+    assert all(bound.share(schedule) <= MOST_STOPPED for schedule in bound.best)
+    assert 0.1 < lenient.saved < bound.saved
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", ["digits", "cifar10"])
-@pytest.mark.parametrize("objective", ["one error", "density limited"])
-def test_of_the_best_tenth_at_most_a_tenth_is_stopped_whatever_prunes_it(
-    name: str, objective: str
+@pytest.mark.parametrize("name", list(TABLES))
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_of_the_best_at_most_a_tenth_is_stopped_whatever_prunes_it(
+    name: str, sampler: str
 ) -> None:
-    changes = {"sampler": "random", "stopping": LENIENT}
-    found = survival(recorded(name, objective), changes, seeds=range(25), num_trials=60)
+    changes = {"sampler": sampler, "stopping": BOUND}
+    found = survival(table_of(name), changes, seeds=range(25), num_trials=60)
     assert all(found.share(schedule) <= MOST_STOPPED for schedule in found.best)
     assert found.num_winners_stopped == 0
