@@ -16,6 +16,7 @@ from study.errors import StudyError
 from study.metrics import METRICS, Metric
 from study.results import ENDED_BY_THEMSELVES, Outcome, TrialHistory
 from study.search.explored import Explored
+from study.search.feasibility import broken
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
 from study.text import count
@@ -118,18 +119,20 @@ def good_places(study: StudyConfig, earlier: EarlierStudy) -> list[dict[str, Any
 
     At most ``search.warm_start_top``, by the first objective, none beside another (see
     :class:`~study.search.explored.Explored`). The earlier study may have had other data, another
-    network or another budget; its trials that end outside the space are passed over.
+    network or another budget; what lies outside the space, or is certain to break a constraint,
+    is passed over.
     """
     assert study.search is not None
     metric = METRICS[study.objective.metrics[0]]
     explored = Explored(study.space.dimensions)
     places: list[dict[str, Any]] = []
     for trial in sorted(earlier.trials, key=lambda trial: _cost(trial, metric)):
-        chosen = _chosen(study, trial)
-        is_known = chosen is None or chosen in places or explored.is_near(chosen)
         if len(places) == study.search.warm_start_top or math.isinf(_cost(trial, metric)):
             break
-        if chosen is not None and not is_known:
+        chosen = _chosen(study, trial)
+        if chosen is None or chosen in places or explored.is_near(chosen):
+            continue
+        if not broken(study.compose(chosen), (), study.objective.limits):
             explored.add(chosen)
             places.append(chosen)
     return places

@@ -102,8 +102,14 @@ def test_another_configuration_in_mlflow_is_left_out(place: Path, tmp_path: Path
             study, read_transferred_trials(study, StudyStore(tmp_path), tracker), record
         )
         assert record.priors == []
+        tracked = list(record.places)
     assert "Warm start: 0 trials transferred from the study early in sqlite:///" in said
     assert "4 left out: outside the space, or another fixed configuration" in said
+    assert "its best 3 places will be tried first" in said
+    with Record.open(tmp_path / "recorded.jsonl") as record:
+        here = StudyStore(place / "store")
+        warm_start(study, read_transferred_trials(study, here, tracker), record)
+        assert record.places == tracked
 
 
 def test_a_study_that_neither_has_is_refused_with_both_places(place: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a search is told of earlier studies."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,3 +154,14 @@ def test_no_more_places_than_asked_for_and_none_beside_another(store: StudyStore
     assert good_places(many, doubled) == good_places(many, earlier)
     none = later(fixed=FIXED | {"training.lr": 0.123}, search={"warm_start_top": 0})
     assert good_places(none, earlier) == []
+
+
+def test_no_place_that_is_certain_to_break_a_constraint(store: StudyStore) -> None:
+    def places(*constraints: str) -> list[dict[str, Any]]:
+        objective = {"metrics": ["service_error"], "constraints": list(constraints)}
+        study = later(fixed=FIXED | {"training.lr": 0.123}, objective=objective)
+        (earlier,) = read_transferred_trials(study, store, NullTracker())
+        return good_places(study, earlier)
+
+    assert len(places()) == 2
+    assert places("final_density <= 0.001") == []
