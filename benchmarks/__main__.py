@@ -11,7 +11,7 @@ from study.config.plugins import load_builtin_plugins
 
 SUITES = (
     "training", "scoring", "orchestration", "memory", "tracking", "reports", "search", "stopping",
-    "evidence", "latency", "plan",
+    "evidence", "latency", "plan", "driver",
 )  # fmt: skip
 
 

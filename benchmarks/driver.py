@@ -2,8 +2,9 @@
 
 A study of so many ended trials is made up, in its record and in MLflow on SQLite, and resumed:
 then some more trials are proposed, reported and ended as Tune's loop does it, one after the other,
-with the results of a trial that was trained. What tracking does in a thread of its own is called
-here in turn and timed apart. Ray's own work comes on top.
+with the results of a trial that was trained. What tracking does in a process of its own is called
+here in turn and timed apart. Ray's own work comes on top. All times are the processor's, so that
+other work on the machine troubles them little.
 """
 
 import json

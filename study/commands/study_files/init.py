@@ -56,7 +56,8 @@ def init(
     architecture = _asked("Network", architecture, "resnet20")
     if hours <= 0:
         raise StudyError(f"--hours must be above 0, got {hours:g}")
-    sized = sized_study(facts, name=name, hours=hours, architecture=architecture)
+    with Console(stderr=True).status(f"timing {architecture}"):
+        sized = sized_study(facts, name=name, hours=hours, architecture=architecture)
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = path.parent / SCHEMA
     if not schema.exists():
