@@ -93,12 +93,10 @@ class ProcessTracker:
     def _call(self, method: str, *given: Any) -> Any:
         if self._connection is None:
             self._start()
-            if self._study is not None:
-                self._answer("start_study", self._study)
         return self._answer(method, *given)
 
     def _start(self) -> str:
-        """Start the process; the address of its tracker."""
+        """Start the process and the study in it; the address of its tracker."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -109,7 +107,14 @@ class ProcessTracker:
             )
         self._connection = Connection(ours.detach())
         self._connection.send(sys.path)
-        return str(self._answer(_MAKE, self._make, self._given))
+        try:
+            address = self._answer(_MAKE, self._make, self._given)
+            if self._study is not None:
+                self._answer("start_study", self._study)
+        except BaseException:
+            self._end()
+            raise
+        return str(address)
 
     def _answer(self, method: str, *given: Any) -> Any:
         assert self._connection is not None, "it was started"
@@ -174,6 +179,7 @@ def main() -> None:
     """What runs in the process; its one argument is the socket to the other."""
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     _serve(Connection(int(sys.argv[1])))
+    os._exit(0)  # all is written
 
 
 if TYPE_CHECKING:
