@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.results import Outcome, TrialHistory
+from study.tracking import names
 from study.tracking.artifacts import run_files
 from study.tracking.background import BackgroundTracker
 from study.tracking.metric_points import metric_points
@@ -347,3 +348,23 @@ def test_a_study_of_many_trials_may_take_its_time_to_be_closed():
         tracker.finish_study({str(n): TrialHistory() for n in range(num_trials)}, Outcome.COMPLETE)
         assert (tracker.undelivered is None) == arrives
         given_up.set()
+
+
+def test_a_new_trial_is_not_looked_for_and_what_is_finished_is_known_from_the_start():
+    store, searched = MemoryStore(), []
+    find = store.find
+
+    def noted(tags, status=None):
+        searched.append(tags)
+        return find(tags, status)
+
+    store.find = noted
+    first = RunTracker(store, {})
+    assert first.start_study(study_info()) == set()
+    first.start_trial(trial_info("ended"))
+    first.finish_trial("ended", WHOLE, Outcome.COMPLETE, "")
+    first.start_trial(trial_info("failed"))
+    first.finish_trial("failed", WHOLE, Outcome.ERROR, "why")
+    first.start_trial(trial_info("running"))
+    assert not any(names.TAG_TRIAL_KEY in tags for tags in searched)
+    assert RunTracker(store, {}).start_study(study_info()) == {"ended"}

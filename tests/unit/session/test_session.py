@@ -1,6 +1,7 @@
 """Record first, then tracker, then display; and the first word on a trial's end counts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,9 @@ def test_repair_tells_the_tracker_of_every_trial_that_has_ended_and_of_no_other(
             ("start_trial", (made.info(key),)),
             ("finish_trial", (key, history(2), Outcome.ERROR, "it diverged")),
         ]
+        resumed.tracker.calls.clear()
+        replace(resumed, finished=frozenset({key})).resend_ended_trials()
+        assert resumed.tracker.calls == []
 
 
 @pytest.mark.parametrize("is_finished", [True, False])
