@@ -19,6 +19,14 @@ _CHECK_EVERY_S = 1.0
 _FREEZE_EVERY = 250  # trials
 
 
+class SilentReporter(tune.ProgressReporter):
+    """Shows nothing: Tune's own would clear the output of a notebook's cell, our display's too."""
+
+    def should_report(self, trials: list[Trial], done: bool = False) -> bool:
+        """Never."""
+        return False
+
+
 class StudyCallback(tune.Callback):
     """Reports to the session what trials do. Called by the driver, at each of Tune's events.
 

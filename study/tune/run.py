@@ -184,7 +184,7 @@ class StudyRun:
     ) -> Any:
         from ray import tune
 
-        from study.tune.callback import StudyCallback
+        from study.tune.callback import SilentReporter, StudyCallback
         from study.tune.scheduler import BudgetStopper, StudyScheduler
 
         assert self.resources is not None
@@ -206,6 +206,7 @@ class StudyRun:
                 failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.worker_deaths
                 stop=BudgetStopper(budget),
                 verbose=0,
+                progress_reporter=SilentReporter(),
             ),
         )
 
