@@ -6,15 +6,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+LOWEST ?= .venv-lowest
 INSTALLED := $(VENV)/.anytime-pruning-study
 # A process a core, and no more than four: each may start a Ray, which takes all cores for its own.
 # The tests of a file stay together, as they share the study that they look at; tests/conftest.py
 # says which begin first.
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-DEFAULT := not gpu and not slow and not faults and not browser and not server and not editor
+DEFAULT := not gpu and not slow and not faults and not browser and not server and not editor and not package
 
-.PHONY: study install docs check test lint types test-quick test-all format test-slow test-faults test-browser test-server test-editor bench gpu clean
+.PHONY: study install docs check test lint types test-quick test-all format test-slow test-faults test-browser test-server test-editor test-lowest package bench gpu clean
 
 study: install
 	$(BIN)/app-study launch search_spaces/quickstart.yaml
@@ -74,8 +75,21 @@ test-server: install
 test-editor: install
 	$(PYTEST) -m editor
 
+# The sdist and the wheel in dist/, and a study run from the wheel without the repository.
+package: install
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	APP_STUDY_DIST="$(CURDIR)/dist" $(PYTEST) -m package
+
+# The lowest versions that pyproject.toml allows, in an environment of their own.
+test-lowest: install
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra dev --python $(LOWEST)/bin/python --output-file $(LOWEST)/lowest.txt pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pytest -m "$(DEFAULT) and not ray" tests/unit
+
 gpu: install
 	$(PYTEST) -m gpu
 
 clean:
-	rm -rf $(VENV) build docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+.PHONY: study install docs check test lint types test-quick test-all format test-slow test-faults test-browser test-server test-editor test-lowest package bench gpu clean
