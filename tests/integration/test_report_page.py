@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +112,9 @@ def test_what_is_read_from_mlflow_is_what_the_trials_reported(uri: str) -> None:
     assert runs.study.objectives == SERVICE_AND_SIZE
     assert runs.study.outcome == "complete"
     assert runs.study.description == "A study that nobody ran."
-    for name in expected.trials.columns.drop("run_id"):
+    assert runs.trials["started_at"].is_monotonic_increasing
+    assert abs(runs.trials["started_at"].iloc[0] - time.time()) < 3600
+    for name in expected.trials.columns.drop(["run_id", "started_at"]):
         pd.testing.assert_series_equal(runs.trials[name], expected.trials[name], check_dtype=False)
     shared = ["trial_key", "megabatch_index", "holdout_error_rate", "density", "stream_fraction"]
     pd.testing.assert_frame_equal(
