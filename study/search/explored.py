@@ -5,8 +5,8 @@ from typing import Any
 
 from study.config.space import Choices, Dimension
 
-# A twentieth of every range: nearer than that, two trials differ by little but their luck.
-NEAR = 0.05
+# Of the distance that as many places would have if they were spread evenly.
+NEAR = 0.25
 _Place = tuple[tuple[Any, ...], tuple[float, ...]]
 
 
@@ -29,13 +29,18 @@ class Explored:
     def is_near(self, chosen: Mapping[str, Any]) -> bool:
         """Whether one was tried with the same choices and, in each number, nearly the same value.
 
-        Nearly is within :data:`NEAR` of the range, on its logarithm where the range is
-        logarithmic. The very same values are not meant: what is known of them is known.
+        Where m places with the same choices and d numbers are known, nearly is within
+        :data:`NEAR` · m^(−1/d) of the range, on its logarithm where the range is logarithmic: the
+        more is known, the finer a search may look. The very same values are not meant: what is
+        known of them is known.
         """
         choices, numbers = self._place(chosen)
         tried = self._tried.get(choices, set())
-        return numbers not in tried and any(
-            all(abs(a - b) < NEAR for a, b in zip(numbers, others, strict=True))
+        if not tried or numbers in tried:
+            return False
+        near = NEAR * len(tried) ** (-1 / max(1, len(numbers)))
+        return any(
+            all(abs(a - b) < near for a, b in zip(numbers, others, strict=True))
             for others in tried
         )
 

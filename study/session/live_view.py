@@ -76,7 +76,7 @@ class NotebookView(JupyterMixin):
         """Draw for the first time."""
         from IPython.display import display
 
-        self._handle = display(self, display_id=True)
+        self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]  # IPython's
         self._drawn_at = time.monotonic()
 
     def refresh(self) -> None:

@@ -24,7 +24,7 @@ def place(criterion: str = "snip", density: float = 0.5, lr: float = 0.1) -> dic
     return {CRITERION: criterion, DENSITY: density, LR: lr}
 
 
-def test_near_is_the_same_choices_and_every_number_within_a_twentieth_of_its_range() -> None:
+def test_near_is_the_same_choices_and_every_number_within_a_part_of_its_range() -> None:
     explored = Explored(DIMENSIONS)
     assert not explored.is_near(place())
     explored.add(place())
@@ -34,6 +34,19 @@ def test_near_is_the_same_choices_and_every_number_within_a_twentieth_of_its_ran
     assert not explored.is_near(place("magnitude", density=0.51))
     # A path that is missing in one of them is another place.
     assert not explored.is_near({CRITERION: "snip", DENSITY: 0.51})
+
+
+def test_the_more_places_are_known_the_nearer_another_may_lie() -> None:
+    explored = Explored(DIMENSIONS)
+    explored.add(place())
+    assert explored.is_near(place(density=0.5 + 0.9 * NEAR))
+    for density in (0.0, 0.9, 1.0):
+        explored.add(place(density=density))
+    # Four places of two numbers: half as far as where one is known.
+    assert explored.is_near(place(density=0.5 + 0.45 * NEAR))
+    assert not explored.is_near(place(density=0.5 + 0.55 * NEAR))
+    explored.add(place("magnitude"))
+    assert explored.is_near(place("magnitude", density=0.5 + 0.9 * NEAR))
 
 
 def test_the_very_same_values_are_not_near() -> None:
