@@ -52,6 +52,11 @@ def megabatch_metrics(record: MegabatchRecord) -> dict[str, float]:
     return {name: float(value) for name, value in both.items()}
 
 
+def last_metrics(history: TrialHistory) -> dict[str, float]:
+    """Those of its newest megabatch; none where it has none."""
+    return megabatch_metrics(history.megabatches[-1]) if history.megabatches else {}
+
+
 def _epoch_points(record: EpochRecord) -> list[MetricPoint]:
     named = {f"{EPOCH_PREFIX}{name}": value for name, value in record.metrics.items()}
     return _points(named, record.step, record.recorded_at)

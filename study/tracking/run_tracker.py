@@ -18,7 +18,7 @@ from study.tracking.artifacts.run_files import log_study_files, log_trial_files
 from study.tracking.artifacts.runs_table import write_runs
 from study.tracking.contenders import Contenders
 from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
-from study.tracking.metric_points import megabatch_metrics, metric_points
+from study.tracking.metric_points import last_metrics, metric_points
 from study.tracking.mlflow.saved_view import study_view, view_key
 from study.tracking.run_store import FINISHED, RUNNING, STATUSES, RunStore, StoredRun
 from study.tracking.run_writer import RunWriter
@@ -173,21 +173,17 @@ class RunTracker:
             TrackingError: No run of the study has this key.
         """
         trial = self._trial(trial_key)
-        last = history.megabatches[-1:]
-        values = megabatch_metrics(last[0]) if last else {}
-        is_drawn = self._contenders.is_drawn(values, outcome)
         if trial.is_finished:
             return
         self.log_history(trial_key, history)
+        is_drawn = self._contenders.is_drawn(last_metrics(history), outcome)
         with tempfile.TemporaryDirectory() as folder:
             tags = log_trial_files(
                 Path(folder), trial_key, trial.title, history, with_pictures=is_drawn
             )
             self._store.log_folder(trial.run_id, Path(folder))
-        if history.kernels:
-            tags[names.TAG_KERNELS] = history.kernels
-        if history.measured_with:
-            tags[names.TAG_MEASURED_WITH] = history.measured_with
+        by = {names.TAG_KERNELS: history.kernels, names.TAG_MEASURED_WITH: history.measured_with}
+        tags |= {tag: text for tag, text in by.items() if text}
         ended_at = history.last_recorded_at
         self._runs.close(trial.run_id, outcome, reason, tags=tags, ended_at=ended_at)
         # Should it be called again for a trial that has not finished, it asks the store.
