@@ -63,7 +63,7 @@ layer("study.simulation", "study.search", "numpy optuna pyarrow rich")
 layer("study.export", "study.trial", "torch numpy safetensors")
 layer("study.measurement", "study.export", "torch numpy")
 # One process's work; Ray's adapters; what can be done with a study.
-layer("study.session", "study.search study.measurement", "rich IPython")
+layer("study.session", "study.search study.measurement", "rich")
 layer("study.tune", "study.session", "ray optuna rich")
 layer("study.tune.cluster", "study.session", "ray torch")
 layer("study.operations", "study.tune", "rich torch filelock")

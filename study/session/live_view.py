@@ -3,6 +3,7 @@
 A file or a pipe has no such place.
 """
 
+import importlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -74,9 +75,8 @@ class NotebookView(JupyterMixin):
 
     def start(self) -> None:
         """Draw for the first time."""
-        from IPython.display import display
-
-        self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]  # IPython's
+        show = importlib.import_module("IPython.display").display  # a notebook has it
+        self._handle = show(self, display_id=True)
         self._drawn_at = time.monotonic()
 
     def refresh(self) -> None:
