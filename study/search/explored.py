@@ -6,7 +6,7 @@ from typing import Any
 from study.config.space import Choices, Dimension
 
 # Of the distance that as many places would have if they were spread evenly.
-NEAR = 0.25
+NEAR = 0.35
 _Place = tuple[tuple[Any, ...], tuple[float, ...]]
 
 
