@@ -32,6 +32,7 @@ class Own(Architecture):
 def defined_in(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     """The network is registered from this module."""
     monkeypatch.setattr(Own, "__module__", request.param)
+    monkeypatch.setattr(Own.build, "__module__", request.param)
     ARCHITECTURES.register("own")(Own)
     yield
     del ARCHITECTURES._classes["own"]
