@@ -41,6 +41,7 @@ def texts(outputs: list[Any]) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
 def test_it_ends_in_an_onnx_file_a_frame_and_a_plot(executed: tuple[list[Any], Path]) -> None:
@@ -52,6 +53,7 @@ def test_it_ends_in_an_onnx_file_a_frame_and_a_plot(executed: tuple[list[Any], P
     assert "guessed [" in texts(outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
 def test_progress_is_drawn_in_one_place_and_the_answer_below_it(
@@ -64,6 +66,7 @@ def test_progress_is_drawn_in_one_place_and_the_answer_below_it(
     assert "• " in said
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
 def test_nothing_goes_wrong_on_standard_error(executed: tuple[list[Any], Path]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 # In a folder of its own, a block whose first line names a file is that file.
