@@ -30,11 +30,23 @@ class StudyScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Stop the trial, or continue it."""
         with self._session.captured_errors():
-            recorded = self._session.record.trials[result["trial_key"]]
-            megabatches = TrialHistory.from_json(result["history"]).megabatches
-            if self._stopping.stops(recorded, megabatches):
+            if self._stops(result):
                 return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)
+
+    def on_trial_complete(
+        self, tune_controller: Any, trial: Trial, result: dict[str, Any]
+    ) -> None:
+        """Others are compared with its end, which comes here alone."""
+        with self._session.captured_errors():
+            if "history" in result:
+                self._stops(result)
+
+    def _stops(self, result: dict[str, Any]) -> bool:
+        recorded = self._session.record.trials[result["trial_key"]]
+        return self._stopping.stops(
+            recorded, TrialHistory.from_json(result["history"]).megabatches
+        )
 
 
 class BudgetStopper(tune.Stopper):

@@ -1,6 +1,7 @@
 """A real search with early stopping: the record, Optuna, MLflow and the report agree."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +115,16 @@ def test_stopping_and_resuming_change_no_number_of_a_trial(launched: LaunchedStu
             assert seen == whole
         else:
             assert all(line in whole for line in seen)
+
+
+def test_the_default_stops_what_is_out_of_reach_of_a_trial_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    search = {**RAW["search"], "stopping": {"min_trials": 1}}
+    raw = RAW | {"search": search, "resources": {"max_concurrent": 1}}
+    study = LaunchedStudy(tmp_path, ungated_study(raw))
+    code, said = study.call("launch", "study.yaml")
+    assert code == 0, said
+    outcomes = Counter(trial.outcome for trial in study.record.trials.values())
+    assert outcomes[Outcome.EARLY_STOPPED] >= 1
+    assert "stopped early" in said
