@@ -72,8 +72,8 @@ def launch(study: StudyConfig, folder: Path) -> Sequence[RecordedTrial]:
     record = Record.read(place / "record.jsonl")
     if not record.trials:
         raise RuntimeError(
-            f"{study.name}: there are no trials in {place}; MLflow in {folder} may hold an earlier "
-            f"study of this name: give another folder"
+            f"{study.name}: there are no trials in {place}; where its MLflow has an earlier "
+            f"study of this name, give another folder"
         )
     return sorted(record.trials.values(), key=lambda trial: trial.ended_at)
 
