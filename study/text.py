@@ -11,6 +11,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def first_line(text: str) -> str:
+    """Of what is more than blank; empty where all is."""
+    return next(iter(text.strip().splitlines()), "")
+
+
 def duration(seconds: float) -> str:
     """``12 s``, ``3 min``, ``2 h 05 min``."""
     minutes = round(seconds / 60)

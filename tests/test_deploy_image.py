@@ -71,7 +71,7 @@ def test_the_program_runs_as_nobody_in_particular_in_a_folder_of_its_own() -> No
 def test_what_is_installed_has_the_tested_versions_and_extras_that_exist() -> None:
     (install,) = [run for run in words("RUN") if "bin/pip install" in run]
     assert "--constraint /tmp/constraints.txt" in install
-    (extras,) = re.findall(r"\.whl\)\[([a-z,]+)\]", install)
+    (extras,) = re.findall(r"\.whl\)\[([a-z0-9,]+)\]", install)
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     assert set(extras.split(",")) <= set(project["optional-dependencies"])

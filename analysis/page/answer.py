@@ -37,7 +37,7 @@ from analysis.wording import bounds, label, listing, percent, quantity
 from study.constraints import TOLERANCE
 from study.metrics import METRICS
 from study.results import Outcome
-from study.text import count
+from study.text import count, first_line
 from study.tracking import names
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _failures(runs: "Runs") -> list[str]:
         return []
     reason, times = Counter(failed["reason"]).most_common(1)[0]
     often = f" ({times} times)" if times > 1 else ""
-    return [f"Most common failure{often}: {reason.strip().splitlines()[0]}"]
+    return [f"Most common failure{often}: {first_line(reason)}"]
 
 
 def _caution(runs: "Runs", measure: Measure) -> list[str]:

@@ -10,7 +10,7 @@ from analysis.runs import trial_filter
 from analysis.runs.frames import T
 from study.metrics import speedup_names
 from study.results import Outcome
-from study.text import count
+from study.text import count, first_line
 
 if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
@@ -71,7 +71,7 @@ class RunsReport(Report):
             (runs.trials["outcome"] == Outcome.ERROR) & (runs.trials["reason"] != "")
         ]
         sentences = [
-            f"Trial {row['number']} failed: {row['reason'].strip().splitlines()[0]}"
+            f"Trial {row['number']} failed: {first_line(row['reason'])}"
             for _, row in failed.head(_MAX_REASONS).iterrows()
         ]
         left = len(failed) - len(sentences)

@@ -2,12 +2,13 @@
 
 import contextlib
 import copy
+import importlib
 import io
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import strategies as st
@@ -194,6 +195,10 @@ class Desk:
         return sorted(path for path in found if CACHE_FOLDER not in path.parts)
 
 
+def _without_mlflow(*_: str) -> NoReturn:
+    raise ModuleNotFoundError("there is no MLflow here", name="mlflow")
+
+
 @contextlib.contextmanager
 def desk(folder: Path) -> Iterator[Desk]:
     """A desk in ``folder``, and the process as it was afterwards."""
@@ -209,4 +214,6 @@ def desk(folder: Path) -> Iterator[Desk]:
             patch.setitem(sys.modules, top, None)
         for name in [n for n in sys.modules if n.startswith("study.tracking.mlflow")]:
             patch.delitem(sys.modules, name)
+        own_process = importlib.import_module("study.tracking.mlflow.own_process")
+        patch.setattr(own_process, "open_in_own_process", _without_mlflow)
         yield Desk(folder)

@@ -94,8 +94,10 @@ class LaunchedStudy:
         return process.returncode, said
 
     def _environment(self) -> dict[str, str]:
+        # Ray sets it in a process that has started one; what is forked must decide anew.
+        own = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_MODE"}
         return {
-            **os.environ,
+            **own,
             "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
             **self.environment,

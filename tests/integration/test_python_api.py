@@ -100,6 +100,7 @@ print("all as promised")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
 def test_a_script_has_its_network_studied_on_its_own_ray_which_goes_on(tmp_path: Path) -> None:

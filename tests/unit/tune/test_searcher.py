@@ -107,7 +107,7 @@ def test_each_trial_says_who_proposed_it_to_the_record_and_to_the_tracker(start:
     driver.run_to_the_end()
     trials = driver.session.record.trials.values()
     marks = [trial.proposed_by for trial in trials]
-    assert marks == ["point"] + ["random"] * 9 + ["tpe"] * 3  # TPE learns from the point too
+    assert marks == ["point"] + ["random"] * 4 + ["tpe"] * 8  # TPE learns from the point too
     tags = [driver.session.info(trial.key).tags[names.TAG_PROPOSED_BY] for trial in trials]
     assert tags == marks
 
