@@ -43,10 +43,14 @@ class Space:
             if sizes <= MAX_CORNERS or d.path.startswith(("pruning.", "stream."))
         ]
         first = {d.path: d.domain.ends()[0] for d in self.dimensions}
-        yield from self._product(fixed, {p: () for p in joint}, first)
-        for dimension in self.dimensions:
-            if dimension.path not in joint:
-                yield from self._product(fixed, {dimension.path: ()}, first)
+        existing: dict[str, dict[str, Any]] = {}  # path → values with which it exists
+        alone = [[d.path] for d in self.dimensions if d.path not in joint]
+        for paths in (joint, *alone):
+            base = first if paths is joint else first | existing.get(paths[0], {})
+            for chosen in self._product(fixed, dict.fromkeys(paths, ()), base):
+                for path in chosen:
+                    existing.setdefault(path, chosen)
+                yield chosen
 
     def cells(self, fixed: Mapping[str, Any], *, limit: int) -> list[dict[str, Any]]:
         """Every combination of choices and steps, each once, up to ``limit`` of them.

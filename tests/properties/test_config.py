@@ -149,6 +149,33 @@ def test_both_ends_of_every_range_and_every_choice_are_tried(raw: dict[str, Any]
         assert {repr(value) for value in dimension.domain.ends()} <= tried
 
 
+def test_an_end_is_tried_where_it_exists_under_other_choices_than_the_first() -> None:
+    study = study_from_raw(
+        {
+            "name": "many",
+            "fixed": {"data.dataset": "digits", "training.epochs": 1},
+            "search": {
+                "space": {
+                    "pruning.schedule": ["dense", "app"],  # nothing is scored under the first
+                    "pruning.criterion": ["magnitude", "snip"],  # nor under the first of these
+                    "training.augment": ["none", "crop_and_flip", "random_resized_crop"],
+                    "training.keep": ["best", "last"],
+                    "training.lr": {"low": 0.1, "high": 0.2},
+                    "training.momentum": {"low": 0.1, "high": 0.2},
+                    "training.weight_decay": {"low": 0.1, "high": 0.2},
+                    "seed": [0, 1, 2, 3, 4],
+                    "pruning.final_density": {"low": 0.1, "high": 0.2},
+                    "saliency.fraction": {"low": 0.25, "high": 0.5},
+                }
+            },
+            "objective": {"metrics": ["service_error"]},
+            "budget": {"trials": 1},
+        }
+    )
+    corners = [c for c in study.space.ends(study.fixed) if "saliency.fraction" in c]
+    assert {c["saliency.fraction"] for c in corners} == {0.25, 0.5}
+
+
 OUTSIDE = {
     "training.lr": (0.0, -1.0, float("inf")),
     "pruning.final_density": (0.0, 1.1),
