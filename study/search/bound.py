@@ -57,6 +57,16 @@ class _Known:
     ended: list[tuple[float, float]] = field(default_factory=list)
 
 
+@dataclass
+class _Running:
+    """A trial that has not come to its end: what follows from its configuration, and how far it is known."""
+
+    trial: TrialConfig
+    density: float | None
+    group: Group
+    num_seen: int = 0
+
+
 class BoundStopping:
     """Stops a trial at the first megabatch after which it is out of reach of the best.
 
@@ -78,7 +88,8 @@ class BoundStopping:
         self._error = "test_error_rate" if is_test else "holdout_error_rate"
         self._has_size = len(study.objective.metrics) > 1
         self._min_trials = study.search.stopping.min_trials
-        self._num_seen: dict[str, int] = {}  # key → megabatches that are known
+        self._running: dict[str, _Running] = {}
+        self._ended: set[str] = set()
         self._groups: dict[Group, _Known] = {}
 
     def stops(self, recorded: RecordedTrial, reported: Iterable[MegabatchRecord]) -> bool:
@@ -86,29 +97,38 @@ class BoundStopping:
 
         A trial that is sure to break a constraint is stopped at its first megabatch.
         """
+        if recorded.source != "search" or recorded.key in self._ended:
+            return False
+        running = self._running.get(recorded.key)
+        if running is None:
+            running = self._running[recorded.key] = self._begun(parse_trial(recorded.config))
         is_to_stop = False
-        trial = parse_trial(recorded.config)
         for megabatch in reported:
-            if megabatch.megabatch_index < self._num_seen.get(recorded.key, 0):
-                continue
-            self._num_seen[recorded.key] = megabatch.megabatch_index + 1
-            if recorded.source == "search":
-                is_to_stop = self._is_out_of_reach(trial, megabatch)
+            if megabatch.megabatch_index >= running.num_seen:
+                running.num_seen = megabatch.megabatch_index + 1
+                is_to_stop = self._is_out_of_reach(running, megabatch)
+                if megabatch.is_last:
+                    self._ended.add(recorded.key)
+                    self._running.pop(recorded.key, None)
         return is_to_stop
 
-    def _is_out_of_reach(self, trial: TrialConfig, megabatch: MegabatchRecord) -> bool:
+    def _begun(self, trial: TrialConfig) -> _Running:
+        density = known_density(trial)
+        arm = arm_name(self._study.arm_of(trial.flat()) or {})
+        return _Running(trial, density, (arm, density == 1.0))
+
+    def _is_out_of_reach(self, running: _Running, megabatch: MegabatchRecord) -> bool:
         projected = megabatch.metrics.get(self._projected, math.nan)
         error = megabatch.metrics.get(self._error, math.nan)
         limits = self._study.objective.limits
-        is_broken = bool(broken(trial, (megabatch,), limits)) if limits else False
+        is_broken = bool(broken(running.trial, (megabatch,), limits)) if limits else False
         if not (math.isfinite(projected) and math.isfinite(error)):
             return is_broken and not megabatch.is_last
-        density = known_density(trial)
-        arm = arm_name(self._study.arm_of(trial.flat()) or {})
-        known = self._groups.setdefault((arm, density == 1.0), _Known())
+        known = self._groups.setdefault(running.group, _Known())
         known.lowest = min(known.lowest, error)
         if megabatch.is_last:
             if allows_all(limits, {**megabatch.metrics, **megabatch.summary}):
+                density = running.density
                 at_end = megabatch.metrics["density"] if density is None else density
                 known.ended.append((at_end, projected))
             return False
@@ -117,12 +137,12 @@ class BoundStopping:
             error,
             known.lowest,
             num_models=megabatch.megabatch_index + 1,
-            num_megabatches=trial.stream.num_megabatches,
+            num_megabatches=running.trial.stream.num_megabatches,
             service_after=self._study.objective.service_after,
         )
         return is_broken or (
             len(known.ended) >= self._min_trials
-            and least > self._best(known, density) + self._study.objective.margin
+            and least > self._best(known, running.density) + self._study.objective.margin
         )
 
     def _best(self, known: _Known, density: float | None) -> float:

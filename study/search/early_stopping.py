@@ -1,11 +1,11 @@
 """Which trials are stopped before their stream ends: the decision, without Ray's machinery.
 
 A study's trial scheduler and the replay of a recorded study both ask here. ``bound`` has a module
-of its own. By Tune's rules trials are compared at
-equal fractions of the stream and within a group: equal T, since the same fraction costs more and
-brings more the shorter the megabatches are; the same arm, where a search has arms; and, where size
-is an objective or limited, a like density at the end, since dense trials are ahead on error
-whatever they are worth.
+of its own, :mod:`study.search.bound`. By Tune's rules trials are compared at equal fractions of
+the stream and within a group: equal T, since the same fraction costs more and brings more the
+shorter the megabatches are; the same arm, where a search has arms; and, where size is an objective
+or limited, a like density at the end, since dense trials are ahead on error whatever they are
+worth.
 """
 
 import math
