@@ -59,7 +59,7 @@ class _Known:
 
 @dataclass
 class _Running:
-    """A trial that has not come to its end: what follows from its configuration, and how far it is known."""
+    """A trial that has not come to its end, and how far it is known."""
 
     trial: TrialConfig
     density: float | None

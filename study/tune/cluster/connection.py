@@ -126,18 +126,15 @@ def local_ray() -> Iterator[None]:
     make_token()
     settings = RAY_SETTINGS | _ON_LOOPBACK | _NO_IDLE_WORKERS
     with contextlib.ExitStack() as stack:
-        for is_last in (False, True):  # a start may fail by chance, beside others
-            try:
-                stack.enter_context(opened_ray(settings, address="local", include_dashboard=False))
-                break
-            except ImportError:
-                raise
-            except Exception as error:  # Ray raises errors of many kinds, of which none is ours
-                if is_last:
-                    raise StudyError(
-                        f"Ray cannot be started on this machine: {_first_line(error)}; try again "
-                        f"when it is less busy, or join a cluster with --address"
-                    ) from error
+        try:
+            stack.enter_context(opened_ray(settings, address="local", include_dashboard=False))
+        except ImportError:
+            raise
+        except Exception as error:  # Ray raises errors of many kinds, of which none is ours
+            raise StudyError(
+                f"Ray cannot be started on this machine: {_first_line(error)}; try again when it "
+                f"is less busy, or join a cluster with --address"
+            ) from error
         yield
 
 
