@@ -23,7 +23,8 @@ from benchmarks.table import Figure
 from study.config.loading import study_from_raw
 from study.config.plugins import load_builtin_plugins
 from study.search import samplers
-from study.search.warm_start import earlier_study, good_places
+from study.search.earlier import earlier_study
+from study.search.warm_start import good_places
 from study.simulation.comparison import (
     CONTROL,
     Searched,

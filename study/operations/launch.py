@@ -15,7 +15,8 @@ from study.config.study_config import StudyConfig
 from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.errors import StudyError
-from study.search.warm_start import read_transferred_trials, warm_start
+from study.search.earlier import read_transferred_trials
+from study.search.warm_start import warm_start
 from study.session.console import say, spinner
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore

@@ -1,6 +1,5 @@
 """What to try next: an Optuna study in memory, made from the record."""
 
-import random
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import optuna
 
 from study.config.arms import SearchArm, belongs
-from study.config.points import MAX_CELLS
 from study.config.space import Dimension
 from study.config.study_config import StudyConfig
 from study.metrics import METRICS
@@ -17,6 +15,7 @@ from study.search.explored import Explored
 from study.search.feasibility import broken
 from study.search.optuna_result import OptunaResult, optuna_result
 from study.search.samplers import GENERATION, draws_at_random, learns_places, make_sampler
+from study.search.tried import num_asked, untried_cells, untried_places
 from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
 from study.tracking.names import PROPOSED_EARLIER, PROPOSED_RANDOM
@@ -67,10 +66,10 @@ class Proposals:
         self.arm = arm
         self.optuna_study = make_optuna_study(study, num_recorded=len(record.trials))
         self._dimensions = [d for d in study.space.dimensions if d.path not in (arm or {})]
-        self._num_asked = _num_asked(record, arm) if arm else 0
+        self._num_asked = num_asked(record, arm) if arm else 0
         self._limits = study.objective.limits
-        self._grid = _untried_cells(study, record) if study.search.sampler == "grid" else None
-        self._places = _untried_places(record)
+        self._grid = untried_cells(study, record) if study.search.sampler == "grid" else None
+        self._places = untried_places(record)
         self._explored = Explored(self._dimensions)
         self._learn(record)
 
@@ -236,30 +235,3 @@ class Proposals:
                 constraints=dict(result.violations),
             )
         )
-
-
-def _num_asked(record: Record, arm: SearchArm) -> int:
-    """How many proposals an arm has had, those that were answered from the record included."""
-    proposed = [t.chosen for t in record.trials.values() if t.source == "search"]
-    others = [chosen for _, chosen in (*record.repeats, *record.refused)]
-    return sum(belongs(chosen, arm) for chosen in (*proposed, *others))
-
-
-def _tried(record: Record) -> list[dict[str, Any]]:
-    proposed = [trial.chosen for trial in record.trials.values()]
-    others = [chosen for _, chosen in (*record.repeats, *record.refused)]
-    return [dict(chosen) for chosen in (*proposed, *others)]
-
-
-def _untried_places(record: Record) -> deque[Mapping[str, Any]]:
-    tried = _tried(record)
-    return deque(chosen for chosen in record.places if dict(chosen) not in tried)
-
-
-def _untried_cells(study: StudyConfig, record: Record) -> deque[dict[str, Any]]:
-    """The cells of a grid in the study's own random order, so that any part of it is fair."""
-    assert study.search is not None
-    tried = _tried(record)
-    cells = study.space.cells(study.fixed, limit=MAX_CELLS)
-    random.Random(derive_seed(study.search.seed, "grid")).shuffle(cells)
-    return deque(cell for cell in cells if cell not in tried)

@@ -8,8 +8,9 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.errors import StudyError
 from study.results import Outcome, TrialHistory
+from study.search.earlier import read_transferred_trials
 from study.search.optuna_study import Proposals
-from study.search.warm_start import read_transferred_trials, warm_start
+from study.search.warm_start import warm_start
 from study.store.folder import StudyStore
 from study.store.record import Record, RecordedTrial
 from study.tracking import names

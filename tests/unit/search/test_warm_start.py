@@ -9,11 +9,10 @@ from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.errors import StudyError
 from study.results import Outcome
+from study.search.earlier import EarlierStudy, read_transferred_trials
 from study.search.optuna_study import Proposals
 from study.search.warm_start import (
-    EarlierStudy,
     good_places,
-    read_transferred_trials,
     transferred_trials,
     warm_start,
 )
