@@ -99,7 +99,7 @@ def html(
 
 def _watch(studies: list[str], folder: Path, every: int, tracking_uri: str) -> None:
     """Until the study has ended or Ctrl-C, which leaves the page as it is."""
-    from analysis.page.watch import watch
+    from analysis.page.live_page import watch
 
     is_said = False
     try:

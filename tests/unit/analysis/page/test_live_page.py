@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import ReportError
-from analysis.page import watch as watching
+from analysis.page import live_page
+from analysis.page.live_page import is_running, watch
 from analysis.page.page import WrittenReport, page
-from analysis.page.watch import is_running, watch
 from analysis.runs.study_runs import Runs
 from tests.helpers.fake_study import FakeTrial, runs_of
 
@@ -36,8 +36,8 @@ def seen(
         told.append(every)
         return WrittenReport(out / "index.html", ())
 
-    monkeypatch.setattr(watching, "_load", load)
-    monkeypatch.setattr(watching, "write_page", write)
+    monkeypatch.setattr(live_page, "_load", load)
+    monkeypatch.setattr(live_page, "write_page", write)
     monkeypatch.setattr("time.sleep", lambda _: None)
     came = [
         str(look) if isinstance(look, ReportError) else told[-1]
