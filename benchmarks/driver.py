@@ -184,14 +184,14 @@ def costs(num_trials: int, folder: Path) -> Costs:
     made_up.write(place, num_trials)
     rng = random.Random(1)
     tracker = Clocked(MlflowTracker(f"sqlite:///{place.path / 'mlflow.db'}"))
-    display = TerminalDisplay(
-        Console(file=Path(os.devnull).open("w"), force_terminal=True),  # noqa: SIM115
-        study=study.name,
-        metrics=study.shown_metrics,
-        num_trials=num_trials,
-    )
     held, started = _held(), time.thread_time()
-    with Record.open(place.record_path) as record:
+    with Path(os.devnull).open("w") as nowhere, Record.open(place.record_path) as record:
+        display = TerminalDisplay(
+            Console(file=nowhere, force_terminal=True),
+            study=study.name,
+            metrics=study.shown_metrics,
+            num_trials=num_trials,
+        )
         record.begin_session()
         session = open_session(study, place, record, made_up.datasets, tracker, display=display)
         session.resend_ended_trials()

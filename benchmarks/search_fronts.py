@@ -16,15 +16,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from analysis.statistics.hypervolume import density_cost
+from analysis.statistics.hypervolume import density_cost, running_hypervolume
 from benchmarks.search import BOUND, NONE, TABLES, table_of, with_objective
 from study.config.plugins import load_builtin_plugins
-from study.simulation.comparison import CONTROL, hypervolume, most_trials
+from study.simulation.comparison import CONTROL, most_trials
 from study.simulation.simulator import Ended, replay, searched_anew
 from study.simulation.table import Table
 
 BOTH = "objective.metrics=[service_error, final_density]"
-REFERENCE = (1.0, 1.0)
 NUM_SEEDS, NUM_TRIALS = 50, 100
 FRACTIONS = tuple(round(0.05 * k, 2) for k in range(1, 21))
 SHOWN = (0.1, 0.2, 0.3, 0.5, 1.0)
@@ -57,14 +56,10 @@ def volumes(table: Table, way: Mapping[str, Any], *, budget: float, num_seeds: i
 
 
 def _volumes(ended: Sequence[Ended], metrics: tuple[str, ...], budget: float) -> list[float]:
-    known = [(end.samples, end.trial.values(metrics)) for end in ended]
-    return [
-        hypervolume(
-            [(v[0], density_cost(v[1])) for at, v in known if v and at <= fraction * budget],
-            REFERENCE,
-        )
-        for fraction in FRACTIONS
-    ]
+    known = [(end.samples, values) for end in ended if (values := end.trial.values(metrics))]
+    at = np.array([0.0, *(samples for samples, _ in known)])
+    reached = [0.0, *running_hypervolume([(v[0], density_cost(v[1])) for _, v in known])]
+    return [reached[int(np.sum(at <= fraction * budget)) - 1] for fraction in FRACTIONS]
 
 
 def needed(found: np.ndarray, level: float) -> float:

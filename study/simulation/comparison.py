@@ -177,13 +177,3 @@ def best_so_far(ended: Sequence[Ended], study: StudyConfig) -> list[tuple[float,
             best = cost
             found.append((end.samples, metric.cost(cost)))  # its own inverse
     return found
-
-
-def hypervolume(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
-    """Area that points (both coordinates minimised) dominate below ``reference``."""
-    area, lowest = 0.0, reference[1]
-    for x, y in sorted(points):
-        if x < reference[0] and y < lowest:
-            area += (reference[0] - x) * (lowest - y)
-            lowest = y
-    return area

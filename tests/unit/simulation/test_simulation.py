@@ -15,7 +15,6 @@ from study.simulation.comparison import (
     CONTROL,
     best_so_far,
     find_target,
-    hypervolume,
     ratio_interval,
     search_to_target,
 )
@@ -247,9 +246,3 @@ def test_the_best_so_far_only_ever_improves(table: Table) -> None:
 def test_the_ratio_of_two_means_lies_in_its_interval() -> None:
     low, high = ratio_interval([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
     assert low < 0.5 < high
-
-
-def test_hypervolume_is_the_area_that_the_points_dominate() -> None:
-    assert hypervolume([(0.5, 0.5)], (1.0, 1.0)) == 0.25
-    assert hypervolume([(0.5, 0.5), (0.25, 0.75), (0.6, 0.6)], (1.0, 1.0)) == 0.3125
-    assert hypervolume([(1.5, 0.1)], (1.0, 1.0)) == 0.0
