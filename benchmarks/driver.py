@@ -35,7 +35,8 @@ from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.run_tracker import RunTracker
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 from study.tune.searcher import StudySearch
 from study.tune.worker_deaths import Deaths
 

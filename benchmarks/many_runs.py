@@ -31,7 +31,8 @@ from study.tracking.run_store import FINISHED, RUNNING, StoredRun
 from study.tracking.run_tracker import RunTracker
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 
 NUM_MEGABATCHES = 20
 NUM_SEEDS = 4

@@ -29,7 +29,8 @@ from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.tracker import Tracker
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 
 SUITE = "tracking"
 NUM_MEGABATCHES = 8

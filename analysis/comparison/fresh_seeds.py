@@ -11,10 +11,10 @@ from analysis.comparison.comparisons import Comparison, budget_of_all
 from analysis.comparison.dense_baseline import (
     DENSE,
     budgets,
-    measure_of,
     num_megabatches,
     training_differences,
 )
+from analysis.comparison.measure import measure_of
 from analysis.comparison.methods import asked_weights, data_keys, equal_in_pairs
 from analysis.runs.cache import cached
 from analysis.statistics import summary

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Measure
+from analysis.comparison.measure import Measure
 from analysis.runs.cache import cached
 from analysis.statistics.summary import Interval, wilson_interval
 from study.metrics import chance_error

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.comparison.comparisons import Comparison, compare
-from analysis.comparison.dense_baseline import DENSE, Measure, Row
+from analysis.comparison.dense_baseline import DENSE, Row
+from analysis.comparison.measure import Measure
 from analysis.comparison.methods import Pairs, pairs
 from analysis.statistics.differences import MethodDifference
 from study.comparisons import SIGNIFICANCE, pairs_needed

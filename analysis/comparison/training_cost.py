@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Match, Row, budgets
+from analysis.comparison.dense_baseline import Row, budgets
+from analysis.comparison.matches import Match
 from analysis.runs.frames import KEY, STEP, T
 from analysis.statistics.summary import Interval, mean_interval
 from study.comparisons import equal_in

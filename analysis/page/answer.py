@@ -4,16 +4,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from analysis.comparison.comparisons import judged
-from analysis.comparison.dense_baseline import (
-    DENSE,
-    Match,
-    Measure,
-    matches,
-    measure_of,
-    num_megabatches,
-)
+from analysis.comparison.dense_baseline import DENSE, num_megabatches
 from analysis.comparison.fresh_seeds import confirming
 from analysis.comparison.guess import nothing_learned
+from analysis.comparison.matches import Match, matches
+from analysis.comparison.measure import Measure, measure_of
 from analysis.comparison.methods import pairs
 from analysis.page.small_study import mean_sentences
 from analysis.presentation.against_dense import (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Measure
+from analysis.comparison.measure import Measure
 from analysis.presentation.against_dense import share_kept, trial_name
 from analysis.statistics import summary
 from analysis.wording import bounds, label, percent

@@ -4,15 +4,9 @@ from collections import Counter
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import (
-    Match,
-    Measure,
-    Row,
-    as_good,
-    by_configuration,
-    num_megabatches,
-    smallest_as_good,
-)
+from analysis.comparison.dense_baseline import Row, num_megabatches
+from analysis.comparison.matches import Match, as_good, by_configuration, smallest_as_good
+from analysis.comparison.measure import Measure
 from analysis.presentation.deployed import best_network, brings_one
 from analysis.wording import bounds, listing, margin_words, percent, size
 from study.constraints import TOLERANCE

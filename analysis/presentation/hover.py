@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Measure, Row
+from analysis.comparison.dense_baseline import Row
+from analysis.comparison.measure import Measure
 from analysis.presentation.deployed import FILE, SPEEDUP
 from analysis.wording import percent, quantity, size
 from study.results import Outcome

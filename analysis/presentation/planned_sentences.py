@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.comparison.comparisons import Comparison
-from analysis.comparison.dense_baseline import Measure
+from analysis.comparison.measure import Measure
 from analysis.comparison.planned_verdicts import Planned, PlannedSequence
 from analysis.presentation.method_differences import with_sign
 from analysis.wording import label, margin_words

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import DENSE, matches, measure_of
+from analysis.comparison.dense_baseline import DENSE
 from analysis.comparison.fresh_seeds import confirming
+from analysis.comparison.matches import matches
+from analysis.comparison.measure import measure_of
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.statistics import summary
 from analysis.wording import listing, size

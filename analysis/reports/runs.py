@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import measure_of
+from analysis.comparison.measure import measure_of
 from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.presentation.tables import table
 from analysis.runs import trial_filter

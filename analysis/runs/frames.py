@@ -50,17 +50,15 @@ _PARAMS = (T, "seed")
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _MISSING = frozenset({"", "None", "null"})
-# What a trial logs for a param that its method has not.
-_NOT_APPLICABLE = "none"
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 
 
 def typed(values: Sequence[str | None]) -> list[object]:
     """A column of MLflow's texts as booleans or numbers where all of it is, else as text."""
     given = {str(value) for value in values if value is not None} - _MISSING
-    convert = _converter(given - {_NOT_APPLICABLE})
+    convert = _converter(given - {names.NOT_APPLICABLE})
     # A text column may mean "none" by it, as the replay policy of that name does.
-    missing = _MISSING if convert is str else _MISSING | {_NOT_APPLICABLE}
+    missing = _MISSING if convert is str else _MISSING | {names.NOT_APPLICABLE}
     return [None if value is None or value in missing else convert(value) for value in values]
 
 

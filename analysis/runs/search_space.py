@@ -29,7 +29,6 @@ _CONSEQUENCES = frozenset(
     }
 )
 _MAX_CHOICES = 6
-_NOT_APPLICABLE = "none"  # what a trial logs for a param that its method has not
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,9 @@ def search_space(study: "StudyFacts", trials: "pd.DataFrame") -> SearchSpace:
 
 def _tried(column: "pd.Series", recorded: Mapping[str, object] | None) -> list[Value | None]:
     known = recorded.get("choices", ()) if recorded else ()
-    may_be_none = isinstance(known, list) and _NOT_APPLICABLE in known
-    return [
-        None if value is None or value != value or (value == _NOT_APPLICABLE and not may_be_none)
-        else _plain(value)
-        for value in column
-    ]  # fmt: skip
+    may_be_none = isinstance(known, list) and names.NOT_APPLICABLE in known
+    missing = (None,) if may_be_none else (None, names.NOT_APPLICABLE)
+    return [None if value in missing or value != value else _plain(value) for value in column]
 
 
 def _plain(value: object) -> Value:

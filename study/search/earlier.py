@@ -16,7 +16,7 @@ from study.store.record import Record, RecordedTrial
 from study.tracking import names
 from study.tracking.facts import TrackedStudy, TrackedTrial
 from study.tracking.tracker import Tracker
-from study.trial.description import as_param
+from study.trial.params import as_param
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from study.store.record import Record, RecordedTrial, Source
 from study.tracking.facts import ModelInfo, TrialInfo
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 
 _DESCRIBED_EVERY_S = 10.0
 

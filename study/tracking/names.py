@@ -64,6 +64,7 @@ PARAM_FIRST_RUNG: Final = "search.stopping.first_rung"  # a fraction of the stre
 PARAM_REDUCTION: Final = "search.stopping.reduction"
 PARAM_NUM_POINTS: Final = "search.num_points"  # trials that were named, before any proposal
 PARAM_ARMS: Final = "search.arms"  # names of the arms, comma-separated
+NOT_APPLICABLE: Final = "none"  # the value of a param that a method has not
 PARAM_SPACE: Final = "search.space."  # + PATH: its domain, as JSON in the form of a study file
 PARAM_CONSTRAINTS: Final = "objective.constraints"  # comma-separated
 PARAM_MARGIN: Final = "objective.margin"  # of verdicts, a fraction of examples

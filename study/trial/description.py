@@ -1,35 +1,26 @@
-"""What is tracked of a study and its trials, and shown to people."""
+"""What is tracked of a trial, and shown to people."""
 
 import dataclasses
 import functools
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from study import __version__
-from study.candidates import sought_metric
 from study.config.arms import arm_name
 from study.config.confirm_sections import ConfirmedArm
-from study.config.domains import Choices, Range
-from study.config.rules.search import stopping_name
 from study.config.study_config import StudyConfig
-from study.config.study_sections import ObjectiveSection, SearchSection
-from study.config.trial import TrialConfig, flatten
+from study.config.trial import TrialConfig
 from study.config.yaml_io import write_yaml
-from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.pruning.schedules import SPARSITY_BASE
 from study.tracking import names
-from study.tracking.facts import DatasetInfo, StudyInfo, TrialInfo
+from study.tracking.facts import DatasetInfo, TrialInfo
 from study.trial.assembly import facts, known_density
 from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.params import PATHS, Scalar, as_param
 from study.trial.provenance import git_commit
 from study.trial.titles import method_of, title_of
-
-Scalar = str | int | float | bool
-NOT_APPLICABLE = "none"
-_PATHS = ("data.root", "model.weights")
 
 # Hyper-parameters that are logged as numbers even where the study does not vary them, so that
 # runs of different studies share axes.
@@ -71,7 +62,7 @@ class TrialDescriber:
         self._study = study
         self._datasets = datasets
         flats = [trial.flat() for trial in study.corners()]
-        self._paths = sorted({path for flat in flats for path in flat} - set(_PATHS))
+        self._paths = sorted({path for flat in flats for path in flat} - set(PATHS))
         # Numeric somewhere in the study: the same for every trial.
         self._numeric = [
             path
@@ -204,89 +195,3 @@ def _is_number(value: Any) -> bool:
 def _number(value: Any) -> float:
     """The number that a setting is; 0, which is neutral, for one that a trial has not."""
     return float(value) if _is_number(value) else 0.0
-
-
-def as_param(value: Any) -> Scalar:
-    """A setting as it is tracked: lists as text, ``none`` for one that a trial has not."""
-    if value is None:
-        return NOT_APPLICABLE
-    if isinstance(value, str | int | float | bool):
-        return value
-    return ",".join(str(part) for part in value) or NOT_APPLICABLE
-
-
-def domain_json(domain: Range | Choices) -> str:
-    """A searched domain as a study file has it: ``{"low": 0.02, "high": 1.0, "log": true}``."""
-    if isinstance(domain, Choices):
-        return json.dumps({"choices": domain.values})
-    shape = {"log": domain.log, "step": domain.step}
-    return json.dumps(
-        {"low": domain.low, "high": domain.high} | {k: v for k, v in shape.items() if v}
-    )
-
-
-def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
-    """Everything that is tracked of a study."""
-    params = {path: as_param(value) for path, value in flatten(study.fixed).items()}
-    params |= {names.PARAM_SPACE + d.path: domain_json(d.domain) for d in study.space.dimensions}
-    for index, group in enumerate(study.axes):
-        params |= {f"axes.{index}.{path}": as_param(values) for path, values in group.items()}
-    params["num_trials"] = num_trials
-    params[names.PARAM_MARGIN] = study.objective.margin
-    params[names.PARAM_SERVICE_AFTER] = study.objective.service_after
-    params |= _search_params(study) | _confirmation_params(study)
-    if study.objective.limits:
-        params[names.PARAM_CONSTRAINTS] = constraints_text(study.objective.limits)
-    return StudyInfo(
-        name=study.name,
-        description=study.description,
-        config_yaml=write_yaml(study.to_dict()),
-        objectives=study.objective.metrics if study.search else (),
-        # The paths of this machine are nobody else's.
-        params={k: v for k, v in params.items() if not k.endswith(_PATHS)},
-        fingerprint=study.fingerprint(),
-        shown_metrics=study.shown_metrics,
-        varied=study.varied,
-        confirms=study.confirms.study if study.confirms else "",
-    )
-
-
-def _search_params(study: StudyConfig) -> dict[str, Any]:
-    if not study.search:
-        return {}
-    arms = {names.PARAM_ARMS: ",".join(map(arm_name, study.search_arms))}
-    return {
-        names.PARAM_SAMPLER: study.search.sampler,
-        names.PARAM_STOPPING: stopping_name(study.search, study.objective),
-        names.PARAM_NUM_POINTS: len(study.points),
-        **_rung_params(study.search, study.objective),
-    } | (arms if study.search_arms else {})
-
-
-def _rung_params(search: SearchSection, objective: ObjectiveSection) -> dict[str, Any]:
-    """Where trials are compared with each other, if that is at rungs."""
-    if stopping_name(search, objective) == "bound":
-        return {}
-    return {
-        names.PARAM_FIRST_RUNG: search.stopping.first_rung,
-        names.PARAM_REDUCTION: search.stopping.reduction,
-    }
-
-
-def _confirmation_params(study: StudyConfig) -> dict[str, Any]:
-    """How its best are to be confirmed; of a study that confirms, what of another one."""
-    asked = study.confirm.model_dump() if study.confirm else {}
-    params = {f"{names.PARAM_CONFIRM}{name}": as_param(value) for name, value in asked.items()}
-    confirms = study.confirms
-    if confirms is None:
-        return params
-    params[names.PARAM_CONFIRMED_METRIC] = confirms.metric
-    params[names.PARAM_SOUGHT] = sought_metric(study.objective.metrics)
-    if confirms.looks:
-        params[names.PARAM_LOOKS] = as_param(confirms.looks)
-    if confirms.tuned:
-        params[names.PARAM_TUNED] = ",".join(confirms.tuned)
-    for arm in confirms.arms:
-        prefix = f"{names.PARAM_SEARCHED}{arm.trial}."
-        params |= {prefix + metric: value for metric, value in arm.searched.items()}
-    return params

@@ -16,7 +16,8 @@ from study.store.record import Record, RecordedTrial
 from study.tracking import names
 from study.tracking.mlflow.tracker import MlflowTracker
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 from tests.helpers.small_studies import SPACE, history, raw_search
 
 ENDS = (Outcome.COMPLETE, Outcome.COMPLETE, Outcome.EARLY_STOPPED, Outcome.ERROR)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.architectures import Configuration, configurations
 from analysis.comparison.comparisons import Comparison, judged
-from analysis.comparison.dense_baseline import DENSE, measure_of
+from analysis.comparison.dense_baseline import DENSE
+from analysis.comparison.measure import measure_of
 from analysis.comparison.methods import pairs
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.forest_plot import forest_plot

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analysis.comparison.dense_baseline import Measure
+from analysis.comparison.measure import Measure
 from analysis.figures.figure import HELD, Axis, Figure, Panel, Series
 from analysis.presentation.report import Column, ReportTable, Value
 from analysis.presentation.tables import cell, listed_by, span, value_columns

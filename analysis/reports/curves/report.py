@@ -4,13 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import (
-    DENSE,
-    as_good,
-    by_configuration,
-    matches,
-    measure_of,
-)
+from analysis.comparison.dense_baseline import DENSE
+from analysis.comparison.matches import as_good, by_configuration, matches
+from analysis.comparison.measure import measure_of
 from analysis.figures.figure import Figure
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.report import REPORTS, Report, ReportSection

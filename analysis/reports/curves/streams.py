@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import DENSE, Match, Measure
+from analysis.comparison.dense_baseline import DENSE
+from analysis.comparison.matches import Match
+from analysis.comparison.measure import Measure
 from analysis.comparison.methods import method_names
 from analysis.runs.frames import GAP, KEY, STEP, T
 from analysis.statistics import summary

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import measure_of
+from analysis.comparison.measure import measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hover_texts
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analysis.comparison.dense_baseline import Measure
+from analysis.comparison.measure import Measure
 from analysis.comparison.stream_lengths import AtLength
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.runs.frames import GAP

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import Measure, measure_of
+from analysis.comparison.measure import Measure, measure_of
 from analysis.comparison.methods import method_names
 from analysis.comparison.stream_lengths import AtLength, Step, families, largest_turns, steps
 from analysis.presentation.against_dense import unfinished

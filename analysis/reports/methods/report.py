@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.comparisons import Comparison, judged
-from analysis.comparison.dense_baseline import DENSE, measure_of
+from analysis.comparison.dense_baseline import DENSE
+from analysis.comparison.measure import measure_of
 from analysis.comparison.methods import Pairs, method_names, pairs, settings_varied
 from analysis.presentation.against_dense import unfinished
 from analysis.presentation.forest_plot import forest_plot

@@ -3,7 +3,8 @@
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import DENSE, Measure, num_megabatches
+from analysis.comparison.dense_baseline import DENSE, num_megabatches
+from analysis.comparison.measure import Measure
 from analysis.figures.figure import Axis, Band, Figure, Panel, Series
 from analysis.presentation.deployed import FILE, SPEEDUP
 from analysis.presentation.hover import hover_texts

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import Match, Measure, matches, measure_of
 from analysis.comparison.guess import nothing_learned
+from analysis.comparison.matches import Match, matches
+from analysis.comparison.measure import Measure, measure_of
 from analysis.comparison.planned_verdicts import planned_sequences
 from analysis.errors import ReportError
 from analysis.presentation.against_dense import dense_sentences, matches_by_model, unfinished

@@ -3,15 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import (
-    Baselines,
-    Match,
-    Measure,
-    by_configuration,
-    num_megabatches,
-    smallest_as_good,
-    training_differences,
-)
+from analysis.comparison.dense_baseline import Baselines, num_megabatches, training_differences
+from analysis.comparison.matches import Match, by_configuration, smallest_as_good
+from analysis.comparison.measure import Measure
 from analysis.presentation.against_dense import SIZES
 from analysis.presentation.deployed import best_network
 from analysis.presentation.report import Column, ReportTable, Value

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Match, Measure, by_configuration, smallest_as_good
+from analysis.comparison.matches import Match, by_configuration, smallest_as_good
+from analysis.comparison.measure import Measure
 from analysis.comparison.training_cost import Taken, TrainingCost, training_costs
 from analysis.presentation.against_dense import matches_by_model, trial_name
 from analysis.presentation.report import Column, ReportTable, Value

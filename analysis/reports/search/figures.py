@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.comparison.dense_baseline import Measure, measure_of
+from analysis.comparison.measure import Measure, measure_of
 from analysis.figures.figure import Axis, Figure, Panel, Series
 from analysis.presentation.hover import hover_texts
 from analysis.reports.search.progress import MOMENTS, front, in_service, progress

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.comparison.dense_baseline import Measure, measure_of
+from analysis.comparison.measure import Measure, measure_of
 from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
 from analysis.presentation.tables import cell
 from analysis.reports.search.arms import arm_figures, arm_sentences

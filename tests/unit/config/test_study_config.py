@@ -9,7 +9,7 @@ from study.config.problems import ConfigError
 from study.config.study import parse_study, renamed
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml
-from study.trial.description import study_info
+from study.trial.study_description import study_info
 from tests.helpers.small_studies import FIXED as SMALL
 from tests.helpers.small_studies import raw_search
 

@@ -21,7 +21,7 @@ from study.results import Outcome, TrialHistory
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
 from study.tracking import names
-from study.trial.description import study_info
+from study.trial.study_description import study_info
 from tests.helpers.small_studies import FIXED, SPACE, history, raw_search
 
 CHOICES = {**SPACE, "pruning.schedule": ["app", "one_shot", "geometric", "dense"]}

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from analysis.comparison.dense_baseline import matches, measure_of, smallest_as_good
+from analysis.comparison.matches import matches, smallest_as_good
+from analysis.comparison.measure import measure_of
 from analysis.runs.study_runs import Runs
 from study.candidates import (
     Candidate,

@@ -15,7 +15,8 @@ from study.search.optuna_study import Proposals
 from study.store.record import Record, RecordedTrial
 from study.tracking import names
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 from tests.helpers.small_studies import history, raw_search
 
 SPACE: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from study.config.study import parse_study
 from study.tracking.mlflow.saved_view import study_view, view_address, view_key
 from study.tracking.mlflow.ui import Interface
-from study.trial.description import study_info
+from study.trial.study_description import study_info
 from tests.helpers.small_studies import raw_search
 
 MAX_EXPERIMENT_TAG = 5000  # characters, in MLflow

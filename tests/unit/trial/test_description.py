@@ -16,7 +16,8 @@ from study.tracking import names
 from study.tracking.facts import TrialInfo
 from study.trial.assembly import known_density
 from study.trial.datasets import dataset_key, load_dataset
-from study.trial.description import NOT_APPLICABLE, TrialDescriber, study_info
+from study.trial.description import TrialDescriber
+from study.trial.study_description import study_info
 from study.trial.titles import title_of
 from tests.helpers.small_studies import FIXED, search
 
@@ -40,7 +41,7 @@ def test_every_method_has_the_same_params_and_hyperparameters() -> None:
     assert len({frozenset(info.params) for info in infos}) == 1
     assert len({frozenset(info.hyperparameters) for info in infos}) == 1
     assert len({frozenset(info.tags) for info in infos}) == 1
-    assert infos[0].params["pruning.rate"] == NOT_APPLICABLE
+    assert infos[0].params["pruning.rate"] == names.NOT_APPLICABLE
 
 
 def test_density_tau_and_rate_of_any_method_are_logged_as_if_each_had_been_set() -> None:

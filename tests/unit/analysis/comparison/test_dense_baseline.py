@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.comparison.dense_baseline import budgets, matches, measure_of
+from analysis.comparison.dense_baseline import budgets
+from analysis.comparison.matches import matches
+from analysis.comparison.measure import measure_of
 from analysis.runs.study_runs import Runs
 from tests.helpers.fake_study import FakeTrial, runs_of
 

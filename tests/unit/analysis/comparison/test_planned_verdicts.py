@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from analysis.comparison.dense_baseline import by_configuration, matches, measure_of
-from analysis.comparison.dense_baseline import smallest_as_good as smallest_match
+from analysis.comparison.matches import by_configuration, matches
+from analysis.comparison.matches import smallest_as_good as smallest_match
+from analysis.comparison.measure import measure_of
 from analysis.comparison.planned_verdicts import planned_sequences
 from analysis.reports.pareto.report import ParetoReport
 from analysis.runs.study_runs import Runs

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.comparison.dense_baseline import matches, measure_of
+from analysis.comparison.matches import matches
+from analysis.comparison.measure import measure_of
 from analysis.comparison.training_cost import TrainingCost, training_costs
 from analysis.runs.frames import KEY, STEP
 from analysis.runs.study_runs import Runs

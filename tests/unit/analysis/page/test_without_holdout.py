@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.comparison.dense_baseline import Baselines, measure_of
+from analysis.comparison.dense_baseline import Baselines
+from analysis.comparison.measure import measure_of
 from analysis.page.answer import answer
 from analysis.presentation.report import REPORTS
 from analysis.reports.discovery import load_reports

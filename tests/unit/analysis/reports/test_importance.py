@@ -6,7 +6,7 @@ from analysis.reports.importance.domains import domains
 from analysis.statistics.importance import Domain
 from study.config.domains import parse_dimension
 from study.tracking import names
-from study.trial.description import domain_json
+from study.trial.study_description import domain_json
 from tests.helpers.fake_study import FakeTrial, runs_of
 from tests.helpers.recorded_studies import recorded
 

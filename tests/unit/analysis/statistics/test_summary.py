@@ -5,12 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.comparison.dense_baseline import (
-    Baselines,
-    matches,
-    measure_of,
-    smallest_as_good,
-)
+from analysis.comparison.dense_baseline import Baselines
+from analysis.comparison.matches import matches, smallest_as_good
+from analysis.comparison.measure import measure_of
 from analysis.errors import ReportError
 from analysis.page.answer import answer
 from analysis.runs import frames, trial_filter
