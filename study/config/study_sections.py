@@ -119,7 +119,8 @@ class ResourcesSection(Strict):
             own.
         data: ``shipped`` from the driver through Ray's object store, or found ``on_node``.
         cpus_per_trial: Threads of a trial.
-        gpus_per_trial: A fraction up to 1, or a whole number.
+        gpus_per_trial: A fraction up to 1, or a whole number; 0 hides GPUs from trials. Where it
+            is left out, a trial takes one if a node has GPUs and its network is worth one.
         max_concurrent: Trials at once; null for as many as there is room for.
         storage_path: Folder of all studies, or a URL such as ``s3://bucket/studies``.
         checkpoint_every_s: Seconds between two checkpoints within a megabatch.
@@ -128,7 +129,7 @@ class ResourcesSection(Strict):
     address: str | None = None
     data: Literal["shipped", "on_node"] = "shipped"
     cpus_per_trial: Annotated[int, Field(ge=1)] = 1
-    gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
+    gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
     storage_path: str | None = None
     checkpoint_every_s: Annotated[float, Field(ge=0)] = 60.0
@@ -145,8 +146,8 @@ class ResourcesSection(Strict):
 
     @pydantic.field_validator("gpus_per_trial")
     @classmethod
-    def _whole_above_one(cls, value: float) -> float:
-        if value > 1 and not value.is_integer():
+    def _whole_above_one(cls, value: float | None) -> float | None:
+        if value is not None and value > 1 and not value.is_integer():
             raise ValueError(
                 f"must be a fraction up to 1 or a whole number of GPUs, got {value:g}; a trial "
                 f"does not share a part of its second GPU"

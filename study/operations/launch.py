@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from study import __version__
 from study.config.addresses import LOCAL
 from study.config.study import renamed
 from study.config.study_config import StudyConfig
+from study.config.study_sections import ResourcesSection
 from study.constraints import constraints_text
 from study.data.dataset import ImageDataset
 from study.errors import StudyError
@@ -24,11 +26,16 @@ from study.store.record import Record
 from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
 from study.trial.checks import load_and_check
-from study.trial.datasets import DatasetKey
+from study.trial.datasets import DatasetKey, dataset_key
 from study.trial.program_plugins import program_plugins
 from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
 from study.tune.cluster.ray_watch import RayRestarts
-from study.tune.cluster.resources import TrialResources, trial_resources
+from study.tune.cluster.resources import (
+    TrialResources,
+    is_worth_a_gpu,
+    trial_resources,
+    with_gpus,
+)
 from study.tune.cluster.study_ray import StudyRay
 from study.tune.run import StudyRun, dataset_labels
 
@@ -73,7 +80,7 @@ def run_study(
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         opening = pool.submit(open_tracker)
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
-        resources, is_cluster = (None, False) if is_over else _on_ray(study, ray)
+        on_ray = None if is_over else _on_ray(study, ray, datasets)
         tracker = opening.result()
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)
@@ -82,7 +89,7 @@ def run_study(
         folder = store.folder(study.name)
         if fresh:
             folder.write_config(study)
-        nodes = _checked_nodes(study, folder, datasets) if is_cluster else None
+        nodes = _checked_nodes(study, on_ray, folder, datasets) if on_ray else None
         record = stack.enter_context(Record.open(folder.record_path))
         record.begin_session(
             version=__version__,
@@ -94,12 +101,14 @@ def run_study(
             experiment=study.tracking.experiment,
             confirmation=study.confirmation,
         )
+        sentences = [*(on_ray.sentences if on_ray else ())]
         if fresh:
-            for sentence in warm_start(study, earlier, record):
-                say(console, sentence)
+            sentences += warm_start(study, earlier, record)
+        for sentence in sentences:
+            say(console, sentence)
         status.close()
         restarts = None
-        if not is_cluster and not ray.is_found:
+        if nodes is None and not ray.is_found:
             restarts = RayRestarts(ray, lambda: ray_session(LOCAL, study.plugins))
         run = StudyRun(
             study,
@@ -108,7 +117,7 @@ def run_study(
             datasets,
             tracker,
             console,
-            resources,
+            on_ray.trials if on_ray else None,
             nodes,
             hold,
             restarts,
@@ -117,24 +126,49 @@ def run_study(
         return run.execute()
 
 
-def _on_ray(study: StudyConfig, ray: StudyRay) -> tuple[TrialResources, bool]:
-    """Start or join Ray if none is there; what trials may use, and whether it is a cluster."""
+@dataclass(frozen=True)
+class _OnRay:
+    """What trials may use: as the study ``asked``, what each gets, and what people should know."""
+
+    asked: ResourcesSection
+    trials: TrialResources
+    is_cluster: bool
+    sentences: tuple[str, ...]
+
+
+def _on_ray(
+    study: StudyConfig, ray: StudyRay, datasets: Mapping[DatasetKey, ImageDataset]
+) -> _OnRay:
+    """Start or join Ray if none is there."""
     address = chosen_address(study.resources.address)
     ray.open(address, study.plugins)
-    is_cluster = ray.is_cluster(address)
-    return trial_resources(study.resources, alive_nodes(), elastic=is_cluster), is_cluster
+    nodes, is_cluster = alive_nodes(), ray.is_cluster(address)
+    asked, said = with_gpus(
+        study.resources,
+        nodes,
+        is_worth_one=lambda: any(
+            is_worth_a_gpu(trial, datasets[dataset_key(trial.data)]) for trial in study.corners()
+        ),
+    )
+    trials = trial_resources(asked, nodes, elastic=is_cluster)
+    return _OnRay(asked, trials, is_cluster, (said,) if said else ())
 
 
 def _checked_nodes(
-    study: StudyConfig, folder: StudyFolder, datasets: Mapping[DatasetKey, ImageDataset]
-) -> "Nodes":
-    """The cluster's nodes, each of which has what trials need."""
+    study: StudyConfig,
+    on_ray: _OnRay,
+    folder: StudyFolder,
+    datasets: Mapping[DatasetKey, ImageDataset],
+) -> "Nodes | None":
+    """The cluster's nodes, each of which has what trials need; None of this machine alone."""
+    if not on_ray.is_cluster:
+        return None
     from study.tune.cluster.nodes import NodeDemands, Nodes
 
     on_node = datasets if study.resources.data == "on_node" else {}
     place = folder.copy.remote if folder.copy else folder.path
     found = {label: (key, on_node[key]) for key, label in dataset_labels(on_node).items()}
-    nodes = Nodes(NodeDemands.from_datasets(place, study.plugins, found), study.resources)
+    nodes = Nodes(NodeDemands.from_datasets(place, study.plugins, found), on_ray.asked)
     nodes.check()
     return nodes
 

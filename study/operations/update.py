@@ -21,7 +21,7 @@ from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
 from study.trial.datasets import dataset_key
-from study.tune.cluster.resources import limit_process
+from study.tune.cluster.resources import is_worth_a_gpu, limit_process
 
 
 class _NoticeDisplay(SilentDisplay):
@@ -100,8 +100,11 @@ def _begin(record: Record, update: Update) -> None:
 
 def _restored_learner(opened: OpenedStudy, update: Update) -> AnytimeLearner:
     """The learner at the checkpoint of an earlier call, or at the end of the trial before."""
+    dataset = opened.dataset(update.trial)
     resources = opened.study.resources  # as every trial of the study
-    limit_process(resources.cpus_per_trial, sees_gpus=resources.gpus_per_trial > 0)
+    gpus = resources.gpus_per_trial
+    sees_gpus = is_worth_a_gpu(update.trial, dataset) if gpus is None else gpus > 0
+    limit_process(resources.cpus_per_trial, sees_gpus=sees_gpus)
     folder, before = opened.folder, update.before
     mirror = folder.mirror(update.trial.key())
     if mirror is not None:
@@ -116,7 +119,6 @@ def _restored_learner(opened: OpenedStudy, update: Update) -> AnytimeLearner:
                 f"the last checkpoint of trial {before.number} is gone from "
                 f"{folder.trial_path(before.key)}: it cannot be updated without"
             )
-    dataset = opened.dataset(update.trial)
     learner = assemble(
         update.trial,
         dataset,

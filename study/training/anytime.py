@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch import nn
 from study.data.dataset import IndexArray
 from study.data.stream import with_what_waited
 from study.errors import TrialError
-from study.metrics import chance_error
 from study.models.flops import TRAINING_PER_FORWARD, training_flops
 from study.pruning.ledger import collapsed_layers
 from study.pruning.mask import Mask
@@ -21,21 +20,9 @@ from study.pruning.scoring import ScoringContext
 from study.results import EpochRecord, MegabatchRecord, TrialHistory
 from study.training import epochs
 from study.training.budget import Cost
-from study.training.evaluation import (
-    Metrics,
-    ServiceTerms,
-    accuracy_metrics,
-    along_stream,
-    cost_metrics,
-    density_metrics,
-    example_errors,
-    num_parameters_left,
-    service_metrics,
-    size_metrics,
-    waiting_metrics,
-    with_flops,
-)
+from study.training.evaluation import Metrics, with_flops
 from study.training.generators import torch_generator
+from study.training.precision import exact_fp32
 from study.training.progress import (
     BestEpoch,
     Progress,
@@ -47,13 +34,8 @@ from study.training.progress import (
     unpack_state,
 )
 from study.training.pruning_event import PreviousEvent, opening, pruning_event, saliency_order
-from study.training.specs import (
-    NOTHING_MEASURED,
-    LearnerSpec,
-    Measure,
-    TaskData,
-    measure_nothing,
-)
+from study.training.service import Service, Trained
+from study.training.specs import LearnerSpec, Measure, TaskData, measure_nothing
 from study.training.starts import FirstModel
 from study.training.trained_network import TrainedNetwork
 from study.training.training_plan import TrainingPlan
@@ -90,20 +72,14 @@ class AnytimeLearner:
         self.data = data
         self.spec = spec
         self.device = device
-        self._measure = measure
         self.network = TrainedNetwork(build_model, spec, data.image_shape, device)
+        self._service = Service(data, spec, self.network, measure)
         self._training_plan = TrainingPlan(
             data.megabatches,
             spec.replay,
             spec.training,
             seed=spec.seed,
             num_arrivals=data.num_arrivals,
-        )
-        self._terms = ServiceTerms(
-            num_megabatches=len(data.megabatches),
-            chance=chance_error(data.num_classes),
-            service_after=spec.service_after,
-            split_sizes={"holdout": len(data.holdout), "test": len(data.test)},
         )
         self._kernels = spec.training.kernels
         self._progress = Progress()
@@ -141,7 +117,16 @@ class AnytimeLearner:
                 invariant of the masks is broken.
         """
         while self._progress.megabatch_index < self.num_megabatches:
-            yield from self._learn_megabatch()
+            records = self._learn_megabatch()
+            while (record := self._next(records)) is not None:
+                yield record
+
+    def _next(
+        self, records: Iterator[EpochRecord | MegabatchRecord]
+    ) -> EpochRecord | MegabatchRecord | None:
+        """What is trained up to the next record; None where there is none."""
+        with exact_fp32(self.device):
+            return next(records, None)
 
     def _learn_megabatch(self) -> Iterator[EpochRecord | MegabatchRecord]:
         if self.data.megabatches[self._progress.megabatch_index].waits:
@@ -299,8 +284,8 @@ class AnytimeLearner:
             "samples_seen": float(done.samples_seen + size),
         }
         if len(validation):
-            num_wrong = int(self._wrong("train", validation).sum())
-            metrics["validation_accuracy"] = 1.0 - num_wrong / len(validation)
+            num_wrong = self._service.wrong("train", validation, kernels=self._kernels).sum()
+            metrics["validation_accuracy"] = 1.0 - int(num_wrong) / len(validation)
         record = EpochRecord(*position, step=len(self.history.epochs), metrics=metrics)
         best = done.best
         if training.keep == "best" and is_best(record, best):
@@ -309,74 +294,23 @@ class AnytimeLearner:
         return record
 
     def _close(self, train: IndexArray, *, started: float) -> MegabatchRecord:
-        """Go back to the best epoch, evaluate it, and record what is in service now."""
+        """Go back to the best epoch, and record what is in service now."""
         done = self._progress
         kept = done.open_epochs[-1]
         if done.best is not None:
             done.best.restore_(self.model, self.network.optimiser)
             kept = done.open_epochs[done.best.epoch_index]
-        self.network.pruner.check_network(self.model, self.mask)
-        held = self.network.pruner.held(self.mask)
-        orders = {"train": train, "holdout": self.data.holdout, "test": self.data.test}
-        wrong = {name: self._wrong(name, order) for name, order in orders.items() if len(order)}
-        rates = {name: int(bits.sum()) / len(bits) for name, bits in wrong.items()}
-        metrics = {
-            **accuracy_metrics(rates, kept),
-            "asked_density": done.asked_density,
-            **density_metrics(
-                self.mask,
-                done.layers,
-                num_left=num_parameters_left(self.model, held),
-                num_parameters=self.network.num_parameters,
-            ),
-            **size_metrics(self.model, held, self.network.flops),
-            **cost_metrics(
-                self.network.flops,
-                held,
-                earlier=self._earlier,
-                scoring=self._scoring,
-                samples_seen=done.samples_seen,
-                seconds=done.seconds + time.perf_counter() - started,
-            ),
-        }
-        bits = {name: example_errors(b).to_text() for name, b in wrong.items() if name != "train"}
-        return self._recorded(metrics, kept_epoch_index=kept.epoch_index, wrong=bits)
+        trained = Trained(kept, train, earlier=self._earlier, scoring=self._scoring)
+        record = self._service.after_training(
+            done, trained, kernels=self._kernels, started=started
+        )
+        self._progress = done.after_megabatch(record, first=self._first())
+        return record
 
     def _wait(self) -> MegabatchRecord:
         """Record an arrival that waits: nothing is trained, and what is in service stays."""
-        records = self.history.megabatches
-        served = records[-1] if records else None
-        metrics = waiting_metrics(served, self._terms.split_sizes, chance=self._terms.chance)
-        wrong = served.example_errors if served else {}
-        return self._recorded(metrics, kept_epoch_index=None, wrong=wrong)
-
-    def _recorded(
-        self,
-        metrics: Metrics,
-        *,
-        kept_epoch_index: int | None,
-        wrong: Mapping[str, str],
-    ) -> MegabatchRecord:
-        """The open megabatch closed with these metrics, and ``wrong``: outcomes by example."""
-        done = self._progress
-        earlier = [m.metrics for m in self.history.megabatches]
-        running, summary = service_metrics([*earlier, metrics], self._terms)
-        measured = NOTHING_MEASURED
-        if kept_epoch_index is not None or summary:
-            measured = self._measure(self.model, self.mask, is_last=bool(summary))
-        record = MegabatchRecord(
-            megabatch_index=done.megabatch_index,
-            stream_fraction=(done.megabatch_index + 1) / self.num_megabatches,
-            kept_epoch_index=kept_epoch_index,
-            metrics={**metrics, **running, **measured.metrics},
-            summary=summary,
-            layers=done.layers,
-            measured_with=measured.conditions,
-            kernels=self._kernels if kept_epoch_index is not None else "",
-            example_errors=wrong,
-        )
-        first = self._first() if record.is_trained else None
-        self._progress = done.after_megabatch(record, first=first)
+        record = self._service.after_waiting(self._progress)
+        self._progress = self._progress.after_megabatch(record)
         return record
 
     def _first(self) -> FirstModel | None:
@@ -384,14 +318,6 @@ class AnytimeLearner:
         if self._has_model or not self.spec.training.start.goes_back:
             return None
         return FirstModel(copy.deepcopy(self.model.state_dict()), dict(self.mask.tensors))
-
-    def _wrong(self, split: str, order: IndexArray) -> torch.Tensor:
-        """Of ``order``, in the test images for the split ``test`` and the training images else."""
-        images = self.data.test_images if split == "test" else self.data.train_images
-        precision = self.spec.training.precision
-        return epochs.wrong_examples(
-            self.model, images, order, precision=precision, kernels=self._kernels
-        )
 
     def state_dict(self) -> dict[str, Any]:
         """A checkpoint: live tensors and plain values; write it before training goes on."""
@@ -422,5 +348,4 @@ class AnytimeLearner:
         self.network.reset_optimiser_()
         progress = unpack_state(state, model=self.model, optimiser=self.network.optimiser)
         # A predecessor's stream was shorter: the metrics of its whole are made this one's.
-        history = along_stream(progress.history, self._terms)
-        self._progress = replace(progress, history=history)
+        self._progress = replace(progress, history=self._service.along(progress.history))

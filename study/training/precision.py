@@ -1,7 +1,8 @@
 """Device and number format of a trial."""
 
 import contextlib
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 
@@ -48,3 +49,26 @@ def autocast(
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+@contextlib.contextmanager
+def exact_fp32(device: torch.device) -> Iterator[None]:
+    """Within, a GPU multiplies fp32 as fp32, never as TF32, which keeps 10 bits of 23.
+
+    Torch's own convolutions are in TF32 unless told otherwise, so that scores in fp32 and
+    ``precision: fp32`` would be neither. What is set here holds for the process, and is as before
+    afterwards.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    # The flags that torch's compiler reads too; of the newer ones it can say nothing.
+    kinds: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [kind.allow_tf32 for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.allow_tf32 = False
+        yield
+    finally:
+        for kind, is_allowed in zip(kinds, before, strict=True):
+            kind.allow_tf32 = is_allowed
