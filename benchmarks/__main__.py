@@ -11,7 +11,7 @@ from study.config.plugins import load_builtin_plugins
 
 SUITES = (
     "training", "scoring", "orchestration", "memory", "tracking", "reports", "search", "stopping",
-    "evidence", "latency", "plan", "driver",
+    "evidence", "latency", "plan", "driver", "at_once",
 )  # fmt: skip
 
 

@@ -117,8 +117,15 @@ class LaunchedStudy:
 
 
 @contextlib.contextmanager
-def started(study: StudyConfig, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    study: StudyConfig, folder: Path, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """The command that launches the study in ``folder``, while it runs.
+
+    Args:
+        study: Its plug-ins may lie in ``folder``.
+        folder: Where the command is given.
+        environment: Variables of the command, beside this process's own.
 
     Raises:
         RuntimeError: It failed; with its output.
@@ -129,7 +136,7 @@ def started(study: StudyConfig, folder: Path) -> Iterator[subprocess.Popen[bytes
         process = subprocess.Popen(
             [sys.executable, "-m", "study.cli", "launch", "study.yaml"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -13,6 +13,7 @@ from study.config.sections import (
     owners,
 )
 from study.config.trial import flatten
+from study.registry import hyperparameters
 
 
 def controlling_paths(path: str) -> list[str]:
@@ -60,7 +61,7 @@ def path_problem(path: str, *, where: str) -> Problem | None:
     known = set(section.model_fields)
     for registry in section.plugin_points.values():
         for plugin in registry:
-            known |= set(registry.get(plugin).__dataclass_fields__)
+            known |= set(hyperparameters(registry.get(plugin)))
     paths = [f"{section_name}.{field}" for field in sorted(known)]
     if not name:
         return Problem(at, f"is a section, not a value; write paths such as {paths[0]}")
