@@ -318,7 +318,7 @@ def test_a_trial_trains_where_ray_mlflow_and_optuna_cannot_be_imported() -> None
         "load_builtin_plugins()\n"
         "from study.trial.assembly import assemble\n"
         "from study.trial.datasets import dataset_key, load_dataset\n"
-        "from study.trial.checks import load_and_check\n"
+        "from study.trial.read_data import load_and_check\n"
         "from study.config.trial import parse_trial\n"
         "trial = parse_trial({\n"
         "    'data': {'dataset': 'synthetic', 'num_examples': 80, 'image_size': 4},\n"
@@ -342,7 +342,7 @@ def test_torchvision_is_imported_by_none_but_those_that_use_it() -> None:
     program = f"BLOCKED = {{'torchvision'}}{BLOCK}" + (
         "import study.operations.launch, study.tune.searcher, study.tune.trainable\n"
         "from study.config.loading import load_study\n"
-        "from study.trial.checks import load_and_check\n"
+        "from study.trial.read_data import load_and_check\n"
         "from pathlib import Path\n"
         "study = load_study(Path('search_spaces/quickstart.yaml'))\n"
         "load_and_check({trial.key(): trial for trial in study.corners()})\n"

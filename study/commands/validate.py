@@ -52,7 +52,7 @@ def validate(
 def _read_data(study: "StudyConfig") -> int:
     """Read the data of a study and check its trials; examples of the smallest holdout."""
     from study.operations.plan import smallest_holdout
-    from study.trial.checks import load_and_check
+    from study.trial.read_data import load_and_check
 
     trials = list(study.corners())
     return smallest_holdout(trials, load_and_check({trial.key(): trial for trial in trials}))

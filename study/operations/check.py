@@ -15,7 +15,7 @@ from study.store.record import Record
 from study.tracking.audit import AuditedStore, ExpectedTrial, RunFindings, audit_runs, repair_runs
 from study.tracking.tracker import Tracker
 from study.training.checkpoint import CheckpointFolder
-from study.trial.checks import load_and_check
+from study.trial.read_data import load_and_check
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -19,15 +19,16 @@ from study.data.dataset import ImageDataset
 from study.errors import StudyError
 from study.search.earlier import read_transferred_trials
 from study.search.warm_start import warm_start
+from study.session.begun import begun
 from study.session.console import say, spinner
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record
 from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
-from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
 from study.trial.program_plugins import program_plugins
+from study.trial.read_data import ReadData
 from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
 from study.tune.cluster.ray_watch import RayRestarts
 from study.tune.cluster.resources import (
@@ -57,7 +58,7 @@ def run_study(
     Args:
         study: Checked, its plug-ins imported.
         store: Where studies live.
-        open_tracker: Opens the tracker; called in another thread while Ray starts.
+        open_tracker: Opens the tracker; called in another thread, once the data is checked.
         console: Where progress is shown.
         ray: Ray, for the study that follows too; its owner ends it.
         fresh: Launch it, as ``NAME-2`` and so on where NAME is finished; else resume it.
@@ -76,10 +77,13 @@ def run_study(
             hold = stack.enter_context(store.folder(study.name).lock())
         status = stack.enter_context(contextlib.ExitStack())
         status.enter_context(spinner(console, "reading the data, starting Ray"))
-        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-        opening = pool.submit(open_tracker)
+        read = ReadData.of({trial.key(): trial for trial in study.corners()})
+        checking = begun(read.checked)  # while Ray starts
+        opening = begun(lambda: _after(checking, open_tracker))
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
+        if not is_over and not read.problems:
+            _open_ray(study, ray)
+        datasets = checking.result()
         on_ray = None if is_over else _on_ray(study, ray, datasets)
         tracker = opening.result()
         if fresh:
@@ -136,13 +140,23 @@ class _OnRay:
     sentences: tuple[str, ...]
 
 
+def _after(checked: Future[Any], open_tracker: Callable[[], Tracker]) -> Tracker:
+    """The tracker, once the data is checked: a study that is refused leaves nothing."""
+    checked.result()
+    return open_tracker()
+
+
+def _open_ray(study: StudyConfig, ray: StudyRay) -> None:
+    """Start or join Ray if none is there."""
+    ray.open(chosen_address(study.resources.address), study.plugins)
+
+
 def _on_ray(
     study: StudyConfig, ray: StudyRay, datasets: Mapping[DatasetKey, ImageDataset]
 ) -> _OnRay:
-    """Start or join Ray if none is there."""
-    address = chosen_address(study.resources.address)
-    ray.open(address, study.plugins)
-    nodes, is_cluster = alive_nodes(), ray.is_cluster(address)
+    """What trials may use of the Ray that is open."""
+    nodes = alive_nodes()
+    is_cluster = ray.is_cluster(chosen_address(study.resources.address))
     asked, said = with_gpus(
         study.resources,
         nodes,

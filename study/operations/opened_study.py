@@ -10,8 +10,8 @@ from study.data.dataset import ImageDataset
 from study.export.trial_model import TrialModel, final_model, model_source
 from study.store.folder import DEFAULT_STORE, StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
-from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.read_data import load_and_check
 
 
 @dataclass(frozen=True)

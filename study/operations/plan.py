@@ -20,9 +20,9 @@ from study.trial.assembly import (
     stream,
     training_budget,
 )
-from study.trial.checks import load_and_check
 from study.trial.datasets import DatasetKey, dataset_key
 from study.trial.meta_network import example_cost, meta_flops, meta_model
+from study.trial.read_data import load_and_check
 
 _TIMING_S = 6.0  # for all networks of a study together
 

@@ -19,8 +19,8 @@ from study.session.console import say
 from study.training.anytime import AnytimeLearner
 from study.training.checkpoint import CheckpointFolder, checkpointed
 from study.trial.assembly import assemble
-from study.trial.checks import load_and_check
 from study.trial.datasets import dataset_key
+from study.trial.read_data import load_and_check
 
 _COLUMNS = (
     ("density", "density"),

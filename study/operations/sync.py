@@ -9,7 +9,7 @@ from study.session.session import StudySession, open_session
 from study.store.folder import StudyFolder
 from study.store.record import Record
 from study.tracking.tracker import Tracker
-from study.trial.checks import load_and_check
+from study.trial.read_data import load_and_check
 
 
 def sync_study(

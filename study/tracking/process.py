@@ -1,10 +1,12 @@
 """A tracker in a process of its own, so that what it computes takes nothing from who calls it.
 
-Each call is sent there, and its answer awaited. A process that has died is replaced at the next
+The process starts, and imports what it needs, while its caller does other things; then each call
+is sent there, and its answer awaited. A process that has died is replaced at the next
 call; that tracker finds in its store what the one before it has logged, as after a driver's death.
 """
 
 import contextlib
+import importlib
 import os
 import socket
 import subprocess
@@ -13,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from study.results import Outcome, TrialHistory
 from study.tracking.facts import ModelInfo, StudyInfo, TrackedStudy, TrialInfo
@@ -28,21 +30,36 @@ class ProcessTracker:
     """Passes each call on to a tracker that is made, and lives, in another process.
 
     That process does not get this one's Ctrl-C, and ends with it, however it ends. For one thread
-    at a time.
+    at a time. As a context manager it ends the process.
 
     Args:
-        make: Makes the tracker there, from ``given``: a function of a module.
+        make: Makes the tracker there, from ``given``, at :meth:`open`: a function of a module.
+        given: Arguments of it.
+        ahead: Module that ``make`` will need, imported there at once.
 
     Raises:
-        TrackingError: The tracker cannot be made; by any method, it fails, or its process dies.
+        TrackingError: By :meth:`open`, the tracker cannot be made; by any method, it fails, or its
+            process dies.
     """
 
-    def __init__(self, make: Callable[..., Tracker], *given: Any) -> None:
-        self._make, self._given = make, given
+    def __init__(self, make: Callable[..., Tracker], *given: Any, ahead: str = __name__) -> None:
+        self._make, self._given, self._ahead = make, given, ahead
         self._study: StudyInfo | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
-        self.address = self._start()
+        self.address = ""
+        self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end(within_s=_ENDS_WITHIN_S if self.address else 0.0)  # else it has logged nothing
+
+    def open(self) -> Self:
+        """Make the tracker there, once."""
+        self.address = self._opened()
+        return self
 
     def has_study(self, name: str) -> bool:
         """Whether a study of this name was ever started here."""
@@ -93,10 +110,10 @@ class ProcessTracker:
     def _call(self, method: str, *given: Any) -> Any:
         if self._connection is None:
             self._start()
+            self._opened()
         return self._answer(method, *given)
 
-    def _start(self) -> str:
-        """Start the process and the study in it; the address of its tracker."""
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -106,7 +123,10 @@ class ProcessTracker:
                 start_new_session=True,  # Ctrl-C is ours
             )
         self._connection = Connection(ours.detach())
-        self._connection.send(sys.path)
+        self._connection.send((sys.path, self._ahead))
+
+    def _opened(self) -> str:
+        """Make the tracker in the new process, and continue its study; the tracker's address."""
         try:
             address = self._answer(_MAKE, self._make, self._given)
             if self._study is not None:
@@ -148,9 +168,10 @@ class ProcessTracker:
 
 def _serve(connection: Connection) -> None:
     """Answer calls until the other end is closed."""
-    sys.path[:] = connection.recv()
     tracker: Tracker | None = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        sys.path[:], ahead = connection.recv()
+        importlib.import_module(ahead)
         while True:
             method, given = connection.recv()
             try:

@@ -4,13 +4,13 @@ import functools
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from study.config.problems import ConfigError, Problem
+from study.config.problems import Problem
 from study.config.sections import TARGETS
 from study.config.trial import TrialConfig
 from study.data.dataset import DataError, ImageDataset
@@ -29,72 +29,12 @@ from study.trial.assembly import (
     stream,
     training_budget,
 )
-from study.trial.datasets import DatasetKey, dataset_key, load_dataset
 from study.trial.meta_network import example_cost, meta_model
-from study.trial.notices import notices
 
 logger = logging.getLogger(__name__)
 
 _DOTTED_PATH = re.compile(r"[a-z]+\.[a-z_]+")
 _T = TypeVar("_T")
-
-
-def load_and_check(trials: Mapping[str, TrialConfig]) -> dict[DatasetKey, ImageDataset]:
-    """Read the data sets of these trials and check each trial against its data.
-
-    Each data set is read once, all of them whether or not another is broken.
-
-    Settings that do less than they seem to are warned of in the log, each once.
-
-    Args:
-        trials: By any name; equal ones need not be given twice.
-
-    Returns:
-        Every data set that is used.
-
-    Raises:
-        ConfigError: With every problem found.
-    """
-    problems: list[Problem] = []
-    read = _read_all(trials.values(), problems)
-    found_notices: dict[str, None] = {}
-    for trial in trials.values():
-        dataset = read.get(_key(trial))
-        if dataset is None:
-            continue
-        found = check_trial(trial, dataset)
-        problems += found
-        if not found:
-            found_notices |= dict.fromkeys(notices(trial, dataset))
-    if problems:
-        raise ConfigError(problems)
-    for notice in found_notices:
-        logger.warning("%s", notice)
-    return {key: dataset for key, dataset in read.items() if key and dataset}
-
-
-def _key(trial: TrialConfig) -> DatasetKey | None:
-    """The trial's data set; None where it needs a folder and none is given."""
-    try:
-        return dataset_key(trial.data)
-    except DataError:
-        return None
-
-
-def _read_all(
-    trials: Iterable[TrialConfig], problems: list[Problem]
-) -> dict[DatasetKey | None, ImageDataset | None]:
-    """Every data set of these trials, None where it cannot be read; why joins ``problems``."""
-    read: dict[DatasetKey | None, ImageDataset | None] = {None: None}
-    for trial in trials:
-        try:
-            key = dataset_key(trial.data)
-            if key not in read:
-                read[key] = None
-                read[key] = load_dataset(key)
-        except DataError as error:
-            problems.append(_problem("data.dataset", error))
-    return read
 
 
 def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
@@ -151,7 +91,7 @@ def _tried(problems: list[Problem], path: str, make: Callable[[], _T]) -> _T | N
     try:
         return make()
     except ValueError as error:
-        problems.append(_problem(path, error))
+        problems.append(problem_at(path, error))
         return None
 
 
@@ -233,7 +173,7 @@ def _length(trial: TrialConfig) -> str:
     return f"{trial.stream.num_megabatches}{later}"
 
 
-def _problem(path: str, error: ValueError) -> Problem:
+def problem_at(path: str, error: ValueError) -> Problem:
     """The error at its own path if its words begin with one, else at ``path``."""
     message = str(error)
     details: tuple[str, ...] = ()

@@ -44,19 +44,13 @@ class Workplace:
     def train(self, study: "StudyConfig", *, fresh: bool) -> "StudyEnd":
         """Start or resume a study, and print how it ended; where it did not, its answer so far."""
         from study.operations.launch import run_study
-        from study.tracking.mlflow.own_process import open_in_own_process
+        from study.tracking.mlflow.own_process import in_own_process
 
         console = self.console
         print_plugins(study, console)
         uri = tracking_address(study, self.tracking_uri)
-        end = run_study(
-            study,
-            self.store,
-            lambda: open_in_own_process(uri, study.tracking.experiment),
-            console,
-            self.ray,
-            fresh=fresh,
-        )
+        with in_own_process(uri, study.tracking.experiment) as tracker:
+            end = run_study(study, self.store, tracker.open, console, self.ray, fresh=fresh)
         print_end(end, console, self.store)
         if not end.is_finished:
             self.answer(study, end)

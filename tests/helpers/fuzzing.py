@@ -195,8 +195,14 @@ class Desk:
         return sorted(path for path in found if CACHE_FOLDER not in path.parts)
 
 
-def _without_mlflow(*_: str) -> NoReturn:
-    raise ModuleNotFoundError("there is no MLflow here", name="mlflow")
+class _WithoutMlflow(contextlib.nullcontext[Any]):
+    """A process that cannot import MLflow."""
+
+    def __init__(self, *_: str) -> None:
+        super().__init__(self)
+
+    def open(self) -> NoReturn:
+        raise ModuleNotFoundError("there is no MLflow here", name="mlflow")
 
 
 @contextlib.contextmanager
@@ -215,5 +221,5 @@ def desk(folder: Path) -> Iterator[Desk]:
         for name in [n for n in sys.modules if n.startswith("study.tracking.mlflow")]:
             patch.delitem(sys.modules, name)
         own_process = importlib.import_module("study.tracking.mlflow.own_process")
-        patch.setattr(own_process, "open_in_own_process", _without_mlflow)
+        patch.setattr(own_process, "in_own_process", _WithoutMlflow)
         yield Desk(folder)

@@ -13,7 +13,7 @@ import pytest
 from study.results import Outcome
 from study.tracking.audit import ExpectedTrial, audit_runs
 from study.tracking.background import BackgroundTracker
-from study.tracking.mlflow.own_process import open_in_own_process
+from study.tracking.mlflow.own_process import in_own_process
 from study.tracking.mlflow.runs import MlflowStore
 from study.tracking.process import ProcessTracker
 from study.tracking.tracker import Tracker, TrackingError
@@ -30,9 +30,8 @@ def uri(tmp_path: Path) -> str:
 
 @pytest.fixture
 def tracker(uri: str) -> Iterator[ProcessTracker]:
-    made = open_in_own_process(uri, "app-study")
-    yield made
-    made._end()
+    with in_own_process(uri, "app-study") as made:
+        yield made.open()
 
 
 def is_alive(pid: int) -> bool:
@@ -78,8 +77,8 @@ def test_a_process_that_is_killed_loses_nothing_and_doubles_nothing(
 def test_it_does_not_get_ctrl_c_and_goes_with_what_started_it(tmp_path: Path) -> None:
     program = (
         "import signal, sys, time\n"
-        "from study.tracking.mlflow.own_process import open_in_own_process\n"
-        f"tracker = open_in_own_process('sqlite:///{tmp_path / 'mlflow.db'}', 'app-study')\n"
+        "from study.tracking.mlflow.own_process import in_own_process\n"
+        f"tracker = in_own_process('sqlite:///{tmp_path / 'mlflow.db'}', 'app-study').open()\n"
         "signal.signal(signal.SIGINT, lambda *_: print(tracker.has_study('x'), flush=True))\n"
         "print(tracker._process.pid, flush=True)\n"
         "while True:\n"
@@ -114,8 +113,11 @@ def test_the_process_ends_with_the_study(tracker: ProcessTracker) -> None:
 @pytest.mark.timeout(240)
 def test_a_store_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database", encoding="utf-8")
-    with pytest.raises(TrackingError, match="cannot be used"):
-        open_in_own_process(f"sqlite:///{tmp_path / 'mlflow.db'}", "app-study")
+    with (
+        in_own_process(f"sqlite:///{tmp_path / 'mlflow.db'}", "app-study") as tracker,
+        pytest.raises(TrackingError, match="cannot be used"),
+    ):
+        tracker.open()
 
 
 class Failing(NullTracker):
@@ -144,9 +146,8 @@ def failing(is_away: Path) -> Tracker:
 
 @pytest.fixture
 def failing_tracker(tmp_path: Path) -> Iterator[ProcessTracker]:
-    made = ProcessTracker(failing, tmp_path / "away")
-    yield made
-    made._end()
+    with ProcessTracker(failing, tmp_path / "away") as made:
+        yield made.open()
 
 
 @pytest.mark.timeout(240)

@@ -4,13 +4,13 @@ from study.tracking.process import ProcessTracker
 from study.tracking.tracker import Tracker
 
 
-def open_in_own_process(tracking_uri: str, experiment: str) -> ProcessTracker:
-    """As :class:`study.tracking.mlflow.tracker.MlflowTracker`, elsewhere.
+def in_own_process(tracking_uri: str, experiment: str) -> ProcessTracker:
+    """As :class:`study.tracking.mlflow.tracker.MlflowTracker`, elsewhere; still to be opened.
 
     Raises:
-        TrackingError: The store cannot be opened, or its experiment was deleted.
+        TrackingError: By its ``open``, the store cannot be opened, or its experiment was deleted.
     """
-    return ProcessTracker(_opened, tracking_uri, experiment)
+    return ProcessTracker(_opened, tracking_uri, experiment, ahead="study.tracking.mlflow.tracker")
 
 
 def _opened(tracking_uri: str, experiment: str) -> Tracker:

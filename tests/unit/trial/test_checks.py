@@ -9,9 +9,10 @@ from study.config.problems import ConfigError
 from study.errors import TrialError
 from study.training.training_plan import num_examples
 from study.trial.assembly import split, stream
-from study.trial.checks import check_trial, load_and_check
+from study.trial.checks import check_trial
 from study.trial.datasets import dataset_key, load_dataset
 from study.trial.notices import notices
+from study.trial.read_data import load_and_check
 from tests.helpers.small_trials import learner, trained, trial
 
 CONVNET = {"model__architecture": "convnet", "model__hidden_sizes": None, "model__width": 4}

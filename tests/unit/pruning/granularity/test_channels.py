@@ -17,8 +17,9 @@ from study.pruning.prune import num_kept
 from study.pruning.schedules import SCHEDULES
 from study.results import MegabatchRecord
 from study.training.anytime import AnytimeLearner
-from study.trial.checks import check_trial, load_and_check
+from study.trial.checks import check_trial
 from study.trial.datasets import dataset_key, load_dataset
+from study.trial.read_data import load_and_check
 from tests.helpers.small_trials import learner, trained, trial
 
 CONVNET: dict[str, Any] = {
