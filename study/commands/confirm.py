@@ -8,7 +8,7 @@ import typer
 
 from study.commands.completion import complete_study
 from study.commands.exit_codes import exit_unless_finished
-from study.commands.options import Address, DataRoot, Reports, Store, TrackingUri
+from study.commands.options import Address, DataRoot, Reports, Store, TrackingUri, ray_restarts
 from study.workflow.addresses import store_root, with_override
 from study.workflow.confirmation import chosen_options, confirm_study
 from study.workflow.workplace import Workplace
@@ -92,6 +92,9 @@ def confirm(
     given = with_override([], "tracking.uri", tracking_uri)
     given = with_override(given, "resources.address", address)
     with StudyRay() as ray:
+        ray.restarts = ray_restarts(
+            root, data_root=data_root, address=address, tracking_uri=tracking_uri, reports=reports
+        )
         end = confirm_study(
             searched,
             options,

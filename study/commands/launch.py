@@ -7,7 +7,16 @@ import typer
 
 from study.commands.completion import complete_study
 from study.commands.exit_codes import exit_unless_finished
-from study.commands.options import Address, Config, DataRoot, Reports, Set, Store, TrackingUri
+from study.commands.options import (
+    Address,
+    Config,
+    DataRoot,
+    Reports,
+    Set,
+    Store,
+    TrackingUri,
+    ray_restarts,
+)
 from study.config.problems import in_file
 from study.workflow.addresses import store_root, with_data_root, with_override
 from study.workflow.whole import run_whole
@@ -33,7 +42,11 @@ def launch(
         given = with_override(with_data_root(overrides, data_root), "tracking.uri", tracking_uri)
         given = with_override(given, "resources.address", address)
         study = load_study(config, overrides=given)
-        workplace = Workplace(StudyStore(store_root(study, store)), tracking_uri, reports, ray)
+        root = store_root(study, store)
+        ray.restarts = ray_restarts(
+            root, data_root=data_root, address=address, tracking_uri=tracking_uri, reports=reports
+        )
+        workplace = Workplace(StudyStore(root), tracking_uri, reports, ray)
         exit_unless_finished(run_whole(study, workplace, fresh=True, overrides=[]))
 
 
@@ -52,9 +65,13 @@ def resume(
     from study.store.folder import StudyStore
     from study.tune.cluster.study_ray import StudyRay
 
-    study_store = StudyStore(store_root(None, store))
+    root = store_root(None, store)
+    study_store = StudyStore(root)
     folder = study_store.existing(name)
     with StudyRay() as ray, in_file(folder.config_path):
+        ray.restarts = ray_restarts(
+            root, data_root=data_root, address=address, tracking_uri=tracking_uri, reports=reports
+        )
         given = with_override(with_data_root([], data_root), "resources.address", address)
         study = load_study(folder.config_path, overrides=given)
         workplace = Workplace(study_store, tracking_uri, reports, ray)

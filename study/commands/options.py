@@ -1,12 +1,15 @@
 """What the commands share: their options."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from study.credentials import REFUSED, holds_credentials
 from study.workflow.addresses import DEFAULT_TRACKING_URI
+
+if TYPE_CHECKING:
+    from study.tune.cluster.ray_restarts import RayRestarts
 
 
 def without_credentials_in_it(uri: str | None) -> str | None:
@@ -52,3 +55,21 @@ Address = Annotated[
     ),
 ]
 Reports = Annotated[Path, typer.Option(help="Folder of the reports.")]
+
+
+def ray_restarts(
+    store: str,
+    *,
+    data_root: Path | None,
+    address: str | None,
+    tracking_uri: str | None,
+    reports: Path,
+) -> "RayRestarts":
+    """How this program begins anew where its Ray dies: ``resume`` with the same options."""
+    from study.tune.cluster.ray_restarts import RayRestarts
+
+    given = {"--data-root": data_root, "--address": address, "--tracking-uri": tracking_uri}
+    options = ["--store", store, "--reports", str(reports)]
+    for flag, value in given.items():
+        options += [flag, str(value)] if value is not None else []
+    return RayRestarts(options)

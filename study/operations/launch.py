@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from study import __version__
-from study.config.addresses import LOCAL
 from study.config.study import renamed
 from study.config.study_config import StudyConfig
 from study.config.study_sections import ResourcesSection
@@ -29,8 +28,8 @@ from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key
 from study.trial.program_plugins import program_plugins
 from study.trial.read_data import ReadData
-from study.tune.cluster.connection import alive_nodes, chosen_address, ray_session
-from study.tune.cluster.ray_watch import RayRestarts
+from study.tune.cluster.connection import alive_nodes, chosen_address
+from study.tune.cluster.ray_restarts import RayHasDiedError
 from study.tune.cluster.resources import (
     TrialResources,
     is_worth_a_gpu,
@@ -64,6 +63,7 @@ def run_study(
         fresh: Launch it, as ``NAME-2`` and so on where NAME is finished; else resume it.
 
     Raises:
+        RayHasDiedError: It has, and the program may begin anew.
         ConfigError: A trial does not fit the data, or workers cannot import a plug-in.
         StudyError: It is to be launched and was before, runs in another process, or no node can
             run a trial.
@@ -111,9 +111,7 @@ def run_study(
         for sentence in sentences:
             say(console, sentence)
         status.close()
-        restarts = None
-        if nodes is None and not ray.is_found:
-            restarts = RayRestarts(ray, lambda: ray_session(LOCAL, study.plugins))
+        owns_ray = nodes is None and not ray.is_found
         run = StudyRun(
             study,
             folder,
@@ -124,7 +122,8 @@ def run_study(
             on_ray.trials if on_ray else None,
             nodes,
             hold,
-            restarts,
+            ray.restarts if owns_ray else None,
+            owns_ray,
             sent,
         )
         return run.execute()
@@ -148,7 +147,12 @@ def _after(checked: Future[Any], open_tracker: Callable[[], Tracker]) -> Tracker
 
 def _open_ray(study: StudyConfig, ray: StudyRay) -> None:
     """Start or join Ray if none is there."""
-    ray.open(chosen_address(study.resources.address), study.plugins)
+    try:
+        ray.open(chosen_address(study.resources.address), study.plugins)
+    except StudyError as error:
+        if ray.restarts is None or not ray.restarts.number:
+            raise
+        raise RayHasDiedError(str(error), study.name) from error
 
 
 def _on_ray(

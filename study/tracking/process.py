@@ -118,6 +118,8 @@ class ProcessTracker:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
+                # A copy: another thread, as one that starts Ray, may be changing the original.
+                env=dict(os.environ),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is ours

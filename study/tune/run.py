@@ -23,9 +23,9 @@ from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key
 from study.trial.program_plugins import UsedPlugin
+from study.tune.cluster.ray_restarts import RayHasDiedError, RayRestarts
 from study.tune.cluster.ray_watch import (
     RayDiedError,
-    RayRestarts,
     RayWatch,
     kill_rest_of_ray,
     watched_processes,
@@ -51,7 +51,8 @@ class StudyRun:
     resources: TrialResources | None  # None where nothing is left to train
     nodes: "Nodes | None"  # of a cluster
     hold: Hold | None  # of a store at a URL
-    restarts: RayRestarts | None = None  # of a Ray of our own
+    restarts: RayRestarts | None = None  # of the program, where Ray is our own
+    owns_ray: bool = False
     sent_plugins: tuple[UsedPlugin, ...] = ()  # which workers cannot import
     deaths: Deaths = field(default_factory=Deaths)
 
@@ -130,14 +131,16 @@ class StudyRun:
         )
 
     def _fit(self, session: StudySession, search: "StudySearch", budget: Budget) -> bool:
-        """Run Tune; False where a death ended it, a worker's or Ray's, and it is to be run again.
+        """Run Tune; False where a worker's death ended it, and it is to be run again.
 
         Raises:
+            RayHasDiedError: The program is to begin anew in its place.
             StudyError: Ray has died, and is not ours to start again, or once too often.
         """
         shutil.rmtree(self.folder.ray_path, ignore_errors=True)
         with RayWatch(
-            watched_processes(), when_stuck=lambda why: session.display.notice(self._farewell(why))
+            watched_processes(),
+            when_stuck=lambda why: self._end_of_ray(session, why, is_stuck=True),
         ) as watch:
             try:
                 self._tuner(session, search, budget, watch).fit()
@@ -154,27 +157,37 @@ class StudyRun:
                 gc.unfreeze()
                 shutil.rmtree(self.folder.ray_path, ignore_errors=True)
         if why_dead:
-            self._start_ray_again(session, why_dead)
-            return False
+            self._end_of_ray(session, why_dead)
         if session.errors:
             raise session.errors[0]
         return True
 
-    def _start_ray_again(self, session: StudySession, why: str) -> None:
+    def _end_of_ray(self, session: StudySession, why: str, *, is_stuck: bool = False) -> None:
+        """Say what follows from Ray's death, and have it done.
+
+        Args:
+            session: Whose terminal is written to.
+            why: Ray is dead.
+            is_stuck: Whether the main thread waits within Ray, and this is another one.
+
+        Raises:
+            StudyError: See :meth:`_fit`; none where the main thread is stuck.
+        """
         restarts = self.restarts
         if restarts is None or not restarts.may_restart:
-            if restarts is not None:
+            if self.owns_ray:
                 kill_rest_of_ray()
             session.display.notice(self._farewell(why))  # Ray may end this process any moment
-            raise StudyError(self._farewell(why))
+            if not is_stuck:
+                raise StudyError(self._farewell(why))
+            return
         session.display.notice(
             f"Ray has died: {why}; it is started again, {restarts.number + 1} of at most "
             f"{restarts.MOST} times, and trials go on from their checkpoints"
         )
-        try:
-            restarts.restart()
-        except StudyError as error:
-            raise StudyError(f"{self._farewell(why)} ({error})") from error
+        if is_stuck:
+            restarts.resume(self.folder.name)
+        raise RayHasDiedError(self._farewell(why), self.folder.name)
 
     def _farewell(self, why: str) -> str:
         return f"Ray has died: {why}; resume the study with: app-study resume {self.folder.name}"

@@ -45,12 +45,18 @@ class Workplace:
         """Start or resume a study, and print how it ended; where it did not, its answer so far."""
         from study.operations.launch import run_study
         from study.tracking.mlflow.own_process import in_own_process
+        from study.tune.cluster.ray_restarts import RayHasDiedError
 
         console = self.console
         print_plugins(study, console)
         uri = tracking_address(study, self.tracking_uri)
         with in_own_process(uri, study.tracking.experiment) as tracker:
-            end = run_study(study, self.store, tracker.open, console, self.ray, fresh=fresh)
+            try:
+                end = run_study(study, self.store, tracker.open, console, self.ray, fresh=fresh)
+            except RayHasDiedError as died:
+                if self.ray.restarts is None or not self.ray.restarts.may_restart:
+                    raise
+                self.ray.restarts.resume(died.study)
         print_end(end, console, self.store)
         if not end.is_finished:
             self.answer(study, end)

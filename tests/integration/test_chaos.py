@@ -19,7 +19,7 @@ import pytest
 from study.results import Outcome
 from study.store.record import Record
 from study.tracking import names
-from study.tune.cluster.ray_watch import RayRestarts
+from study.tune.cluster.ray_restarts import RayRestarts
 from tests.helpers.launched import SMALL, LaunchedStudy, descendants, numbers, undisturbed
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(1500)]

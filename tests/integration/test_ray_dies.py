@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from study.results import Outcome
-from study.tune.cluster.ray_watch import RayRestarts
+from study.tune.cluster.ray_restarts import RayRestarts
 from tests.helpers.launched import SMALL, LaunchedStudy, descendants, numbers, undisturbed
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(1500)]

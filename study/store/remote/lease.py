@@ -15,6 +15,9 @@ from study.errors import OvertakenError, StorageError
 from study.store.remote.remote import Remote
 
 LEASE_FILE = "lease.json"
+# Tokens with which this process has a study; of another one with its number they are none.
+_OURS: set[str] = set()
+
 LASTS_S = 120.0  # after its last renewal
 RENEWED_EVERY_S = 20.0
 
@@ -43,6 +46,8 @@ class Lease:
     def _is_of_the_dead(self) -> bool:
         if not self.machine or self.machine != _this_machine():
             return False
+        if self.pid == os.getpid():  # of what ran in this process's place, which is over
+            return self.token not in _OURS
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -92,6 +97,7 @@ class LeaseHolder:
         now = read_lease(self._file)
         if now is not None and now.token != self._token:
             raise _held(now)
+        _OURS.add(self._token)
 
     def _is_renewed(self, other: Lease) -> bool:
         """Whether a lease still counts; one that seems over is watched, for clocks differ."""
@@ -116,6 +122,7 @@ class LeaseHolder:
 
     def give_back(self) -> None:
         """Have it no longer; where the store refuses, the lease runs out by itself."""
+        _OURS.discard(self._token)
         with contextlib.suppress(StorageError):
             lease = read_lease(self._file)
             if lease is not None and lease.token == self._token:

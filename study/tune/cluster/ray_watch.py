@@ -1,6 +1,5 @@
 """Whether Ray lives, found without asking Ray: its calls wait a minute for a dead one."""
 
-import contextlib
 import os
 import socket
 import threading
@@ -11,7 +10,7 @@ _EVERY_S = 1.0
 _CONNECT_S = 2.0
 # A host that is gone refuses nothing; one that is busy does not answer each time.
 _MOST_UNANSWERED = 5
-_STUCK_S = 20.0
+_STUCK_S = 10.0
 _EXIT_CODE = 2
 
 Address = tuple[str, int]
@@ -30,7 +29,7 @@ class RayWatch:
 
     Args:
         processes: Where each process of Ray that a study cannot do without listens, by its name.
-        when_stuck: Called with why Ray is dead if the main thread has not left the watch 20
+        when_stuck: Called with why Ray is dead if the main thread has not left the watch 10
             seconds after: it waits within Ray, which would end the process in silence. The
             process ends with exit code 2 afterwards.
     """
@@ -102,38 +101,6 @@ def watched_processes() -> dict[str, Address]:
         if node["NodeID"] == context.get_node_id() and node["Alive"]:
             found["raylet"] = (node["NodeManagerAddress"], node["NodeManagerPort"])
     return found
-
-
-class RayRestarts:
-    """A Ray of our own, started again when it has died: three times at most.
-
-    Args:
-        ray: Holds it.
-        start: Starts it.
-    """
-
-    MOST = 3
-
-    def __init__(
-        self,
-        ray: contextlib.ExitStack,
-        start: Callable[[], contextlib.AbstractContextManager[None]],
-    ) -> None:
-        self._ray = ray
-        self._start = start
-        self.number = 0
-
-    @property
-    def may_restart(self) -> bool:
-        """Whether it has not been started again too often."""
-        return self.number < self.MOST
-
-    def restart(self) -> None:
-        """End what is left of it, and start another."""
-        self.number += 1
-        kill_rest_of_ray()
-        self._ray.close()
-        self._ray.enter_context(self._start())
 
 
 def kill_rest_of_ray() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from study.config.addresses import LOCAL
 from study.errors import StudyError
 from study.tune.cluster.connection import RAY_SETTINGS, alive_nodes, is_open, ray_session, tuning
+from study.tune.cluster.ray_restarts import RayRestarts
 
 
 class StudyRay(contextlib.ExitStack):
@@ -16,9 +17,12 @@ class StudyRay(contextlib.ExitStack):
 
     Attributes:
         is_found: Whether it was there; None before it is needed.
+        restarts: Of the program, should a Ray of its own die; None where the process is another's,
+            as a notebook's.
     """
 
     is_found: bool | None = None
+    restarts: RayRestarts | None = None
 
     def open(self, address: str, plugins: Sequence[str]) -> None:
         """Start or join Ray where that is not done yet.

@@ -1,12 +1,12 @@
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from study.tune.cluster import ray_watch
-from study.tune.cluster.ray_watch import RayDiedError, RayRestarts, RayWatch
+from study.tune.cluster import ray_restarts, ray_watch
+from study.tune.cluster.ray_restarts import RayRestarts
+from study.tune.cluster.ray_watch import RayDiedError, RayWatch
 
 WAIT_S = 10
 
@@ -86,21 +86,26 @@ def test_one_that_leaves_in_time_does_not_end(monkeypatch: pytest.MonkeyPatch) -
     assert heard == []
 
 
-def test_it_is_started_again_three_times_after_what_is_left_has_ended(
+def test_the_program_resumes_the_study_in_its_own_place_three_times(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    events: list[str] = []
-    monkeypatch.setattr(ray_watch, "kill_rest_of_ray", lambda: events.append("kill"))
-
-    @contextlib.contextmanager
-    def session() -> Iterator[None]:
-        events.append("start")
-        yield
-        events.append("end")
-
-    with contextlib.ExitStack() as ray:
-        ray.enter_context(session())
-        restarts = RayRestarts(ray, session)
-        while restarts.may_restart:
-            restarts.restart()
-    assert events == ["start", *["kill", "end", "start"] * 3, "end"]
+    events: list[object] = []
+    monkeypatch.setattr(ray_restarts, "kill_rest_of_ray", lambda: events.append("kill"))
+    monkeypatch.setattr(
+        ray_restarts.os, "execve", lambda _, command, given: events.append((command[3:], given))
+    )
+    monkeypatch.setenv("MINE", "1")
+    for number in range(1, RayRestarts.MOST + 1):
+        restarts = RayRestarts(["--store", "s"])
+        assert restarts.may_restart
+        monkeypatch.setenv("RAY_ADDED", "1")  # by the Ray that dies
+        restarts.resume("mine")
+        killed, (command, given) = events
+        assert (killed, command) == ("kill", ["resume", "mine", "--store", "s"])
+        assert given["MINE"] == "1"
+        assert "RAY_ADDED" not in given
+        assert given["APP_STUDY_RAY_RESTARTS"] == str(number)
+        monkeypatch.delenv("RAY_ADDED")
+        monkeypatch.setenv("APP_STUDY_RAY_RESTARTS", str(number))
+        events.clear()
+    assert not RayRestarts([]).may_restart
