@@ -1,5 +1,6 @@
 """Which sampler proposes next: the study's one, or each arm's own, in turns."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ class SearchedArms:
             Proposals(study, record, arm=arm) for arm in study.search_arms or (None,)
         )
         self._exhausted: set[str] = set()
+        self._numbers = {_name(p): 0 for p in self.proposals}
+        self._num_counted = 0  # of the record's trials
 
     def next(self) -> Proposals | None:
         """Whose turn it is; None where every arm has had its share, or has nothing left to try."""
@@ -47,11 +50,12 @@ class SearchedArms:
 
     def num_proposed(self) -> dict[str, int]:
         """Name of the arm → how many trials its sampler has proposed."""
-        numbers = {_name(p): 0 for p in self.proposals}
-        for trial in self._record.trials.values():
+        trials = self._record.trials.values()
+        for trial in itertools.islice(trials, self._num_counted, None):
             if trial.source == "search" and (own := self.of(trial.chosen)) is not None:
-                numbers[_name(own)] += 1
-        return numbers
+                self._numbers[_name(own)] += 1
+        self._num_counted = len(trials)
+        return dict(self._numbers)
 
     def of(self, chosen: Mapping[str, Any]) -> Proposals | None:
         """Those of the arm to which a trial belongs; None for a point that belongs to none."""

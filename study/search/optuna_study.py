@@ -5,16 +5,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from study.config.arms import SearchArm, belongs
 from study.config.space import Dimension
 from study.config.study_config import StudyConfig
 from study.metrics import METRICS
-from study.search.distributions import as_label, distribution, suggest
+from study.search.distributions import suggest
 from study.search.explored import Explored
 from study.search.feasibility import broken
+from study.search.known_trials import KnownTrial, KnownTrials, labels
 from study.search.optuna_result import OptunaResult, optuna_result
-from study.search.samplers import GENERATION, draws_at_random, learns_places, make_sampler
+from study.search.samplers import (
+    GENERATION,
+    draws_at_random,
+    forgets,
+    learns_places,
+    make_sampler,
+)
 from study.search.tried import num_asked, untried_cells, untried_places
 from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
@@ -23,20 +31,10 @@ from study.tracking.names import PROPOSED_EARLIER, PROPOSED_RANDOM
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 _PROPOSED_BY = "proposed_by"
-# A sampler that insists on a place gets it.
+# So often a proposal beside a known place is drawn anew: a sampler that insists on it gets it.
 _MOST_REDRAWN = 30
-
-
-def make_optuna_study(study: StudyConfig, *, num_recorded: int) -> optuna.Study:
-    """An empty study in memory, its sampler seeded by the study's seed and its progress.
-
-    ``num_recorded`` goes into the seed so that a resumed study does not propose its beginning
-    again.
-    """
-    return optuna.create_study(
-        directions=[METRICS[name].direction for name in study.objective.metrics],
-        sampler=_sampler(study, num_recorded),
-    )
+# Where more trials are known nearly every proposal lies beside one, and each takes longer.
+_MOST_KNOWN_TO_REDRAW = 120
 
 
 def _sampler(study: StudyConfig, number: int) -> optuna.samplers.BaseSampler:
@@ -64,14 +62,19 @@ class Proposals:
         assert study.search is not None
         self.study = study
         self.arm = arm
-        self.optuna_study = make_optuna_study(study, num_recorded=len(record.trials))
         self._dimensions = [d for d in study.space.dimensions if d.path not in (arm or {})]
         self._num_asked = num_asked(record, arm) if arm else 0
         self._limits = study.objective.limits
         self._grid = untried_cells(study, record) if study.search.sampler == "grid" else None
         self._places = untried_places(record)
         self._explored = Explored(self._dimensions)
+        self._known = KnownTrials(
+            study.objective.metrics, keeps_all=not forgets(study.search.sampler)
+        )
+        self._asked: dict[optuna.Trial, KnownTrial] = {}  # by what was handed out; they run
         self._learn(record)
+        # By the study's progress, so that a resumed one does not propose its beginning again.
+        self.optuna_study = self._made_of_known(_sampler(study, len(record.trials)))
 
     def _learn(self, record: Record) -> None:
         """Everything that is recorded, in the order in which it was proposed."""
@@ -96,10 +99,12 @@ class Proposals:
         if self.arm:
             self.optuna_study.sampler = _sampler(self.study, self._num_asked)
             self._num_asked += 1
-        trial, chosen = self._ask()
+        self._make_room()
+        trial, chosen = self._ask(self.optuna_study)
         is_random = draws_at_random(self._sampler, self.optuna_study, trial)
         if not is_random and learns_places(self._sampler):
             trial, chosen = self._elsewhere(trial, chosen)
+        self._hand_out(trial, chosen)
         self._explored.add(chosen)
         trial.set_user_attr(_PROPOSED_BY, PROPOSED_RANDOM if is_random else self._sampler)
         return trial, chosen
@@ -116,11 +121,12 @@ class Proposals:
         self, trial: optuna.Trial, chosen: dict[str, Any]
     ) -> tuple[optuna.Trial, dict[str, Any]]:
         """The proposal, or a later one that is not beside what was tried already."""
-        for _ in range(_MOST_REDRAWN):
+        most = _MOST_REDRAWN if self._known.num_added <= _MOST_KNOWN_TO_REDRAW else 0
+        for _ in range(most):
             if not self._explored.is_near(chosen):
                 break
-            self.fail(trial)
-            trial, chosen = self._ask()
+            self.optuna_study.tell(trial, state=TrialState.FAIL)
+            trial, chosen = self._ask(self.optuna_study)
         return trial, chosen
 
     @property
@@ -128,23 +134,36 @@ class Proposals:
         assert self.study.search is not None
         return self.study.search.sampler
 
-    def _ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
-        trial = self.optuna_study.ask()
+    def _ask(self, optuna_study: optuna.Study) -> tuple[optuna.Trial, dict[str, Any]]:
+        trial = optuna_study.ask()
         chosen: dict[str, Any] = dict(self.arm or {})
         for dimension in self._dimensions:
             if dimension.is_active({**self.study.fixed, **chosen}):
                 chosen[dimension.path] = suggest(trial, dimension)
         return trial, chosen
 
+    def _make_room(self) -> None:
+        """Have Optuna forget trials, and what it was asked in vain, before it is asked again."""
+        if self._known.make_room():
+            self.optuna_study = self._made_of_known(self.optuna_study.sampler)
+
+    def _hand_out(self, trial: optuna.Trial, chosen: Mapping[str, Any]) -> None:
+        active = [d for d in self._dimensions if d.path in chosen]
+        self._asked[trial] = self._known.add(KnownTrial(chosen, active, asked=trial))
+
     def enqueue(self, chosen: Mapping[str, Any]) -> optuna.Trial | None:
         """Optuna's trial for given values; None where they lie outside the space."""
         active = self.active(chosen)
         if active is None:
             return None
-        self.optuna_study.enqueue_trial(
-            {dimension.path: as_label(chosen[dimension.path]) for dimension in active}
-        )
-        return self._ask()[0]
+        self._make_room()
+        trial = self._enqueued(self.optuna_study, labels(chosen, active))
+        self._hand_out(trial, chosen)
+        return trial
+
+    def _enqueued(self, optuna_study: optuna.Study, params: Mapping[str, Any]) -> optuna.Trial:
+        optuna_study.enqueue_trial(dict(params))
+        return self._ask(optuna_study)[0]
 
     def proposed_by(self, trial: optuna.Trial) -> str:
         """The sampler that chose a trial it was asked for; ``random`` where it drew."""
@@ -152,19 +171,18 @@ class Proposals:
 
     def tell(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
         """The result of a trial: a value only if it is complete and every objective a number."""
-        result = optuna_result(recorded, self.study.objective)
-        for step, value in result.intermediate.items():
-            trial.report(value, step)
-        for name, violation in result.violations.items():
-            trial.set_constraint(name, violation)
-        self.optuna_study.tell(trial, result.values, state=result.state)
+        self._end(trial, optuna_result(recorded, self.study.objective), key=recorded.key)
 
     def tell_substitute(self, trial: optuna.Trial, recorded: RecordedTrial) -> None:
         """The result of a trial near the one proposed, which was trained in its place."""
-        asked = self.optuna_study.get_trials(deepcopy=False)[trial.number]
-        generation = asked.system_attrs.get(GENERATION, 0)
-        self.fail(trial)
-        self._add_recorded(recorded, recorded.chosen, generation=generation)
+        result = optuna_result(recorded, self.study.objective)
+        number = self.fail(trial).number
+        told = self.optuna_study.get_trials(deepcopy=False)[number]
+        generation = told.system_attrs.get(GENERATION, 0)
+        self._make_room()
+        known = self._add(recorded.chosen, result, key=recorded.key, generation=generation)
+        if known is not None:
+            self.optuna_study.add_trial(known.ended(result))
 
     def broken_by(self, chosen: Mapping[str, Any]) -> dict[str, float]:
         """The constraints that proposed values are certain to break, and how far."""
@@ -172,13 +190,23 @@ class Proposals:
 
     def refuse(self, trial: optuna.Trial, violations: Mapping[str, float]) -> None:
         """Close a trial that is not trained, since it is certain to break constraints."""
-        for name, violation in violations.items():
-            trial.set_constraint(name, violation)
-        self.optuna_study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        self._end(trial, OptunaResult(TrialState.PRUNED, None, {}, violations))
 
-    def fail(self, trial: optuna.Trial) -> None:
-        """Close a trial that leads nowhere."""
-        self.optuna_study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    def fail(self, trial: optuna.Trial) -> optuna.Trial:
+        """Close a trial that leads nowhere; it as Optuna has it by now."""
+        known = self._asked.pop(trial)
+        self._known.remove(known)
+        self.optuna_study.tell(known.running, state=TrialState.FAIL)
+        return known.running
+
+    def _end(self, trial: optuna.Trial, result: OptunaResult, *, key: str = "") -> None:
+        known = self._asked.pop(trial)
+        for step, value in result.intermediate.items():
+            known.running.report(value, step)
+        for name, violation in result.violations.items():
+            known.running.set_constraint(name, violation)
+        self.optuna_study.tell(known.running, result.values, state=result.state)
+        known.end(result, key)
 
     def active(self, chosen: Mapping[str, Any]) -> list[Dimension] | None:
         """The searched paths that ``chosen`` gives a value to; None if it lies outside.
@@ -195,43 +223,41 @@ class Proposals:
         return active if inside and set(chosen) == covered else None
 
     def _add_refused(self, chosen: Mapping[str, Any]) -> None:
-        violations = self.broken_by(chosen)
-        state = optuna.trial.TrialState.PRUNED
-        self._add(chosen, OptunaResult(state, None, {}, violations), attributes={})
+        self._add(chosen, OptunaResult(TrialState.PRUNED, None, {}, self.broken_by(chosen)))
 
-    def _add_recorded(
-        self, recorded: RecordedTrial, chosen: Mapping[str, Any], *, generation: int = 0
-    ) -> None:
-        if recorded.outcome is None:  # it is to be continued
-            if self.active(chosen) is not None:
-                self._explored.add(chosen)
-            return
-        attributes = {"trial_key": recorded.key}
-        result = optuna_result(recorded, self.study.objective)
-        self._add(chosen, result, attributes=attributes, generation=generation)
+    def _add_recorded(self, recorded: RecordedTrial, chosen: Mapping[str, Any]) -> None:
+        if recorded.outcome is not None:
+            self._add(chosen, optuna_result(recorded, self.study.objective), key=recorded.key)
+        elif self.active(chosen) is not None:  # it is to be continued
+            self._explored.add(chosen)
 
     def _add(
         self,
         chosen: Mapping[str, Any],
         result: OptunaResult,
         *,
-        attributes: Mapping[str, Any],
+        key: str = "",
         generation: int = 0,
-    ) -> None:
+    ) -> KnownTrial | None:
+        """From now on known; None where it lies outside the space."""
         active = self.active(chosen)
         if active is None:
-            return
+            return None
         self._explored.add(chosen)
-        self.optuna_study.add_trial(
-            optuna.trial.create_trial(
-                state=result.state,
-                values=result.rebuilt_values,
-                params={d.path: as_label(chosen[d.path]) for d in active},
-                distributions={d.path: distribution(d.domain) for d in active},
-                user_attrs=dict(attributes),
-                # What is recorded is the first generation, from which NSGA-II goes on.
-                system_attrs={GENERATION: generation},
-                intermediate_values=dict(result.intermediate),
-                constraints=dict(result.violations),
-            )
+        self._known.make_room()
+        return self._known.add(KnownTrial(chosen, active, result, key, generation))
+
+    def _made_of_known(self, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+        """A study in memory of the trials that are known, to be gone on with by ``sampler``."""
+        made = optuna.create_study(
+            directions=[METRICS[name].direction for name in self.study.objective.metrics],
+            # So that nothing is drawn for the running trials, whose values are given.
+            sampler=optuna.samplers.RandomSampler(),
         )
+        for known in self._known:
+            if known.result is None:
+                known.asked = self._enqueued(made, known.params)
+            else:
+                made.add_trial(known.ended(known.result))
+        made.sampler = sampler
+        return made

@@ -57,6 +57,11 @@ def learns_places(name: str) -> bool:
     return name in _LEARNED_FROM
 
 
+def forgets(name: str) -> bool:
+    """Whether the sampler is told of a part of the trials alone where there are many."""
+    return name == "tpe"
+
+
 def draws_at_random(name: str, study: optuna.Study, trial: optuna.Trial) -> bool:
     """Whether the sampler ``name`` draws the values of ``trial``, just asked for, at random.
 
