@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,7 +22,7 @@ class Outcome(StrEnum):
 ENDED_BY_THEMSELVES = frozenset({Outcome.COMPLETE, Outcome.EARLY_STOPPED})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LayerDensity:
     """One line of the sparsity ledger: a prunable tensor after one pruning event.
 
@@ -40,7 +41,7 @@ class LayerDensity:
     forward_flops: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EpochRecord:
     """One pass over what a megabatch trains on. ``step`` counts a trial's epochs from 0.
 
@@ -54,7 +55,7 @@ class EpochRecord:
     recorded_at: float = field(default=0.0, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MegabatchRecord:
     """The model in service once a megabatch has been learned, or has arrived and waits.
 
@@ -90,7 +91,7 @@ class MegabatchRecord:
         return bool(self.summary)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialHistory:
     """All that a trial has reported so far, in order."""
 
@@ -140,12 +141,19 @@ class TrialHistory:
     def from_dict(cls, raw: Mapping[str, Any]) -> "TrialHistory":
         """The history that :meth:`to_dict` wrote."""
         return cls(
-            tuple(EpochRecord(**epoch) for epoch in raw["epochs"]),
+            tuple(
+                EpochRecord(**{**epoch, "metrics": _shared(epoch["metrics"])})
+                for epoch in raw["epochs"]
+            ),
             tuple(
                 MegabatchRecord(
                     **{
                         **megabatch,
-                        "layers": tuple(LayerDensity(**x) for x in megabatch["layers"]),
+                        "metrics": _shared(megabatch["metrics"]),
+                        "layers": tuple(
+                            LayerDensity(**{**x, "layer": sys.intern(x["layer"])})
+                            for x in megabatch["layers"]
+                        ),
                     }
                 )
                 for megabatch in raw["megabatches"]
@@ -160,3 +168,8 @@ class TrialHistory:
     def from_json(cls, text: str) -> "TrialHistory":
         """The history that :meth:`to_json` wrote."""
         return cls.from_dict(json.loads(text))
+
+
+def _shared(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The same, whose names are those of all other records: of thousands of trials each once."""
+    return {sys.intern(name): value for name, value in metrics.items()}

@@ -120,6 +120,8 @@ class ServiceModels:
                 write_card(card, folder)
                 self.logged.add((trial.key, record.megabatch_index))
                 found.append(model_info(card, folder))
+        if trial.outcome is not None:
+            self._sources.pop(trial.key, None)  # its network is needed no more
         return found
 
     def _source(self, trial: RecordedTrial) -> ModelSource:

@@ -184,6 +184,7 @@ class StudySession:
             self._described_at[:] = [time.monotonic()]
             self._describe()
         self.display.ended(self.info(key), recorded)
+        del self._infos[key]  # it is made anew for who asks
 
     def _describe(self) -> None:
         trials = self.record.trials.values()
@@ -210,6 +211,7 @@ class StudySession:
             self.tracker.log_notices(key, recorded.notices)
         self._log_models(key)
         self.tracker.finish_trial(key, recorded.history, recorded.outcome, recorded.reason)
+        del self._infos[key]
 
     def _log_models(self, key: str) -> None:
         recorded = self.record.find(key)

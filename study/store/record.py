@@ -7,7 +7,7 @@ from it. A line is on disk before anything else acts on it.
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -297,9 +297,10 @@ class Record:
         return [t for t in self.trials.values() if t.outcome is None]
 
 
-def _whole_lines(path: Path) -> list[bytes]:
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """One after the other: all of them together are several times what is made of them."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            yield from (line for line in file if line.endswith(b"\n"))
     except FileNotFoundError:
-        return []
-    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
+        return

@@ -1,5 +1,6 @@
 """What a study's record knows of one trial, and how it is read from its lines."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ def proposed_trial(event: Mapping[str, Any]) -> RecordedTrial:
         number=event["number"],
         source=event["source"],
         chosen=with_tuples(event["chosen"]),
-        config=event["config"],
+        config=_shared(event["config"]),
         proposed_at=event["time"],
         proposed_by=event.get("proposed_by", ""),
     )
@@ -101,6 +102,13 @@ def prior_trial(event: Mapping[str, Any], *, number: int) -> RecordedTrial:
         history=TrialHistory.from_dict(event["history"]),
         outcome=Outcome(event["outcome"]),
     )
+
+
+def _shared(value: Any) -> Any:
+    """The same, of texts that other trials have too: of thousands of trials each is kept once."""
+    if isinstance(value, dict):
+        return {sys.intern(name): _shared(inner) for name, inner in value.items()}
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def with_tuples(chosen: Mapping[str, Any]) -> dict[str, Any]:
