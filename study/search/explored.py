@@ -7,6 +7,10 @@ from study.config.space import Choices, Dimension
 
 # Of the distance that as many places would have if they were spread evenly.
 NEAR = 0.35
+# So often a proposal beside a known place is drawn anew: a sampler that insists on it gets it.
+MOST_REDRAWN = 30
+# Where more trials are known nearly every proposal lies beside one, and each takes longer to draw.
+MOST_KNOWN_TO_REDRAW = 120
 _Place = tuple[tuple[Any, ...], tuple[float, ...]]
 
 
@@ -55,3 +59,8 @@ class Explored:
             if not isinstance(d.domain, Choices)
         )
         return choices, tuple(numbers)
+
+
+def most_redrawn(num_known: int) -> int:
+    """How often a proposal is drawn anew at most, where so many trials are known."""
+    return MOST_REDRAWN if num_known <= MOST_KNOWN_TO_REDRAW else 0

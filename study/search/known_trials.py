@@ -21,7 +21,6 @@ NUM_LATEST = 200
 NUM_NEW = 100
 MOST_KNOWN = NUM_BEST + NUM_LATEST + NUM_NEW
 
-
 Label = str | int | float | bool | None
 
 
@@ -127,8 +126,8 @@ class KnownTrials:
             return False
         self._room = NUM_NEW
         older, latest = self._trials[:-NUM_LATEST], self._trials[-NUM_LATEST:]
-        kept = {id(trial) for trial in self._best(older)}
-        older = [trial for trial in older if trial.result is None or id(trial) in kept]
+        best = set(self._best(older))
+        older = [trial for trial in older if trial.result is None or trial in best]
         self._trials = [*older, *latest]
         return True
 

@@ -12,7 +12,7 @@ from study.config.space import Dimension
 from study.config.study_config import StudyConfig
 from study.metrics import METRICS
 from study.search.distributions import suggest
-from study.search.explored import Explored
+from study.search.explored import Explored, most_redrawn
 from study.search.feasibility import broken
 from study.search.known_trials import KnownTrial, KnownTrials, labels
 from study.search.optuna_result import OptunaResult, optuna_result
@@ -21,26 +21,15 @@ from study.search.samplers import (
     draws_at_random,
     forgets,
     learns_places,
-    make_sampler,
+    seeded_sampler,
 )
 from study.search.tried import num_asked, untried_cells, untried_places
-from study.seeding import derive_seed
 from study.store.record import Record, RecordedTrial
 from study.tracking.names import PROPOSED_EARLIER, PROPOSED_RANDOM
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 _PROPOSED_BY = "proposed_by"
-# So often a proposal beside a known place is drawn anew: a sampler that insists on it gets it.
-_MOST_REDRAWN = 30
-# Where more trials are known nearly every proposal lies beside one, and each takes longer.
-_MOST_KNOWN_TO_REDRAW = 120
-
-
-def _sampler(study: StudyConfig, number: int) -> optuna.samplers.BaseSampler:
-    assert study.search is not None
-    seed = derive_seed(study.search.seed, "sampler", number) % 2**32
-    return make_sampler(study.search.sampler, seed)
 
 
 class Proposals:
@@ -60,7 +49,7 @@ class Proposals:
         self, study: StudyConfig, record: Record, *, arm: SearchArm | None = None
     ) -> None:
         assert study.search is not None
-        self.study = study
+        self.study, self._search = study, study.search
         self.arm = arm
         self._dimensions = [d for d in study.space.dimensions if d.path not in (arm or {})]
         self._num_asked = num_asked(record, arm) if arm else 0
@@ -74,7 +63,7 @@ class Proposals:
         self._asked: dict[optuna.Trial, KnownTrial] = {}  # by what was handed out; they run
         self._learn(record)
         # By the study's progress, so that a resumed one does not propose its beginning again.
-        self.optuna_study = self._made_of_known(_sampler(study, len(record.trials)))
+        self.optuna_study = self._made_of_known(seeded_sampler(study.search, len(record.trials)))
 
     def _learn(self, record: Record) -> None:
         """Everything that is recorded, in the order in which it was proposed."""
@@ -97,7 +86,7 @@ class Proposals:
         if self._places:
             return self._given(self._places.popleft(), by=PROPOSED_EARLIER)
         if self.arm:
-            self.optuna_study.sampler = _sampler(self.study, self._num_asked)
+            self.optuna_study.sampler = seeded_sampler(self._search, self._num_asked)
             self._num_asked += 1
         self._make_room()
         trial, chosen = self._ask(self.optuna_study)
@@ -121,8 +110,7 @@ class Proposals:
         self, trial: optuna.Trial, chosen: dict[str, Any]
     ) -> tuple[optuna.Trial, dict[str, Any]]:
         """The proposal, or a later one that is not beside what was tried already."""
-        most = _MOST_REDRAWN if self._known.num_added <= _MOST_KNOWN_TO_REDRAW else 0
-        for _ in range(most):
+        for _ in range(most_redrawn(self._known.num_added)):
             if not self._explored.is_near(chosen):
                 break
             self.optuna_study.tell(trial, state=TrialState.FAIL)
@@ -131,8 +119,7 @@ class Proposals:
 
     @property
     def _sampler(self) -> str:
-        assert self.study.search is not None
-        return self.study.search.sampler
+        return self._search.sampler
 
     def _ask(self, optuna_study: optuna.Study) -> tuple[optuna.Trial, dict[str, Any]]:
         trial = optuna_study.ask()

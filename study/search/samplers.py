@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import optuna
 
+from study.config.study_sections import SearchSection
+from study.seeding import derive_seed
+
 # They draw at random until so many trials have given them something to learn from.
 NUM_STARTUP = {"tpe": 5, "gp": 10}
 _LEARNED_FROM = {
@@ -45,11 +48,12 @@ SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
 }
 
 
-def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    """The sampler called ``search.sampler: name``."""
+def seeded_sampler(search: SearchSection, number: int) -> optuna.samplers.BaseSampler:
+    """The study's sampler, seeded by the study's seed and by ``number``."""
+    seed = derive_seed(search.seed, "sampler", number) % 2**32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return SAMPLERS[name](seed)
+        return SAMPLERS[search.sampler](seed)
 
 
 def learns_places(name: str) -> bool:

@@ -6,6 +6,7 @@ call; that tracker finds in its store what the one before it has logged, as afte
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import socket
@@ -24,6 +25,9 @@ from study.tracking.tracker import Tracker, TrackingError
 _MAKE: Final = "make"
 _ENDS_WITHIN_S: Final = 10.0
 _LOOKS_EVERY_S: Final = 1.0
+# MLflow makes hundreds of objects of each run: to look through all of them for circles after
+# every 700, as Python does, takes longer than to read a study's runs.
+_OBJECTS_A_COLLECTION: Final = 100_000
 
 
 class ProcessTracker:
@@ -201,6 +205,7 @@ def _end_with(parent: int) -> None:
 def main() -> None:
     """What runs in the process; its one argument is the socket to the other."""
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    gc.set_threshold(_OBJECTS_A_COLLECTION)
     _serve(Connection(int(sys.argv[1])))
     os._exit(0)  # all is written
 

@@ -99,6 +99,19 @@ def test_a_search_of_arms_ends_when_each_has_had_its_share(tmp_path: Path) -> No
     assert len(searched(study(trials=6), tmp_path / "r", 100)) == 6
 
 
+def test_how_many_each_arm_has_proposed_is_what_the_record_says(tmp_path: Path) -> None:
+    arms = study()
+    with Record.open(tmp_path / "r") as record:
+        search = Search(arms, record)
+        for number in (1, 4, 2):
+            proposed = search.go_on(number)
+            record.add_trial(f"point {number}", source="point", chosen=proposed[0], config={})
+            of_record = [t.chosen for t in record.trials.values() if t.source == "search"]
+            says = {name: len(of(name, of_record)) for name in SPACE["pruning.schedule"]}
+            assert search.arms.num_proposed() == says
+            assert SearchedArms(arms, record).num_proposed() == says
+
+
 def test_an_arm_searches_only_what_does_something_in_it(tmp_path: Path) -> None:
     for chosen in searched(study(), tmp_path / "r", 12):
         is_dense = chosen["pruning.schedule"] == "dense"

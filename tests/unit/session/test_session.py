@@ -55,6 +55,17 @@ def test_a_trial_ends_once(running: tuple[StudySession, str]) -> None:
     assert made.display.events == [("started", key), ("progressed", key), ("ended", key)]
 
 
+def test_of_a_trial_that_has_ended_the_record_alone_is_held(
+    running: tuple[StudySession, str],
+) -> None:
+    made, key = running
+    described = made.info(key)
+    made.report(key, history(2))
+    made.finish_trial(key, Outcome.COMPLETE)
+    assert made._infos == {}
+    assert made.info(key) == described
+
+
 def test_what_the_tracker_is_told_is_on_disk_before(
     running: tuple[StudySession, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
