@@ -20,6 +20,7 @@ from study.pruning.channels.graph import channel_groups
 from study.pruning.channels.groups import ChannelGroups
 from study.pruning.prunable import prunable_parameters
 from tests.helpers.architectures import NUM_CLASSES, built, smallest_side
+from tests.helpers.pruning_networks import NormThenRelu, PlainLinear
 
 # What is refused, by the beginning of the name: what the message names.
 REFUSED = {
@@ -71,6 +72,16 @@ SMALL: Mapping[str, Callable[[], nn.Module]] = {
     ),
     "small convnext": lambda: convnext.ConvNeXt(
         [convnext.CNBlockConfig(8, 16, 2), convnext.CNBlockConfig(16, None, 2)], num_classes=5
+    ),
+    "layers that call torch's functions": lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=4, bias=False),
+        NormThenRelu(8),
+        nn.Conv2d(8, 6, 3, bias=False),
+        NormThenRelu(6),
+        nn.Flatten(),
+        PlainLinear(6 * 36, 7),
+        nn.ReLU(),
+        PlainLinear(7, 5),
     ),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
@@ -48,6 +49,21 @@ class Tied(nn.Module):
         x = torch.relu(self.second(torch.relu(self.first(x))))
         logits: Tensor = self.head(self.frozen(x.mean((2, 3))))
         return logits
+
+
+class NormThenRelu(nn.BatchNorm2d):
+    """A layer of one's own that calls torch's function with what it holds."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        held = (self.running_mean, self.running_var, self.weight, self.bias)
+        return functional.relu(functional.batch_norm(images, *held, self.training))
+
+
+class PlainLinear(nn.Linear):
+    """The same of a linear layer."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return functional.linear(rows, self.weight, bias=self.bias)
 
 
 class Everything(nn.Module):

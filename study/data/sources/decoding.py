@@ -1,5 +1,6 @@
 """Image files of any kind decoded to small uint8 arrays of one size."""
 
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,8 @@ class UnreadableImageError(ValueError):
     """A file that is broken, no image, or of a kind that cannot become 8 bits; with the reason."""
 
 
-def decode_image(path: Path, settings: DecodeSettings) -> UInt8Array:
-    """One image as ``uint8 [C, size, size]``.
+def decode_image(image: Path | bytes, settings: DecodeSettings) -> UInt8Array:
+    """One image, a file or its bytes, as ``uint8 [C, size, size]``.
 
     Turned upright by its EXIF data, 16-bit values to their upper 8 bits, transparency over white,
     CMYK without a colour profile, of an animation the first picture; then resized, bicubic with
@@ -49,25 +50,27 @@ def decode_image(path: Path, settings: DecodeSettings) -> UInt8Array:
             of 32 bits, whose range is unknown.
     """
     try:
-        return _decoded(path, settings)
+        return _decoded(image, settings)
     except UnreadableImageError:
         raise
     except UnidentifiedImageError:
         why = f"no image of a kind that is read: {', '.join(FORMATS)}"
-        raise UnreadableImageError(why if path.stat().st_size else "the file is empty") from None
+        size = len(image) if isinstance(image, bytes) else image.stat().st_size
+        raise UnreadableImageError(why if size else "the file is empty") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels; make it smaller") from None
     except Exception as error:  # Pillow's readers raise whatever they stumble over
         raise UnreadableImageError(f"{type(error).__name__}: {error}") from error
 
 
-def _decoded(path: Path, settings: DecodeSettings) -> UInt8Array:
+def _decoded(image: Path | bytes, settings: DecodeSettings) -> UInt8Array:
     size = settings.image_size
-    with Image.open(path, formats=FORMATS) as image:
+    file = io.BytesIO(image) if isinstance(image, bytes) else image
+    with Image.open(file, formats=FORMATS) as opened:
         # JPEG can be decoded at an eighth of its size; twice ours leaves the quality.
-        image.draft(None, (2 * size, 2 * size))
-        upright = ImageOps.exif_transpose(image)
-        eight_bit = _opaque(_to_eight_bit(upright, image.format))
+        opened.draft(None, (2 * size, 2 * size))
+        upright = ImageOps.exif_transpose(opened)
+        eight_bit = _opaque(_to_eight_bit(upright, opened.format))
         converted = eight_bit.convert("L" if settings.grayscale else "RGB")
     pixels = np.asarray(_fit(converted, size), dtype=np.uint8)
     return pixels[None] if settings.grayscale else pixels.transpose(2, 0, 1)

@@ -11,7 +11,7 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from study.pruning.channels.links import Carried, Mixed, NotUnderstoodError
+from study.pruning.channels.links import Carried, Mixed, NotUnderstoodError, Weighted
 from study.pruning.channels.values import Inputs, Step, Value, carried, require
 
 Shape = Sequence[int]
@@ -159,6 +159,28 @@ def _permutation(node: fx.Node, argument: fx.Node, value: Value, _: Shape) -> St
     return Step([(argument, Carried.same(value.channels))], dims.index(value.dim))
 
 
+def _batch_norm(node: fx.Node, argument: fx.Node, value: Value, _: Shape) -> Step:
+    require(value.dim == 1, f"{call_name(node)} along other than channels")
+    weight = node.args[3] if len(node.args) > 3 else node.kwargs.get("weight")
+    return carried(argument, value, entries=_held(node, argument), zeros=weight is not None)
+
+
+def _linear(node: fx.Node, argument: fx.Node, value: Value, shape: Shape) -> Step:
+    require(value.dim == value.last, f"{call_name(node)} along other than channels")
+    weight, *bias = _held(node, argument)
+    joins = torch.ones(1, 1, dtype=torch.bool).expand(shape[-1], value.channels)
+    return Step([(argument, Weighted(weight, joins, 1))], value.dim, tuple(bias), zeros=True)
+
+
+def _held(node: fx.Node, argument: fx.Node) -> tuple[str, ...]:
+    """Names of what a module calls one of torch's functions with and holds itself, in order."""
+    own = [given for given in node.all_input_nodes if given is not argument]
+    # What a graph holds itself are constants of the code.
+    are_held = (g.op == "get_attr" and "_tensor_constant" not in str(g.target) for g in own)
+    require(all(are_held), f"{call_name(node)} by computed values")
+    return tuple(str(given.target) for given in own)
+
+
 def _layer_norm(node: fx.Node, argument: fx.Node, value: Value, _: Shape) -> Step:
     normalized: Any = node.args[1] if len(node.args) > 1 else node.kwargs["normalized_shape"]
     return layer_norm(argument, value, len(normalized))
@@ -201,6 +223,8 @@ _Rule = Callable[[fx.Node, fx.Node, Value, Shape], Step]
 _RULES: dict[Any, _Rule] = {
     operator.getitem: _indexing,
     functional.pad: _padding,
+    functional.batch_norm: _batch_norm,
+    functional.linear: _linear,
     functional.layer_norm: _layer_norm,
     torch.permute: _permutation,
     "permute": _permutation,

@@ -1,6 +1,6 @@
 """A network as the steps that lead from its images to its logits, channel by channel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +64,8 @@ def trace(model: nn.Module, image_shape: ImageShape) -> TracedNetwork:
             ]
             several = any(constant.numel() > 1 for constant in constants)
             with _told_where(node):
-                steps[node] = call_step(node, inputs, shape, has_constants=several)
+                step = call_step(node, inputs, shape, has_constants=several)
+            steps[node] = _by_first_name(step, first_names)
         values[node] = Value(shape, steps[node].dim)
     (last,) = (node.args[0] for node in shapes if node.op == "output")
     is_known = isinstance(last, fx.Node) and last in values and values[last].last == 1
@@ -123,24 +124,35 @@ def _told_where(node: fx.Node) -> Iterator[None]:
     try:
         yield
     except NotUnderstoodError as error:
-        stack: dict[str, Any] = node.meta.get("nn_module_stack") or {}
-        for path, kind in list(stack.values())[-1:]:
-            name = kind if isinstance(kind, str) else kind.__name__
-            raise NotUnderstoodError(f"{error} in {name} {path}") from error
-        raise
+        place = _within(node.meta.get("nn_module_stack") or {})
+        raise NotUnderstoodError(f"{error}{place}") from error
+
+
+def _within(stack: Mapping[str, tuple[str, Any]]) -> str:
+    """The innermost of the modules that a call is in, as the end of a sentence."""
+    for path, kind in list(stack.values())[-1:]:
+        return f" in {kind if isinstance(kind, str) else kind.__name__} {path}".rstrip()
+    return ""
 
 
 def _graph(
     model: nn.Module, image_shape: ImageShape
 ) -> tuple[fx.GraphModule, dict[fx.Node, torch.Size]]:
     """The graph of a network on meta, and the shapes of its tensors for a few images."""
+    # What tracing raises where the code depends on values; ValueError includes its TraceError.
+    stumbles = (AssertionError, RuntimeError, TypeError, ValueError)
+    tracer = _Tracer()
     try:
-        graph = fx.GraphModule(model, _Tracer().trace(model))
-        recorder = _ShapeRecorder(graph)
+        graph = fx.GraphModule(model, tracer.trace(model))
+    except stumbles as error:
+        # What follows the first line is about the graph.
+        reason = str(error).partition("\n")[0]
+        place = _within(tracer.module_stack) or f" in {type(model).__name__}"
+        raise NotUnderstoodError(f"{reason}{place}") from error
+    recorder = _ShapeRecorder(graph)
+    try:
         with torch.no_grad():
             recorder.run(torch.empty(_NUM_EXAMPLES, *image_shape, device="meta"))
-    # What tracing raises where the code depends on values; ValueError includes its TraceError.
-    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        # What follows the first line is about the graph.
+    except stumbles as error:
         raise NotUnderstoodError(str(error).partition("\n")[0]) from error
     return graph, recorder.shapes

@@ -178,7 +178,15 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "a layer": (nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softmax2d()), "Softmax2d 1;"),
     "control flow": (
         Network(lambda a, b: a if a.sum() > 0 else b, features=4),
-        "control flow",
+        "control flow in Network",
+    ),
+    "a weight that is computed": (
+        Network(lambda a, b: functional.linear(a.flatten(1), b.flatten(1)), features=2),
+        "linear",
+    ),
+    "a constant as a weight": (
+        Network(lambda a, b: functional.linear((a + b).flatten(1), torch.ones(4, 4)), features=4),
+        "linear by computed values",
     ),
     "transposed": (nn.Sequential(nn.ConvTranspose2d(3, 4, 1), nn.Flatten()), "ConvTranspose2d"),
     "broadcast": (Network(lambda a, b: a * b.flatten(1), features=32), "mul of values"),
