@@ -10,7 +10,7 @@ from rich.console import Console
 from study.commands.completion import complete_study
 from study.commands.options import DataRoot, Store, TrackingUri
 from study.session.console import say
-from study.workflow.exporting import ExportOptions, export_trials, registered_model
+from study.workflow.exporting import ExportOptions, Registration, export_trials, registered_model
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -33,6 +33,12 @@ Register = Annotated[
     typer.Option(metavar="NAME", help="Register it as the newest version of NAME in MLflow."),
 ]
 Alias = Annotated[str | None, typer.Option(help="Alias to move to that version, e.g. champion.")]
+ReplaceBetter = Annotated[
+    bool,
+    typer.Option(
+        "--replace-better", help="Move the alias even from a model that is better on the holdout."
+    ),
+]
 
 
 def export(
@@ -50,6 +56,7 @@ def export(
     licence: Licence = None,
     register: Register = None,
     alias: Alias = None,
+    replace_better: ReplaceBetter = False,
     data_root: DataRoot = None,
     store: Store = None,
     tracking_uri: TrackingUri = None,
@@ -63,7 +70,8 @@ def export(
     for card, folder in export_trials(opened, trial, options, only_one=register is not None):
         print_exported(card, folder)
         if register is not None:
-            register_model(opened.study, card, folder, (register, alias), tracking_uri)
+            registration = Registration(register, alias, replace_better)
+            register_model(opened.study, card, folder, registration, tracking_uri)
 
 
 def check_export_options(format_name: str, register: str | None, alias: str | None) -> None:
@@ -98,14 +106,18 @@ def register_model(
     study: "StudyConfig",
     card: "ModelCard",
     folder: Path,
-    register: tuple[str, str | None],
+    registration: Registration,
     tracking_uri: str | None,
 ) -> None:
     """Make an exported model a version of a registered one, and print how it is served."""
-    registered = registered_model(study, card, folder, register, tracking_uri)
+    registered = registered_model(study, card, folder, registration, tracking_uri)
+    which = f"ersion {registered.version} of {registration.name}"
+    if not registered.is_new:
+        say(Console(), f"V{which}, the {registration.alias}, is this model already.")
+        return
     say(
         Console(),
-        f"Registered as version {registered.version} of {register[0]}; to serve it: "
+        f"Registered as v{which}; to serve it: "
         f"MLFLOW_TRACKING_URI={shlex.quote(registered.tracking_uri)} mlflow models serve "
         f"--env-manager local --host 127.0.0.1 --port 5001 --model-uri "
         f"{shlex.quote(registered.address)}",

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from study.commands.export import (
     Format,
     Licence,
     Register,
+    ReplaceBetter,
     Study,
     check_export_options,
     print_exported,
@@ -22,11 +23,8 @@ from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
 from study.workflow.addresses import tracking_address
+from study.workflow.exporting import Registration
 from study.workflow.workplace import open_tracker
-
-if TYPE_CHECKING:
-    from study.config.study_config import StudyConfig
-    from study.export.card import ModelCard
 
 
 def update(
@@ -50,13 +48,7 @@ def update(
     licence: Licence = None,
     register: Register = None,
     alias: Alias = None,
-    replace_better: Annotated[
-        bool,
-        typer.Option(
-            "--replace-better",
-            help="Move the alias even from a model that is better on the holdout.",
-        ),
-    ] = False,
+    replace_better: ReplaceBetter = False,
     data_root: DataRoot = None,
     store: Store = None,
     tracking_uri: TrackingUri = None,
@@ -96,43 +88,6 @@ def update(
             opened.final_model(after), folder, format_name=format_name, licence=licence
         )
         print_exported(card, folder)
-        if register is not None and _may_replace(
-            opened.study, card, (register, alias), tracking_uri, replace_better=replace_better
-        ):
-            register_model(opened.study, card, folder, (register, alias), tracking_uri)
-
-
-def _may_replace(
-    study: "StudyConfig",
-    card: "ModelCard",
-    register: tuple[str, str | None],
-    tracking_uri: str | None,
-    *,
-    replace_better: bool,
-) -> bool:
-    """Whether the model is to be registered; False where it is already.
-
-    Raises:
-        ExportError: The alias stays with a model that is better.
-    """
-    from study.errors import ExportError
-    from study.export.registration import is_same_model, refusal
-    from study.tracking.mlflow.registry import MlflowRegistry
-
-    name, alias = register
-    if alias is None:
-        return True
-    registry = MlflowRegistry(tracking_address(study, tracking_uri), study.tracking.experiment)
-    current = registry.with_alias(name, alias)
-    if current is None:
-        return True
-    if is_same_model(card, current.tags):
-        say(Console(), f"Version {current.version} of {name}, the {alias}, is this model already.")
-        return False
-    reason = refusal(card, current.tags)
-    if reason and not replace_better:
-        raise ExportError(
-            f"version {current.version} of {name} stays the {alias}: {reason}; to replace it "
-            f"nevertheless, add --replace-better"
-        )
-    return True
+        if register is not None:
+            registration = Registration(register, alias, replace_better)
+            register_model(opened.study, card, folder, registration, tracking_uri)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
     from study.export.card import ModelCard
     from study.operations.opened_study import OpenedStudy
+    from study.tracking.mlflow.registry import MlflowRegistry
 
 EXPORTS = Path("exports")
 
@@ -79,6 +80,21 @@ def export_trials(
 
 
 @dataclass(frozen=True)
+class Registration:
+    """What an exported model becomes in MLflow's registry.
+
+    Attributes:
+        name: Of the registered model, of which it becomes the newest version.
+        alias: That moves to this version, such as ``champion``.
+        replace_better: Move it even from a model that is better on the holdout.
+    """
+
+    name: str
+    alias: str | None = None
+    replace_better: bool = False
+
+
+@dataclass(frozen=True)
 class RegisteredModel:
     """A version of a registered model.
 
@@ -86,41 +102,75 @@ class RegisteredModel:
         version: Its number.
         address: By which MLflow serves it: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
         tracking_uri: Where the registry is.
+        is_new: Whether it was registered now; the alias may have been of this model already.
     """
 
     version: str
     address: str
     tracking_uri: str
+    is_new: bool = True
 
 
 def registered_model(
     study: "StudyConfig",
     card: "ModelCard",
     folder: Path,
-    register: tuple[str, str | None],
+    registration: Registration,
     tracking_uri: str | None,
 ) -> RegisteredModel:
-    """Make an exported model the newest version of a registered one.
+    """Make an exported model the newest version of a registered one, and give it the alias.
 
     Args:
         study: That it is of.
         card: Of the model in ``folder``.
         folder: Where it was exported to.
-        register: The registered model's name, and the alias that moves to this version.
+        registration: What it becomes.
         tracking_uri: MLflow's address; None for the study's own.
+
+    Raises:
+        ExportError: The alias stays with a model that is better on the holdout, or that it cannot
+            be compared with; nothing has been registered.
     """
     from study.export.registration import model_info, run_tags, version_tags
     from study.tracking.mlflow.registry import MlflowRegistry
 
-    name, alias = register
-    uri = tracking_address(study, tracking_uri)
-    registry = MlflowRegistry(uri, study.tracking.experiment)
-    version = registry.register(
-        model_info(card, folder),
-        run_tags=run_tags(card),
-        name=name,
-        tags=version_tags(card),
-        alias=alias,
-    )
-    address = f"models:/{name}" + (f"@{alias}" if alias else f"/{version.version}")
-    return RegisteredModel(str(version.version), address, registry.address)
+    name, alias = registration.name, registration.alias
+    registry = MlflowRegistry(tracking_address(study, tracking_uri), study.tracking.experiment)
+    version = _holder(registry, card, registration)
+    is_new = version is None
+    if version is None:
+        version = registry.register(
+            model_info(card, folder),
+            run_tags=run_tags(card),
+            name=name,
+            tags=version_tags(card),
+            alias=alias,
+        ).version
+    address = f"models:/{name}" + (f"@{alias}" if alias else f"/{version}")
+    return RegisteredModel(version, address, registry.address, is_new)
+
+
+def _holder(
+    registry: "MlflowRegistry", card: "ModelCard", registration: Registration
+) -> str | None:
+    """The version with the alias where it is this model already; None where this may have it.
+
+    Raises:
+        ExportError: The alias stays with another model.
+    """
+    from study.errors import ExportError
+    from study.export.registration import is_same_model, refusal
+
+    name, alias = registration.name, registration.alias
+    current = None if alias is None else registry.with_alias(name, alias)
+    if current is None:
+        return None
+    if is_same_model(card, current.tags):
+        return current.version
+    reason = refusal(card, current.tags)
+    if reason and not registration.replace_better:
+        raise ExportError(
+            f"version {current.version} of {name} stays the {alias}: {reason}; to replace it "
+            f"nevertheless, add --replace-better"
+        )
+    return None

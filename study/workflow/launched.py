@@ -11,7 +11,7 @@ from rich.console import Console
 from study.config.problems import in_file
 from study.workflow.addresses import as_overrides, with_data_root
 from study.workflow.confirmation import chosen_options, confirm_study
-from study.workflow.exporting import ExportOptions, export_trials, registered_model
+from study.workflow.exporting import ExportOptions, Registration, export_trials, registered_model
 from study.workflow.watching import read_study_status, watch_study
 from study.workflow.whole import run_whole
 from study.workflow.workplace import Workplace
@@ -173,6 +173,7 @@ class LaunchedStudy:
         format: str = "safetensors",  # the command's word
         register: str | None = None,
         alias: str | None = None,
+        replace_better: bool = False,
         **options: Any,
     ) -> list[Path]:
         """Write networks to files, each checked against the network itself.
@@ -182,6 +183,7 @@ class LaunchedStudy:
             format: safetensors, state_dict, sparse, torch_export or onnx.
             register: Make it the newest version of this registered model in MLflow.
             alias: To move to that version, such as ``champion``.
+            replace_better: Move it even from a model that is better on the holdout.
             **options: ``out``, ``max_density`` and ``licence`` of
                 :class:`study.workflow.exporting.ExportOptions`.
 
@@ -190,7 +192,8 @@ class LaunchedStudy:
 
         Raises:
             StudyError: There is no such trial, or none to choose.
-            ExportError: It cannot be written in the format, or differs from the network.
+            ExportError: It cannot be written in the format, or differs from the network; or the
+                alias stays with a model that is better.
         """
         opened = self._opened()
         made = export_trials(
@@ -200,8 +203,8 @@ class LaunchedStudy:
         for card, folder in made:
             folders.append(folder)
             if register is not None:
-                uri = self.tracking_uri
-                registered_model(opened.study, card, folder, (register, alias), uri)
+                registration = Registration(register, alias, replace_better)
+                registered_model(opened.study, card, folder, registration, self.tracking_uri)
         return folders
 
     def run(
