@@ -10,7 +10,7 @@ from study.store.record import Record
 from study.tracking import names
 from tests.helpers.launched import WAIT_S, LaunchedStudy, numbers, undisturbed
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(1200)]
 
 FIXED: dict[str, Any] = {
     "data.dataset": "synthetic",
