@@ -25,7 +25,7 @@ from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record
 from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
-from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.datasets import DatasetKey, dataset_key, dataset_labels
 from study.trial.program_plugins import program_plugins
 from study.trial.read_data import ReadData
 from study.tune.cluster.connection import alive_nodes, chosen_address
@@ -37,7 +37,7 @@ from study.tune.cluster.resources import (
     with_gpus,
 )
 from study.tune.cluster.study_ray import StudyRay
-from study.tune.run import StudyRun, dataset_labels
+from study.tune.run import StudyRun
 
 if TYPE_CHECKING:
     from study.tune.cluster.nodes import Nodes

@@ -1,7 +1,7 @@
 """Where a trial stands, and its checkpoint: tensors and plain values, nothing else."""
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -150,7 +150,7 @@ def pack_state(
         "optimizer": optimiser.state_dict(),
         "best": None if progress.best is None else dict(vars(progress.best)),
         "history": progress.history.to_json(),
-        "layers": [dict(vars(layer)) for layer in progress.layers],
+        "layers": [asdict(layer) for layer in progress.layers],
         "asked_density": progress.asked_density,
         "first": None if progress.first is None else dict(vars(progress.first)),
     }

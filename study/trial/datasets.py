@@ -1,6 +1,7 @@
 """Which data set a trial reads, where it lies on this machine, and reading it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -93,3 +94,8 @@ def _arrived(key: DatasetKey, dataset: ImageDataset) -> list[Arrival]:
         return [read_arrival(path, key.source, dataset) for path in key.arrival_paths]
     except DataError as error:
         raise DataError(f"data.arrivals: {error.summary}", error.details) from None
+
+
+def dataset_labels(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetKey, str]:
+    """A short name for each data set."""
+    return {key: str(index) for index, key in enumerate(datasets)}

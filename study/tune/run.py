@@ -4,7 +4,7 @@ import gc
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -21,7 +21,7 @@ from study.store.record import Record
 from study.store.remote.hold import Hold
 from study.tracking.background import BackgroundTracker
 from study.tracking.tracker import Tracker
-from study.trial.datasets import DatasetKey, dataset_key
+from study.trial.datasets import DatasetKey, dataset_key, dataset_labels
 from study.trial.program_plugins import UsedPlugin
 from study.tune.cluster.ray_restarts import RayHasDiedError, RayRestarts
 from study.tune.cluster.ray_watch import (
@@ -137,13 +137,15 @@ class StudyRun:
             RayHasDiedError: The program is to begin anew in its place.
             StudyError: Ray has died, and is not ours to start again, or once too often.
         """
+        from study.tune.tuner import make_tuner
+
         shutil.rmtree(self.folder.ray_path, ignore_errors=True)
         with RayWatch(
             watched_processes(),
             when_stuck=lambda why: self._end_of_ray(session, why, is_stuck=True),
         ) as watch:
             try:
-                self._tuner(session, search, budget, watch).fit()
+                make_tuner(self, session, search, budget, watch).fit()
                 why_dead = ""
             except RayDiedError as error:
                 why_dead = str(error)
@@ -191,73 +193,3 @@ class StudyRun:
 
     def _farewell(self, why: str) -> str:
         return f"Ray has died: {why}; resume the study with: app-study resume {self.folder.name}"
-
-    def _tuner(
-        self, session: StudySession, search: "StudySearch", budget: Budget, watch: RayWatch
-    ) -> Any:
-        from ray import tune
-
-        from study.tune.callback import SilentReporter, StudyCallback
-        from study.tune.scheduler import BudgetStopper, StudyScheduler
-
-        assert self.resources is not None
-        return tune.Tuner(
-            self._trainable(dataset_labels(self.datasets), self.resources),
-            tune_config=tune.TuneConfig(
-                search_alg=search,
-                scheduler=StudyScheduler(session),
-                num_samples=-1,  # the searcher ends it
-                max_concurrent_trials=self.resources.max_concurrent,
-                reuse_actors=True,
-                trial_name_creator=_trial_name,
-                trial_dirname_creator=_trial_name,
-            ),
-            run_config=tune.RunConfig(
-                name=self.folder.ray_path.name,
-                storage_path=str(self.folder.path),
-                callbacks=[StudyCallback(session, self.deaths, watch, self.nodes, self.hold)],
-                failure_config=tune.FailureConfig(max_failures=-1),  # see study.tune.worker_deaths
-                stop=BudgetStopper(budget),
-                verbose=0,
-                progress_reporter=SilentReporter(),
-            ),
-        )
-
-    def _trainable(self, labels: Mapping[DatasetKey, str], resources: TrialResources) -> Any:
-        import ray
-        from ray import tune
-
-        from study.tune.trainable import StudyTrainable, WorkerContext
-
-        context = WorkerContext(
-            datasets={
-                # What is mapped from a file of this machine is not there on another.
-                labels[key]: ray.put(dataset if self.nodes is None else dataset.in_memory())
-                for key, dataset in self.datasets.items()
-                if self.nodes is None or self.study.resources.data == "shipped"
-            },
-            trials_path=self.folder.path / "trials",
-            plugins=self.study.plugins,
-            sent_plugins=self.sent_plugins,
-            service_after=self.study.objective.service_after,
-            checkpoint_every_s=self.study.resources.checkpoint_every_s,
-            log_models=self.study.tracking.log_models,
-            log_latency=self.study.measured_latency,
-            cpus=resources.cpus,
-            hide_gpus=resources.gpus == 0,
-            on_cluster=self.nodes is not None,
-            copy=self.folder.copy,
-            driver_node=ray.get_runtime_context().get_node_id(),
-        )
-        return tune.with_resources(
-            tune.with_parameters(StudyTrainable, context=context), resources.placement
-        )
-
-
-def dataset_labels(datasets: Mapping[DatasetKey, ImageDataset]) -> dict[DatasetKey, str]:
-    """A short name for each data set."""
-    return {key: str(index) for index, key in enumerate(datasets)}
-
-
-def _trial_name(trial: Any) -> str:
-    return str(trial.config["trial_key"])
