@@ -27,7 +27,7 @@ _ENDS_WITHIN_S: Final = 10.0
 _LOOKS_EVERY_S: Final = 1.0
 # MLflow makes hundreds of objects of each run: to look through all of them for circles after
 # every 700, as Python does, takes longer than to read a study's runs.
-_OBJECTS_A_COLLECTION: Final = 100_000
+_OBJECTS_A_COLLECTION: Final = 300_000
 
 
 class ProcessTracker:
