@@ -1,11 +1,12 @@
 """When a study has used up what it was given, and the message for it."""
 
+import itertools
 import time
 from dataclasses import dataclass, field
 
 from study.config.study_sections import BudgetSection
 from study.results import Outcome
-from study.store.record import Record
+from study.store.record import Record, RecordedTrial
 from study.text import count
 
 _HOUR_S = 3600.0
@@ -24,6 +25,33 @@ class End:
     is_finished: bool
 
 
+class _Tally:
+    """What a record's trials have come to; those that have ended are looked at once more only."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._num_seen = 0
+        self._running: list[RecordedTrial] = []
+        self._ended_flops = 0.0
+        self.num_failed = 0
+
+    def update(self) -> None:
+        """Take in what the record has of new trials, and which have ended."""
+        trials = self._record.trials.values()
+        self._running += itertools.islice(trials, self._num_seen, None)
+        self._num_seen = len(trials)
+        for trial in self._running:
+            if trial.outcome is not None:
+                self._ended_flops += _train_flops(trial)
+                self.num_failed += trial.outcome is Outcome.ERROR
+        self._running = [trial for trial in self._running if trial.outcome is None]
+
+    @property
+    def train_flops(self) -> float:
+        """As :func:`train_flops`."""
+        return self._ended_flops + sum(map(_train_flops, self._running))
+
+
 @dataclass
 class Budget:
     """What is left of a study's budget while this process runs it.
@@ -37,11 +65,14 @@ class Budget:
     record: Record
     _seconds_before: float = field(init=False)
     _failures_before: int = field(init=False)
+    _tally: _Tally = field(init=False)
     _begun: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._seconds_before = self.record.seconds
-        self._failures_before = self._num_failed()
+        self._tally = _Tally(self.record)
+        self._tally.update()
+        self._failures_before = self._tally.num_failed
 
     @property
     def hours(self) -> float:
@@ -50,6 +81,7 @@ class Budget:
 
     def end(self) -> End | None:
         """Why the study is to end now; None while it goes on."""
+        self._tally.update()
         return self._exhausted() or self._failed()
 
     def _exhausted(self) -> End | None:
@@ -60,7 +92,7 @@ class Budget:
                 f"more of it: app-study extend {name} --hours HOURS",
                 is_finished=True,
             )
-        if limits.train_flops is not None and train_flops(self.record) >= limits.train_flops:
+        if limits.train_flops is not None and self._tally.train_flops >= limits.train_flops:
             return End(
                 f"budget.train_flops = {limits.train_flops:g} is used up; "
                 f"more of it: app-study extend {name} --train-flops FLOPS",
@@ -70,7 +102,7 @@ class Budget:
 
     def _failed(self) -> End | None:
         most = 1 if self.limits.fail_fast else self.limits.max_failures
-        failed = self._num_failed() - self._failures_before
+        failed = self._tally.num_failed - self._failures_before
         if most is None or failed < most:
             return None
         which = "budget.fail_fast" if self.limits.fail_fast else f"budget.max_failures = {most}"
@@ -78,11 +110,12 @@ class Budget:
         text = f"{count(failed, 'trial')} {has} failed, which {which} makes the end"
         return End(text, is_finished=False)
 
-    def _num_failed(self) -> int:
-        return sum(trial.outcome is Outcome.ERROR for trial in self.record.trials.values())
-
 
 def train_flops(record: Record) -> float:
     """FLOPs of training, counted dense, that all trials have reported."""
-    newest = (t.history.megabatches[-1] for t in record.trials.values() if t.history.megabatches)
+    return sum(map(_train_flops, record.trials.values()))
+
+
+def _train_flops(trial: RecordedTrial) -> float:
+    newest = trial.history.megabatches[-1:]
     return sum(megabatch.metrics.get("train_flops", 0.0) for megabatch in newest)

@@ -12,7 +12,7 @@ from study.config.study_sections import BudgetSection
 from study.errors import StudyError
 from study.operations.extend import Extension, extend
 from study.results import MegabatchRecord, Outcome, TrialHistory
-from study.search.budget import Budget
+from study.search.budget import Budget, train_flops
 from study.session.failure_causes import by_cause
 from study.store.folder import StudyFolder
 from study.store.record import Record
@@ -72,6 +72,20 @@ def test_flops_are_those_of_all_trials_running_ones_included(record: Record) -> 
     end = budget.end()
     assert end is not None
     assert end.is_finished
+
+
+def test_what_is_counted_as_trials_come_and_end_is_what_the_whole_record_says(
+    record: Record,
+) -> None:
+    budget = Budget(BudgetSection(train_flops=1e30, max_failures=7), record)
+    for number in range(30):
+        add(record, str(number), flops=number, reason="it failed" if number % 5 == 0 else "")
+        if number % 3 == 1 and record.trials[str(number - 1)].outcome is None:
+            record.add_outcome(str(number - 1), Outcome.COMPLETE)
+        assert budget.end() is None
+        assert budget._tally.train_flops == train_flops(record)
+        failed = [t for t in record.trials.values() if t.outcome is Outcome.ERROR]
+        assert budget._tally.num_failed == len(failed)
 
 
 @pytest.mark.parametrize(
