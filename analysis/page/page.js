@@ -15,21 +15,22 @@ const options = {
 
 let drawings = {};
 
-const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;[=]?@^_`{|}~";
-
-// What was packed into the page: its length, and deflated in base 85.
+// What was packed into the page: its length, and deflated in base 91, two digits for 13 bits.
 async function unpacked(id) {
   const packed = document.getElementById(id).textContent;
-  const start = packed.indexOf(",") + 1;
   const values = new Uint8Array(128);
-  [...DIGITS].forEach((digit, value) => { values[digit.charCodeAt(0)] = value; });
-  const words = new DataView(new ArrayBuffer(((packed.length - start) / 5) * 4));
-  for (let at = start, place = 0; at < packed.length; at += 5, place += 4) {
-    let word = 0;
-    for (let k = at; k < at + 5; k++) word = word * 85 + values[packed.charCodeAt(k)];
-    words.setUint32(place, word);
+  let value = 0;
+  for (let sign = 33; sign < 127; sign++) {
+    if (!"<>&".includes(String.fromCharCode(sign))) values[sign] = value++;
   }
-  const bytes = new Uint8Array(words.buffer, 0, Number.parseInt(packed, 10));
+  const bytes = new Uint8Array(Number.parseInt(packed, 10));
+  let [word, numBits, place] = [0, 0, 0];
+  for (let at = packed.indexOf(",") + 1; at < packed.length; at += 2) {
+    const digits = values[packed.charCodeAt(at)] * 91 + values[packed.charCodeAt(at + 1)];
+    word = (word << 13) | digits;
+    for (numBits += 13; numBits >= 8; numBits -= 8) bytes[place++] = word >> (numBits - 8);
+    word &= 255;
+  }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).text();
 }
@@ -89,6 +90,18 @@ function drawForScreen() {
 }
 
 if (document.getElementById("drawings")) drawFirst();
+
+// What can be saved becomes files when the page is opened: the browser holds them, nobody is asked.
+async function giveFiles() {
+  const files = JSON.parse(await unpacked("files"));
+  for (const link of document.querySelectorAll("a[download]")) {
+    const file = new Blob([files[link.download]], { type: "text/csv" });
+    link.href = URL.createObjectURL(file);
+    link.hidden = false;
+  }
+}
+
+if (document.getElementById("files")) giveFiles();
 
 function sortBy(heading) {
   const table = heading.closest("table");

@@ -1,5 +1,8 @@
 """The page as a reader of its HTML finds it: sections, tables, addresses."""
 
+import json
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -26,7 +29,7 @@ class Page(HTMLParser):
         self.sections: dict[str, list[PageTable]] = {}
         self.headings: dict[str, str] = {}
         self.addresses: list[str] = []
-        self.saved: dict[str, str] = {}
+        self.saved: list[str] = []
         self.figures: list[str] = []
         self.drawn = 0
         self._section = ""
@@ -61,7 +64,7 @@ class Page(HTMLParser):
             given[name] for name in ("href", "src", "action", "srcset") if given.get(name)
         ]
         if tag == "a" and "download" in given:
-            self.saved[given["download"]] = given["href"]
+            self.saved.append(given["download"])
         if "data-figure" in given:
             self.figures.append(given["data-figure"])
         self.drawn += "main-svg" in given.get("class", "").split()
@@ -76,6 +79,24 @@ class Page(HTMLParser):
             self._table.rows[-1][-1] = (value, text + data)
         elif self._in[-1:] == ["h2"] and self._section:
             self.headings[self._section] = self.headings.get(self._section, "") + data
+
+
+def unpacked(html: str, name: str) -> str:
+    """What the page's script unpacks from the page: deflated, in base 91, 13 bits a pair."""
+    found = re.search(rf'<script type="text/plain" id="{name}">(\d+),([!-~]+)</script>', html)
+    assert found is not None
+    signs = [chr(sign) for sign in range(33, 127) if chr(sign) not in "<>&"]
+    values = {sign: value for value, sign in enumerate(signs)}
+    pairs = zip(found[2][::2], found[2][1::2], strict=True)
+    bits = "".join(f"{values[high] * 91 + values[low]:013b}" for high, low in pairs)
+    size = int(found[1])
+    return zlib.decompress(int(bits[: 8 * size], 2).to_bytes(size)).decode()
+
+
+def files_of(html: str) -> dict[str, str]:
+    """What can be saved of a page, by the name of the file."""
+    files: dict[str, str] = json.loads(unpacked(html, "files"))
+    return files
 
 
 def agree(

@@ -83,6 +83,9 @@ def test_the_page_opens_whole_without_an_error_and_without_the_network(
     # Plotly draws at least one picture into each place.
     assert len(read.figures) == sum(len(report.figures) for report in made.values())
     assert read.drawn >= len(read.figures)
+    # What can be saved became files of the browser's own.
+    files = [address for address in read.addresses if address.startswith("blob:")]
+    assert len(files) == len(read.saved) == len(set(files))
 
 
 def acted_on(tmp_path: Path, script: str) -> Visit:

@@ -1,7 +1,6 @@
 """Reports on studies that the real tracker wrote to a real MLflow database."""
 
 import ast
-import base64
 import csv
 import io
 import json
@@ -32,7 +31,7 @@ from study.tracking.artifacts import run_files
 from study.tracking.mlflow.tracker import MlflowTracker
 from study.tracking.run_store import StoredRun
 from tests.helpers.fake_study import SERVICE_AND_SIZE, FakeTrial, runs_of, study_info, usual
-from tests.helpers.page_reader import Page, agree
+from tests.helpers.page_reader import Page, agree, files_of
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -438,10 +437,10 @@ def test_what_a_figure_draws_and_what_a_table_holds_can_be_saved(
     assert set(figures) == set(page.figures)
     num_tables = sum(bool(table.rows) for section in made.values() for table in section.tables)
     assert len(page.saved) == len(figures) + num_tables
+    files = files_of(html)
+    assert set(page.saved) == set(files)
     for name, figure in figures.items():
-        kind, _, coded = page.saved[f"{name}.csv"].partition(",")
-        assert kind == "data:text/csv;base64"
-        rows = list(csv.DictReader(io.StringIO(base64.b64decode(coded).decode())))
+        rows = list(csv.DictReader(io.StringIO(files[f"{name}.csv"])))
         drawn = [(s.name, y) for panel in figure.panels for s in panel.series for y in s.y]
         assert [(row["series"], float(row["y"])) for row in rows] == drawn
 

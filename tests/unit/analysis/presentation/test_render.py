@@ -1,9 +1,7 @@
-import base64
 import csv
 import io
 import json
 import re
-import zlib
 
 import pytest
 from rich.console import Console
@@ -15,6 +13,7 @@ from analysis.presentation import render
 from analysis.presentation.render import Format
 from analysis.presentation.report import Column, ReportSection, ReportTable
 from tests.helpers.fake_study import FakeTrial, runs_of, usual
+from tests.helpers.page_reader import unpacked
 
 NASTY = "a|b <script>\x1b[31mred\x07\u202e\nnext"
 
@@ -152,20 +151,12 @@ def test_the_page_escapes_names_and_asks_nothing_of_the_network() -> None:
         assert attribute not in html
 
 
-def unpacked(html: str, name: str) -> str:
-    """What the page's script unpacks from the page."""
-    found = re.search(rf'<script type="text/plain" id="{name}">(\d+),(\S+)</script>', html)
-    assert found is not None
-    digits = found[2].encode().translate(bytes.maketrans(b"[].", b"<>&"))
-    return zlib.decompress(base64.b85decode(digits)[: int(found[1])]).decode()
-
-
 def test_plotly_is_embedded_once_and_only_where_there_is_a_figure() -> None:
     full, empty = runs_of(usual()), runs_of([])
     one = page.page(full, ("a",), page.sections(full))
     none = page.page(empty, ("a",), page.sections(empty))
     assert unpacked(one, "library").count("plotly.js v") == 1
-    assert len(one) < 2_300_000
+    assert len(one) < 2_000_000
     drawn = json.loads(unpacked(one, "drawings"))
     assert set(drawn) == {f.name for made in page.sections(full).values() for f in made.figures}
     assert len(none) < 50_000
