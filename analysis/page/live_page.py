@@ -20,6 +20,8 @@ def watch(
 ) -> Iterator[WrittenReport | ReportError]:
     """Write the page about every so many seconds while a study or its confirmation runs.
 
+    A page says after how long the next one comes, by how long the last one took.
+
     It ends when none of them ran at two looks in a row, as a confirmation starts a moment after
     its search has ended; the last page does not reload itself. A look that fails, such as while a
     server is away, is an error among what is yielded, and the next one follows.
@@ -27,21 +29,27 @@ def watch(
     Raises:
         ReportError: The first look fails.
     """
-    idle, is_first = 1, True
+    idle, is_first, taken = 1, True, 0.0
     while True:
         begun = time.monotonic()
         try:
             runs = _load(studies, tracking_uri)
             idle = 0 if is_running(runs) else idle + 1
-            yield write_page(runs, out, every=every if idle < 2 else None)
+            pause = _pause(every, max(taken, time.monotonic() - begun))
+            yield write_page(runs, out, every=round(pause) if idle < 2 else None)
         except ReportError as error:
             if is_first:
                 raise
             yield error
         if idle >= 2:
             return
-        is_first = False
-        time.sleep(max(every, (1 / _BUSY - 1) * (time.monotonic() - begun)))
+        is_first, taken = False, time.monotonic() - begun
+        time.sleep(_pause(every, taken))
+
+
+def _pause(every: int, taken: float) -> float:
+    """Seconds until the next look after one that took ``taken``."""
+    return max(every, (1 / _BUSY - 1) * taken)
 
 
 def _load(studies: tuple[str, ...], tracking_uri: str) -> "Runs":

@@ -142,7 +142,7 @@ def _pages_of_trials(runs: "Runs") -> dict[int, str]:
 
 def _files(made: dict[str, ReportSection]) -> dict[str, str]:
     """What can be saved, by the name of its file: the data of every figure and table."""
-    files = {}
+    files: dict[str, str] = {}
     for name, section in made.items():
         files |= {f"{f.name}.csv": render.figure_csv(f) for f in section.figures}
         for index, table in enumerate((t for t in section.tables if t.rows), start=1):

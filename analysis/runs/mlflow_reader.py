@@ -1,12 +1,13 @@
 """MLflow, read only: runs by their tags, and the histories that they left."""
 
 import dataclasses
+import fcntl
 import os
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
@@ -39,13 +40,12 @@ class Store:
     """
 
     def __init__(self, tracking_uri: str) -> None:
-        _check_database(tracking_uri)
         self.address = without_credentials(tracking_uri)
         # Read by MLflow when it is imported: a report asks nothing but its user's store, and has
         # no progress bar for each small file.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with self._readable():
+        with _whole_database(tracking_uri), self._readable():
             from mlflow import MlflowClient
 
             self._client = MlflowClient(tracking_uri=tracking_uri)
@@ -203,12 +203,30 @@ def _compact(facts: Mapping[str, V]) -> dict[str, V]:
     return {sys.intern(name): value for name, value in facts.items()}
 
 
-def _check_database(tracking_uri: str) -> None:
-    """Refuse a SQLite file that is missing or no MLflow database: MLflow would create one."""
+@contextmanager
+def _whole_database(tracking_uri: str) -> Iterator[None]:
+    """Keep a SQLite database that a study is about to create from being half made.
+
+    MLflow creates what it does not find, and two processes that do so at once break it for good.
+
+    Raises:
+        ReportError: It is missing, or no MLflow database: MLflow would create one.
+    """
     scheme, separator, rest = tracking_uri.partition(":///")
     if not separator or not scheme.startswith("sqlite"):
+        yield
         return
     path = Path(unquote(rest.partition("?")[0]))
+    with ExitStack() as stack:
+        # Where nobody has left one, or locks are not known, nobody is at it.
+        with suppress(OSError):
+            lock = stack.enter_context(names.creation_lock(path).open("rb"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        _check_database(path)
+        yield
+
+
+def _check_database(path: Path) -> None:
     remedy = "give the study's database with --tracking-uri sqlite:///PATH or MLFLOW_TRACKING_URI"
     if not path.is_file():
         raise ReportError(f"there is no MLflow database {path.absolute()}; {remedy}")

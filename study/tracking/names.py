@@ -4,6 +4,7 @@
 :mod:`study.tracking.artifacts.runs_table`.
 """
 
+from pathlib import Path
 from typing import Final
 
 SCHEMA_VERSION: Final = "1"
@@ -95,3 +96,8 @@ ANYTIME_FIGURE: Final = "figures/anytime.svg"
 LAYERS_FIGURE: Final = "figures/layers.svg"
 # The parent's histories are the children's, one below the other, with a column KEY_COLUMN.
 KEY_COLUMN: Final = "trial_key"
+
+
+def creation_lock(database: Path) -> Path:
+    """The file that is locked while a SQLite database is checked and created."""
+    return database.with_name(f".{database.name}.lock")

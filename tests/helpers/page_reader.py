@@ -109,13 +109,13 @@ def agree(
         said: The ``tables`` of the JSON.
         made: The same tables as the report makes them: the formats of their columns.
     """
-    filled = [(table, json) for table, json in zip(made, said, strict=True) if json["rows"]]
-    assert [table.title for table in page] == [json["title"] for _, json in filled]
-    for shown_table, (table, json) in zip(page, filled, strict=True):
+    filled = [(table, told) for table, told in zip(made, said, strict=True) if told["rows"]]
+    assert [table.title for table in page] == [told["title"] for _, told in filled]
+    for shown_table, (table, told) in zip(page, filled, strict=True):
         names = [column.name for column in table.columns]
         assert shown_table.names == names
-        assert len(shown_table.rows) == len(json["rows"])
-        for cells, row in zip(shown_table.rows, json["rows"], strict=True):
+        assert len(shown_table.rows) == len(told["rows"])
+        for cells, row in zip(shown_table.rows, told["rows"], strict=True):
             assert list(row) == names
             for (number, text), column in zip(cells, table.columns, strict=True):
                 value = row[column.name]

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.credentials import without_credentials
+from study.tracking import names
 from study.tracking.mlflow.address import (
     absolute_uri,
     artifact_location,
@@ -58,7 +59,7 @@ def _created_once(path: Path | None) -> Iterator[None]:
         yield
         return
     check_sqlite(path)
-    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=_CREATION_S):
+    with filelock.FileLock(names.creation_lock(path), timeout=_CREATION_S):
         yield
 
 

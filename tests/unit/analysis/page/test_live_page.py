@@ -74,6 +74,15 @@ def test_a_first_look_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
         seen(monkeypatch, [AWAY])
 
 
+def test_a_page_says_when_the_next_one_comes_where_a_look_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Of each look: it begins, it has read, it has written.
+    times = iter([0, 20, 30, 100, 105, 110, 200, 201, 202, 300, 301])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    assert seen(monkeypatch, [RUNNING, RUNNING, ENDED, ENDED]) == [60, 90, 30, None]
+
+
 def test_what_runs_is_the_study_its_confirmation_or_a_part() -> None:
     assert is_running(RUNNING)
     assert is_running(CONFIRMING)
