@@ -1,6 +1,5 @@
 """What a sampler is told of thousands of trials is bounded, and the same after a resume."""
 
-import itertools
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from study.config.study_config import StudyConfig
 from study.results import Outcome
 from study.search import known_trials
 from study.search.arms import SearchedArms
+from study.search.explored import most_redrawn
 from study.search.known_trials import (
     MOST_KNOWN,
     NUM_BEST,
@@ -224,18 +224,17 @@ def num_asks(proposals: Proposals) -> int:
     return len(proposals.optuna_study.get_trials(deepcopy=False)) - before
 
 
-def test_where_many_trials_are_known_a_proposal_is_asked_for_once(tmp_path: Path) -> None:
+def test_the_more_trials_are_known_the_fewer_proposals_are_drawn_anew(tmp_path: Path) -> None:
+    assert [most_redrawn(n) for n in (0, 1, 50, 100, 150, 200)] == [30, 30, 30, 3, 1, 0]
     rng = random.Random(0)
     with Record.open(tmp_path / "r") as record:
-        for number in itertools.count(1):
-            chosen = {"pruning.schedule": "app", DENSITY: rng.uniform(0.1, 1), LR: rng.random()}
-            chosen[LR] = 0.01 + 0.99 * chosen[LR]
+        for number in range(1, 161):
+            lr = 0.01 + 0.99 * rng.random()
+            chosen = {"pruning.schedule": "app", DENSITY: rng.uniform(0.1, 1), LR: lr}
             record.add_trial(str(number), source="search", chosen=chosen, config={})
             record.add_history(str(number), history(2, error=chosen[DENSITY]))
             record.add_outcome(str(number), Outcome.COMPLETE)
-            if number in (100, 121):
+            if number in (50, 100, 160):
                 proposals = Proposals(search(), record)
-                asks = [num_asks(proposals) for _ in range(5)]
-                assert (max(asks) > 1) if number == 100 else (asks == [1] * 5)
-            if number == 121:
-                break
+                asks = max(num_asks(proposals) for _ in range(5))
+                assert 1 + (number < 160) <= asks <= 1 + most_redrawn(number)
