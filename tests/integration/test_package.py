@@ -110,7 +110,7 @@ def test_an_example_is_listed_copied_and_run(here: Path, environment: Path) -> N
 @pytest.mark.ray
 def test_a_study_is_launched_and_reported(here: Path, environment: Path) -> None:
     run([str(environment / "app-study"), "examples", "quickstart"], here)
-    small = ["budget.trials=1", "confirm.seeds=2", "training.total_samples=2000"]
+    small = ["budget.trials=1", "confirm.seeds=2", "training.total_samples=4000"]
     overrides = [word for one in small for word in ("--set", one)]
     said = run([str(environment / "app-study"), "launch", "quickstart.yaml", *overrides], here)
     assert "is finished" in said
