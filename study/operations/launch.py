@@ -82,7 +82,7 @@ def run_study(
         opening = begun(lambda: _after(checking, open_tracker))
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
         if not is_over and not read.problems:
-            _open_ray(study, ray)
+            _open_ray(study, ray, console)
         datasets = checking.result()
         on_ray = None if is_over else _on_ray(study, ray, datasets)
         tracker = opening.result()
@@ -145,14 +145,19 @@ def _after(checked: Future[Any], open_tracker: Callable[[], Tracker]) -> Tracker
     return open_tracker()
 
 
-def _open_ray(study: StudyConfig, ray: StudyRay) -> None:
+def _open_ray(study: StudyConfig, ray: StudyRay, console: Console) -> None:
     """Start or join Ray if none is there."""
     try:
         ray.open(chosen_address(study.resources.address), study.plugins)
     except StudyError as error:
-        if ray.restarts is None or not ray.restarts.number:
+        restarts = ray.restarts
+        if restarts is None or not restarts.number:
             raise
-        raise RayHasDiedError(str(error), study.name) from error
+        # In the place of a program under which Ray has died: it may have died once more by now.
+        if restarts.may_restart:
+            say(console, f"{error}; it is tried again")
+        remedy = f"resume the study with: app-study resume {study.name}"
+        raise RayHasDiedError(f"{error}; {remedy}", study.name) from error
 
 
 def _on_ray(
