@@ -3,9 +3,8 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -27,7 +26,7 @@ from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key, dataset_labels
 from study.trial.program_plugins import program_plugins
-from study.trial.read_data import ReadData
+from study.trial.read_data import load_and_check
 from study.tune.cluster.connection import alive_nodes, chosen_address
 from study.tune.cluster.ray_restarts import RayHasDiedError
 from study.tune.cluster.resources import (
@@ -57,7 +56,7 @@ def run_study(
     Args:
         study: Checked, its plug-ins imported.
         store: Where studies live.
-        open_tracker: Opens the tracker; called in another thread, once the data is checked.
+        open_tracker: Opens the tracker; called in another thread while Ray starts.
         console: Where progress is shown.
         ray: Ray, for the study that follows too; its owner ends it.
         fresh: Launch it, as ``NAME-2`` and so on where NAME is finished; else resume it.
@@ -77,14 +76,10 @@ def run_study(
             hold = stack.enter_context(store.folder(study.name).lock())
         status = stack.enter_context(contextlib.ExitStack())
         status.enter_context(spinner(console, "reading the data, starting Ray"))
-        read = ReadData.of({trial.key(): trial for trial in study.corners()})
-        checking = begun(read.checked)  # while Ray starts
-        opening = begun(lambda: _after(checking, open_tracker))
+        datasets = load_and_check({trial.key(): trial for trial in study.corners()})
+        opening = begun(open_tracker)
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
-        if not is_over and not read.problems:
-            _open_ray(study, ray, console)
-        datasets = checking.result()
-        on_ray = None if is_over else _on_ray(study, ray, datasets)
+        on_ray = None if is_over else _on_ray(study, ray, datasets, console)
         tracker = opening.result()
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)
@@ -139,12 +134,6 @@ class _OnRay:
     sentences: tuple[str, ...]
 
 
-def _after(checked: Future[Any], open_tracker: Callable[[], Tracker]) -> Tracker:
-    """The tracker, once the data is checked: a study that is refused leaves nothing."""
-    checked.result()
-    return open_tracker()
-
-
 def _open_ray(study: StudyConfig, ray: StudyRay, console: Console) -> None:
     """Start or join Ray if none is there."""
     try:
@@ -161,9 +150,13 @@ def _open_ray(study: StudyConfig, ray: StudyRay, console: Console) -> None:
 
 
 def _on_ray(
-    study: StudyConfig, ray: StudyRay, datasets: Mapping[DatasetKey, ImageDataset]
+    study: StudyConfig,
+    ray: StudyRay,
+    datasets: Mapping[DatasetKey, ImageDataset],
+    console: Console,
 ) -> _OnRay:
-    """What trials may use of the Ray that is open."""
+    """Start or join Ray if none is there."""
+    _open_ray(study, ray, console)
     nodes = alive_nodes()
     is_cluster = ray.is_cluster(chosen_address(study.resources.address))
     asked, said = with_gpus(

@@ -2,59 +2,32 @@
 
 import gc
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
-from study.data.dataset import ImageDataset
 from study.errors import StorageError, StudyError
 from study.search.budget import Budget
 from study.session.end import StudyEnd, study_end
 from study.session.session import StudySession, open_session
 from study.session.terminal import TerminalDisplay
-from study.store.folder import StudyFolder
-from study.store.record import Record
-from study.store.remote.hold import Hold
 from study.tracking.background import BackgroundTracker
-from study.tracking.tracker import Tracker
-from study.trial.datasets import DatasetKey, dataset_key, dataset_labels
-from study.trial.program_plugins import UsedPlugin
-from study.tune.cluster.ray_restarts import RayHasDiedError, RayRestarts
+from study.trial.datasets import dataset_key, dataset_labels
+from study.tune.cluster.ray_restarts import RayHasDiedError
 from study.tune.cluster.ray_watch import (
     RayDiedError,
     RayWatch,
     kill_rest_of_ray,
     watched_processes,
 )
-from study.tune.cluster.resources import TrialResources
-from study.tune.worker_deaths import Deaths, has_lost_workers
+from study.tune.study_parts import StudyParts
+from study.tune.worker_deaths import has_lost_workers
 
 if TYPE_CHECKING:
-    from study.tune.cluster.nodes import Nodes
     from study.tune.searcher import StudySearch
 
 
-@dataclass(frozen=True)
-class StudyRun:
-    """This process's part of a study, everything being open."""
-
-    study: StudyConfig
-    folder: StudyFolder
-    record: Record
-    datasets: Mapping[DatasetKey, ImageDataset]
-    tracker: Tracker
-    console: Console
-    resources: TrialResources | None  # None where nothing is left to train
-    nodes: "Nodes | None"  # of a cluster
-    hold: Hold | None  # of a store at a URL
-    restarts: RayRestarts | None = None  # of the program, where Ray is our own
-    owns_ray: bool = False
-    sent_plugins: tuple[UsedPlugin, ...] = ()  # which workers cannot import
-    deaths: Deaths = field(default_factory=Deaths)
+class StudyRun(StudyParts):
+    """This process's run of a study."""
 
     def execute(self) -> StudyEnd:
         """Train until all trials have ended, the budget is used up, or a signal comes."""

@@ -1,6 +1,6 @@
 """Ray Tune as a study runs it; imported once the settings are there that Ray reads then."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray import tune
@@ -12,14 +12,12 @@ from study.tune.callback import SilentReporter, StudyCallback
 from study.tune.cluster.ray_watch import RayWatch
 from study.tune.scheduler import BudgetStopper, StudyScheduler
 from study.tune.searcher import StudySearch
+from study.tune.study_parts import StudyParts
 from study.tune.trainable import StudyTrainable, WorkerContext
-
-if TYPE_CHECKING:
-    from study.tune.run import StudyRun
 
 
 def make_tuner(
-    run: "StudyRun", session: StudySession, search: StudySearch, budget: Budget, watch: RayWatch
+    run: StudyParts, session: StudySession, search: StudySearch, budget: Budget, watch: RayWatch
 ) -> tune.Tuner:
     """The Tuner that trains what ``search`` proposes, until it or the budget ends."""
     assert run.resources is not None
@@ -46,7 +44,7 @@ def make_tuner(
     )
 
 
-def _trainable(run: "StudyRun") -> Any:
+def _trainable(run: StudyParts) -> Any:
     """What trains a trial, with all that its process needs to know."""
     assert run.resources is not None, "trials are left to train"
     resources, labels = run.resources, dataset_labels(run.datasets)

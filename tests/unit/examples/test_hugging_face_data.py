@@ -12,7 +12,7 @@ from PIL import Image as Picture
 
 from study.config.loading import load_study
 from study.data.dataset import DATASETS, DataError
-from study.trial.checks import load_and_check
+from study.trial.read_data import load_and_check
 from tests.contracts import test_datasets as contracts
 from tests.helpers.example_plugins import EXAMPLES, registered
 

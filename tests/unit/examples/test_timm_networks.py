@@ -15,7 +15,7 @@ from study.models.architecture import ARCHITECTURES
 from study.pruning.channels.cutting import cut_, silenced
 from study.pruning.channels.graph import channel_groups
 from study.pruning.prunable import prunable_parameters
-from study.trial.checks import load_and_check
+from study.trial.read_data import load_and_check
 from tests.contracts import test_architectures as contracts
 from tests.helpers.example_plugins import EXAMPLES, registered
 from tests.helpers.small_trials import trained, trial

@@ -1,8 +1,10 @@
 """The page of a study that runs is written anew until nothing runs any more."""
 
 import dataclasses
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +22,9 @@ AWAY = ReportError("MLflow is away")
 
 
 def seen(
-    monkeypatch: pytest.MonkeyPatch, looks: Sequence[Runs | ReportError]
+    monkeypatch: pytest.MonkeyPatch,
+    looks: Sequence[Runs | ReportError],
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[str | int | None]:
     """What each look came to: an error's text, or in how many seconds the page reloads itself."""
     left = iter(looks)
@@ -38,7 +42,9 @@ def seen(
 
     monkeypatch.setattr(live_page, "_load", load)
     monkeypatch.setattr(live_page, "write_page", write)
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    # Of this module alone: threads of other tests may sleep, and look at the clock.
+    here = SimpleNamespace(monotonic=clock, sleep=lambda _: None)
+    monkeypatch.setattr(live_page, "time", here)
     came = [
         str(look) if isinstance(look, ReportError) else told[-1]
         for look in watch("it", tracking_uri="", out=Path(), every=30)
@@ -79,8 +85,8 @@ def test_a_page_says_when_the_next_one_comes_where_a_look_takes_long(
 ) -> None:
     # Of each look: it begins, it has read, it has written.
     times = iter([0, 20, 30, 100, 105, 110, 200, 201, 202, 300, 301])
-    monkeypatch.setattr("time.monotonic", lambda: next(times))
-    assert seen(monkeypatch, [RUNNING, RUNNING, ENDED, ENDED]) == [60, 90, 30, None]
+    looks = [RUNNING, RUNNING, ENDED, ENDED]
+    assert seen(monkeypatch, looks, lambda: next(times)) == [60, 90, 30, None]
 
 
 def test_what_runs_is_the_study_its_confirmation_or_a_part() -> None:
