@@ -180,13 +180,16 @@ class _MatrixConvolution(torch.autograd.Function):
         usual = [
             of_images and not parts.input_gradient,
             of_weight and not parts.weight_gradient,
-            of_bias,
+            # Torch would compute the gradient of the weights for it.
+            of_bias and not parts.weight_gradient,
         ]
         found = _usual_gradients(gradient, images, weight, shape, usual)
         if of_images and parts.input_gradient:
             found[0] = _input_gradient(gradient, weight, shape)
         if of_weight and parts.weight_gradient:
             found[1] = _weight_gradient(gradient, images, shape)
+        if of_bias and parts.weight_gradient:
+            found[2] = gradient.sum((0, 2, 3))
         return (*found, None, None)
 
 
