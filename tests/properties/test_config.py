@@ -1,5 +1,6 @@
 """Laws of configurations: written ones read back, unknown keys never pass, samples are valid."""
 
+import copy
 import string
 from typing import Any
 
@@ -40,7 +41,8 @@ def counts(low: int, high: int) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def choices(*values: Any) -> st.SearchStrategy[list[Any]]:
-    return st.lists(st.sampled_from(values), min_size=1, unique_by=repr)
+    # Copies: a test that spoils a study in place must not spoil what the next one draws.
+    return st.lists(st.sampled_from(values), min_size=1, unique_by=repr).map(copy.deepcopy)
 
 
 SEARCHED: dict[str, st.SearchStrategy[Any]] = {
