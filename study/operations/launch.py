@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from study.data.dataset import ImageDataset
 from study.errors import StudyError
 from study.search.earlier import read_transferred_trials
 from study.search.warm_start import warm_start
-from study.session.begun import begun
 from study.session.console import say, spinner
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore
@@ -77,7 +77,8 @@ def run_study(
         status = stack.enter_context(contextlib.ExitStack())
         status.enter_context(spinner(console, "reading the data, starting Ray"))
         datasets = load_and_check({trial.key(): trial for trial in study.corners()})
-        opening = begun(open_tracker)
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        opening = pool.submit(open_tracker)  # waited for: a database half made is none
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
         on_ray = None if is_over else _on_ray(study, ray, datasets, console)
         tracker = opening.result()
