@@ -21,11 +21,12 @@ from benchmarks import resting_criterion as resting_criterion  # registers it
 from benchmarks.orchestration import EMPTY
 from benchmarks.studies import started
 from benchmarks.table import Figure
+from benchmarks.timing import processor_seconds
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 
 SUITE = "at_once"
-SIZES = (1, 16, 48)
+SIZES = (1, 8)
 FULL_SIZES = (1, 16, 64)
 NUM_MEGABATCHES, REST_S = 30, 2.0
 # Of each trial: its first megabatches, while others still start.
@@ -106,7 +107,7 @@ def at_once(num_trials: int) -> AtOnce:
                 is_whole = len(rests) == num_trials
                 if is_whole and all(NUM_SKIPPED < len(r) < NUM_MEGABATCHES for r in rests):
                     with contextlib.suppress(FileNotFoundError):  # it has ended just now
-                        seen.append((time.time(), _processor_seconds(process.pid)))
+                        seen.append((time.time(), processor_seconds(process.pid)))
                 time.sleep(0.5)
         if len(seen) < 2:
             raise RuntimeError(f"{num_trials} trials were never all at work together")
@@ -120,12 +121,6 @@ def at_once(num_trials: int) -> AtOnce:
     return AtOnce((after - before) / (ended - begun), np.array(waits))
 
 
-def _processor_seconds(pid: int) -> float:
-    """What a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _rests(told: Path) -> list[list[tuple[float, float]]]:
     """Begin and end of each rest so far, one list a trial."""
     found = []
@@ -136,7 +131,7 @@ def _rests(told: Path) -> list[list[tuple[float, float]]]:
 
 
 def measure(*, full: bool = False) -> list[Figure]:
-    """All figures of this suite; ``full``: up to 64 trials at once instead of 48."""
+    """All figures of this suite; ``full``: up to 64 trials at once, a process each."""
     figures: list[Figure] = []
     for size in FULL_SIZES if full else SIZES:
         found = at_once(size)

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from benchmarks.driver_trials import MadeUpTrials, study_of
 from benchmarks.table import Figure
+from benchmarks.timing import processor_seconds
 from study.results import Outcome, TrialHistory
 from study.session.session import open_session
 from study.session.terminal import TerminalDisplay
@@ -49,22 +50,17 @@ class Clocked:
         assert self._tracker._process is not None
         return self._tracker._process.pid
 
-    def _clock(self) -> float:
-        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._tracker, name)
         if not callable(method):
             return method
 
         def timed(*given: Any, **named: Any) -> Any:
-            started = self._clock()
+            started = processor_seconds(self.pid)
             try:
                 return method(*given, **named)
             finally:
-                self.seconds += self._clock() - started
+                self.seconds += processor_seconds(self.pid) - started
 
         return timed
 

@@ -38,7 +38,7 @@ def read_trained_mask(folder: Path) -> Mask:
 
 
 def write_model(network: nn.Module, mask: Mask, card: ModelCard, folder: Path) -> None:
-    """Write the model in its card's format, masks that its file does not tell, and the card.
+    """Write the model in its card's format, masks that its file does not hold, and the card.
 
     Raises:
         ExportError: The network cannot be written in this format.
@@ -46,10 +46,10 @@ def write_model(network: nn.Module, mask: Mask, card: ModelCard, folder: Path) -
     export_format = FORMATS.get(card.format)()
     path = folder / export_format.file_name
     export_format.write(network, mask, card.network, path)
-    told = export_format.masks(path, card.network)
-    untold = {name: tensor for name, tensor in mask.tensors.items() if name not in told}
-    if untold:
-        _write_masks(untold, folder)
+    held = export_format.masks(path, card.network)
+    others = {name: tensor for name, tensor in mask.tensors.items() if name not in held}
+    if others:
+        _write_masks(others, folder)
     write_card(card, folder)
 
 

@@ -65,7 +65,7 @@ class KnownTrial:
         self.result, self.key, self.asked = result, key, None
 
     def ended(self, result: OptunaResult) -> optuna.trial.FrozenTrial:
-        """What Optuna is told of it where it is not asked for it."""
+        """It as a trial of Optuna's, where Optuna was not asked for it."""
         return optuna.trial.create_trial(
             state=result.state,
             values=result.rebuilt_values,
@@ -80,7 +80,7 @@ class KnownTrial:
 
 
 class KnownTrials:
-    """What a sampler is told, in order of proposal.
+    """The trials that a sampler learns from, in order of proposal.
 
     TPE's cost grows with each trial that it knows, while it learns little from the old ones that
     were not good: it models the good ones (a tenth) as they are and weights the others down with

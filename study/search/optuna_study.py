@@ -164,8 +164,8 @@ class Proposals:
         """The result of a trial near the one proposed, which was trained in its place."""
         result = optuna_result(recorded, self.study.objective)
         number = self.fail(trial).number
-        told = self.optuna_study.get_trials(deepcopy=False)[number]
-        generation = told.system_attrs.get(GENERATION, 0)
+        failed = self.optuna_study.get_trials(deepcopy=False)[number]
+        generation = failed.system_attrs.get(GENERATION, 0)
         self._make_room()
         known = self._add(recorded.chosen, result, key=recorded.key, generation=generation)
         if known is not None:

@@ -62,7 +62,7 @@ def learns_places(name: str) -> bool:
 
 
 def forgets(name: str) -> bool:
-    """Whether the sampler is told of a part of the trials alone where there are many."""
+    """Whether the sampler learns from a part of the trials alone where there are many."""
     return name == "tpe"
 
 

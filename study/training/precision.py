@@ -55,7 +55,7 @@ def autocast(
 def exact_fp32(device: torch.device) -> Iterator[None]:
     """Within, a GPU multiplies fp32 as fp32, never as TF32, which keeps 10 bits of 23.
 
-    Torch's own convolutions are in TF32 unless told otherwise, so that scores in fp32 and
+    Torch's own convolutions are in TF32 unless set otherwise, so that scores in fp32 and
     ``precision: fp32`` would be neither. What is set here holds for the process, and is as before
     afterwards.
     """
