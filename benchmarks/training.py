@@ -1,9 +1,10 @@
 """Images per second through SGD and evaluation: reference-style, ours in fp32, ours in bf16.
 
-Where a trial's own kernels are not the portable ones, bf16 is timed by both, in turns.
+Where a trial's own kernels are not the portable ones, bf16 is timed by both, in turns; at the
+published size compiled as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,13 @@ from study.models.flops import TRAINING_PER_FORWARD, layer_flops
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.training import epochs
-from study.training.kernels import PORTABLE, Kernels, resolve_kernels
+from study.training.kernels import (
+    PORTABLE,
+    Kernels,
+    compiled,
+    may_compile,
+    resolve_kernels,
+)
 from study.training.learning_rates import Steps
 from study.training.optimiser import OptimiserSpec
 from study.training.optimisers import Sgd
@@ -35,6 +42,15 @@ OPTIMISER = OptimiserSpec(lr=0.01, optimiser=Sgd(), schedule=Steps(lr_milestones
 # Enough images that what happens once an epoch is as small a part as it is in a trial.
 NUM_IMAGES = {"resnet20": 2048, "resnet18": 512, "vgg16_bn": 512}
 MATMUL_SIDE = 4096
+COMPILED = "bf16, compiled"
+_PAIRS = (
+    ("fp32", "reference-style"),
+    ("bf16", "reference-style"),
+    ("bf16", PORTABLE),
+    (COMPILED, "reference-style"),
+    (COMPILED, PORTABLE),
+    (COMPILED, "bf16"),
+)
 
 
 def images_of(num: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +90,7 @@ def reference(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def ours(
-    name: str, precision: Precision, kernels: Kernels
+    name: str, precision: Precision, kernels: Kernels, *, is_compiled: bool = False
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """One epoch of training and one evaluation, as a trial does them by these kernels."""
     images, labels = images_of(NUM_IMAGES[name])
@@ -93,6 +109,7 @@ def ours(
         position=(0, 0),
         first_step=0,
         num_steps=epochs.num_steps([len(labels)], BATCH_SIZE),
+        forward=compiled(model) if may_compile(is_compiled, CPU) else None,
         kernels=kernels,
     )
     return (
@@ -108,45 +125,53 @@ def matmul_flops_per_second(dtype: torch.dtype, *, repeats: int = 5) -> float:
     return 2 * MATMUL_SIDE**3 / best
 
 
+# × reference-style in training, and the share of the matrix rate, where there is a target.
+_TARGETS = {"fp32": "≥ 1.2", "bf16": "≥ 2.0"}
+_OF_THE_RATE = {("resnet18", "bf16"): "≥ 0.75", ("vgg16_bn", "bf16"): "≥ 0.75"}
+
+
 def measure(*, full: bool = False) -> list[Figure]:
-    """All figures of this suite; ``full``: medians of 11 rounds instead of 5."""
-    repeats = 11 if full else 5
-    figures = []
-    kernels = resolve_kernels("auto", "bf16", CPU)
+    """All figures of this suite; ``full``: medians of 11 rounds instead of 5, and compiled."""
     rates = {
         "fp32": matmul_flops_per_second(torch.float32),
         "bf16": matmul_flops_per_second(torch.bfloat16),
     }
-    for name, num_images in NUM_IMAGES.items():
-        made = {
-            "reference": reference(name),
-            "fp32": ours(name, "fp32", PORTABLE),
-            "bf16": ours(name, "bf16", kernels),
-        }
-        if kernels != PORTABLE:
-            made[PORTABLE] = ours(name, "bf16", PORTABLE)
-        train = interleaved({key: both[0] for key, both in made.items()}, repeats=repeats)
-        evaluate = interleaved({key: both[1] for key, both in made.items()}, repeats=repeats)
-        flops = TRAINING_PER_FORWARD * layer_flops(network(name), IMAGE_SHAPE).forward
-        rate = num_images / train["reference"].median
-        figures.append(Figure("training", f"{name} reference-style", rate, "images/s"))
-        for precision, target in (("fp32", "≥ 1.2"), ("bf16", "≥ 2.0")):
-            rate = num_images / train[precision].median
-            ratio = median_ratio(train["reference"], train[precision])
-            share = flops * rate / rates[precision]
-            goal = "≥ 0.75" if precision == "bf16" and name != "resnet20" else ""
-            figures += [
-                Figure("training", f"{name} {precision}", rate, "images/s"),
-                Figure("training", f"{name} {precision} / reference-style", ratio, "×", target),
-                Figure("training", f"{name} {precision} FLOP/s / matmul rate", share, "", goal),
-            ]
-        for work, timed in (("training", train), ("evaluation", evaluate)):
-            if PORTABLE in timed:
-                ratio = median_ratio(timed[PORTABLE], timed["bf16"])
-                figures.append(Figure(work, f"{name} bf16 / by portable kernels", ratio, "×"))
-        for precision in ("fp32", "bf16"):
-            ratio = median_ratio(evaluate["reference"], evaluate[precision])
-            figures.append(
-                Figure("evaluation", f"{name} {precision} / reference-style", ratio, "×")
-            )
+    figures = []
+    for name in NUM_IMAGES:
+        figures += _figures_of(name, rates, full=full)
+    return figures
+
+
+def _figures_of(name: str, rates: Mapping[str, float], *, full: bool) -> list[Figure]:
+    """Of one network; ``rates`` are those of matrix products by precision, FLOP/s."""
+    repeats = 11 if full else 5
+    kernels = resolve_kernels("auto", "bf16", CPU)
+    made = {
+        "reference-style": reference(name),
+        "fp32": ours(name, "fp32", PORTABLE),
+        "bf16": ours(name, "bf16", kernels),
+    }
+    if kernels != PORTABLE:
+        made[PORTABLE] = ours(name, "bf16", PORTABLE)
+    if full:
+        made[COMPILED] = ours(name, "bf16", kernels, is_compiled=True)
+    train = interleaved({key: both[0] for key, both in made.items()}, repeats=repeats)
+    # Evaluation is never compiled.
+    evaluated = {key: both[1] for key, both in made.items() if key != COMPILED}
+    evaluate = interleaved(evaluated, repeats=repeats)
+    flops = TRAINING_PER_FORWARD * layer_flops(network(name), IMAGE_SHAPE).forward
+    figures = []
+    for key, timing in train.items():
+        rate = NUM_IMAGES[name] / timing.median
+        figures.append(Figure("training", f"{name} {key}", rate, "images/s"))
+        if key in rates:
+            share, goal = flops * rate / rates[key], _OF_THE_RATE.get((name, key), "")
+            figures.append(Figure("training", f"{name} {key} / matmul rate", share, "", goal))
+    for work, timed in (("training", train), ("evaluation", evaluate)):
+        for faster, slower in _PAIRS:
+            if faster in timed and slower in timed:
+                ratio = median_ratio(timed[slower], timed[faster])
+                is_goal = work == "training" and slower == "reference-style"
+                goal = _TARGETS.get(faster, "") if is_goal else ""
+                figures.append(Figure(work, f"{name} {faster} / {slower}", ratio, "×", goal))
     return figures

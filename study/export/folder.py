@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from study.errors import ExportError
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, ExportFormat, Predict, Safetensors, save_weights
 from study.export.readme import readme
+from study.export.tensors_file import write_tensors
 from study.files import UNFINISHED
 from study.pruning.mask import Mask
 
@@ -55,7 +56,7 @@ def write_model(network: nn.Module, mask: Mask, card: ModelCard, folder: Path) -
 
 def _write_masks(masks: Mapping[str, Tensor], folder: Path) -> None:
     """Write masks, a byte a weight."""
-    save_file({n: t.cpu().contiguous() for n, t in masks.items()}, folder / MASKS_FILE)
+    write_tensors({n: t.cpu().contiguous() for n, t in masks.items()}, folder / MASKS_FILE)
 
 
 def write_card(card: ModelCard, folder: Path) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from study.errors import ExportError
 from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
 from study.export.sparse import load_sparse, save_sparse
+from study.export.tensors_file import write_tensors
 from study.pruning.mask import Mask
 from study.registry import Registry, nearest
 
@@ -67,7 +68,7 @@ def save_weights(network: nn.Module, path: Path) -> None:
         name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, t in network.state_dict().items()
     }
-    save_file(tensors, path, metadata={"format": "pt"})
+    write_tensors(tensors, path, metadata={"format": "pt"})
 
 
 FORMATS: Registry[ExportFormat] = Registry("export format")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from study.export.tensors_file import write_tensors
 from study.models.flops import Stored, position_bytes, stored_as
 from study.pruning.mask import Mask
 
@@ -82,7 +82,7 @@ def save_sparse(network: nn.Module, mask: Mask, path: Path) -> None:
         tensors[name + KEPT] = _packed(flags, way)
         shapes[name] = list(weights.shape)
     text = json.dumps(shapes, separators=(",", ":"), ensure_ascii=False)
-    save_file(tensors, path, metadata={"sparse": VERSION, "shapes": text})
+    write_tensors(tensors, path, metadata={"sparse": VERSION, "shapes": text})
 
 
 def _untied(network: nn.Module) -> dict[str, Tensor]:

@@ -144,7 +144,7 @@ def _timed(network: TimedNetwork, seconds: float) -> Speed:
 
     def forward(count: int) -> torch.Tensor:
         images = torch.rand(count, *network.image_shape, generator=generator).to(device)
-        with autocast(precision, device), convolutions(arithmetic.kernels):
+        with autocast(precision, device), convolutions(arithmetic.kernels, model):
             logits: torch.Tensor = model(images)
         return logits
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -76,6 +76,12 @@ def products_for(shape: ConvolutionShape) -> Products:
         ),
         weight_gradient=(is_tiny or is_small) and size >= _DEEP,
     )
+
+
+def may_have_products(model: nn.Module) -> bool:
+    """Whether any convolution of the network has the channels for it, whatever the image."""
+    kernels = (weight.shape for weight in model.parameters() if weight.dim() == 4)
+    return any(outs * ins >= _DEEP for outs, ins, *_ in kernels)
 
 
 class MatrixConvolutions(TorchFunctionMode):

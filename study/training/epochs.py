@@ -61,7 +61,7 @@ class EpochTraining:
     Attributes:
         position: 0-based megabatch and epoch.
         first_step, num_steps: Steps of the megabatch before this epoch, and in all.
-        forward: The network's forward pass where it is compiled; else its own.
+        forward: That of whole mini-batches where it is compiled; else None.
     """
 
     optimiser: OptimiserSpec
@@ -107,8 +107,10 @@ def train_epoch_(
         ):
             for group in optimiser.param_groups:
                 group["lr"] = settings.optimiser.lr_at(step, num_steps=settings.num_steps)
-            with autocast(settings.precision, device), convolutions(settings.kernels):
-                logits = forward(inputs)
+            with autocast(settings.precision, device), convolutions(settings.kernels, model):
+                # A mini-batch of another size would have all compiled anew.
+                is_whole = len(labels) == settings.batch_size
+                logits = forward(inputs) if is_whole else model(inputs)
                 loss = functional.cross_entropy(
                     logits, labels, label_smoothing=settings.optimiser.label_smoothing
                 )
@@ -189,6 +191,6 @@ def wrong_examples(
     wrong = [torch.zeros(0, dtype=torch.bool, device=device)]
     with torch.inference_mode():
         for inputs, labels in images.minibatches(order, batch_size=EVALUATION_BATCH_SIZE):
-            with autocast(precision, device), convolutions(kernels):
+            with autocast(precision, device), convolutions(kernels, model):
                 wrong.append(model(inputs).argmax(1) != labels)
     return torch.cat(wrong)

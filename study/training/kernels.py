@@ -1,17 +1,25 @@
-"""By which kernels a trial's convolutions run."""
+"""By which kernels a trial runs: torch's own, matrix products, or what its compiler makes."""
 
 import contextlib
+import os
+import shutil
+import textwrap
+from collections.abc import Callable
 from typing import Literal
 
 import torch
+from torch import Tensor, nn
 
-from study.models.matrix_convolution import MatrixConvolutions
+from study.errors import TrialError
+from study.models.matrix_convolution import MatrixConvolutions, may_have_products
 
 # As a study asks for them, and as a trial runs by them.
 KernelChoice = Literal["auto", "portable"]
 Kernels = Literal["portable", "matrix_products"]
 
 PORTABLE: Literal["portable"] = "portable"
+
+_COMPILERS = ("torch._dynamo", "torch._inductor")  # whose errors have no public name
 
 
 def resolve_kernels(
@@ -28,6 +36,49 @@ def resolve_kernels(
     return PORTABLE
 
 
-def convolutions(kernels: Kernels) -> contextlib.AbstractContextManager[object]:
-    """The context of a forward pass by these kernels; its gradients are theirs too."""
-    return contextlib.nullcontext() if kernels == PORTABLE else MatrixConvolutions()
+def convolutions(kernels: Kernels, model: nn.Module) -> contextlib.AbstractContextManager[object]:
+    """The context of a forward pass of ``model``, whose gradients are by these kernels too."""
+    # The context takes a few microseconds of every call, which a small network would feel.
+    if kernels == PORTABLE or not may_have_products(model):
+        return contextlib.nullcontext()
+    return MatrixConvolutions()
+
+
+def may_compile(is_asked: bool, device: torch.device) -> bool:
+    """``is_asked``, where the machine has what a compiled trial needs.
+
+    Raises:
+        ValueError: It is asked for on a CPU, and there is no C++ compiler.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if is_asked and device.type == "cpu" and shutil.which(compiler) is None:
+        raise ValueError(
+            f"training.compile needs a C++ compiler on a CPU, and there is no {compiler} here; "
+            "install one, name it by the environment variable CXX, or leave compile out"
+        )
+    return is_asked
+
+
+def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network's forward pass, and with it the backward pass, compiled when it is first taken.
+
+    For mini-batches of one size: another would have all compiled anew, which takes longer than it
+    saves, and by whether that has happened already a cut trial would differ from an uncut one.
+
+    Raises:
+        TrialError: By the forward pass, torch's compiler fails.
+    """
+    made: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False)
+
+    def forward(images: Tensor) -> Tensor:
+        try:
+            return made(images)
+        except RuntimeError as error:
+            if type(error).__module__.startswith(_COMPILERS):
+                reason = textwrap.shorten(str(error).partition("\n\n")[0], 300)
+                raise TrialError(
+                    f"training.compile: torch's compiler failed ({reason}); leave compile out"
+                ) from error
+            raise
+
+    return forward

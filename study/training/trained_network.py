@@ -9,6 +9,7 @@ from study.models.flops import layer_flops
 from study.models.shapes import ImageShape
 from study.pruning.mask import Mask
 from study.training.generators import global_seed
+from study.training.kernels import compiled
 from study.training.precision import memory_format
 from study.training.specs import LearnerSpec
 from study.training.starts import FirstModel, StartContext
@@ -132,7 +133,7 @@ class TrainedNetwork:
 
     def _use(self, model: nn.Module) -> None:
         self.model = model
-        self.forward = torch.compile(model) if self._spec.training.compile else None
+        self.forward = compiled(model) if self._spec.training.compile else None
         self.reset_optimiser_()
 
     def _context(self, megabatch_index: int, first: FirstModel | None) -> StartContext:

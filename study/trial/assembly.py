@@ -18,7 +18,7 @@ from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningEvent, PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.budget import Budget, budget_of
-from study.training.kernels import resolve_kernels
+from study.training.kernels import may_compile, resolve_kernels
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
 from study.training.specs import (
@@ -251,17 +251,8 @@ def _training_spec(
         augment=augmentation(trial, dataset),
         precision=precision,
         kernels=resolve_kernels(training.kernels, precision, device),
-        compile=_may_compile(training.compile, device),
+        compile=may_compile(training.compile, device),
     )
-
-
-def _may_compile(is_asked: bool, device: torch.device) -> bool:
-    if is_asked and device.type == "cpu":
-        raise ValueError(
-            "training.compile is for GPUs, and this trial is on the CPU, where it was measured to "
-            "gain nothing; leave it out"
-        )
-    return is_asked
 
 
 def facts(trial: TrialConfig, dataset: ImageDataset) -> Mapping[str, Any]:

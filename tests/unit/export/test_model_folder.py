@@ -74,6 +74,15 @@ def test_a_model_says_the_same_after_a_round_trip_for_any_number_of_images(
     assert np.array_equal(served["logits"], predict(model.sample))
 
 
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_who_may_read_its_readme_may_read_the_model(
+    name: str, model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name=name)
+    modes = {f.name: f.stat().st_mode for f in (tmp_path / "out").rglob("*") if f.is_file()}
+    assert set(modes.values()) == {modes["README.md"]}, modes
+
+
 @pytest.mark.parametrize("config", ["weight"], indirect=True)
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_channels_that_pruning_cut_off_are_not_in_the_file_and_the_card_says_so(

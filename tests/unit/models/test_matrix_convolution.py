@@ -3,6 +3,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,6 +13,7 @@ from study.models.matrix_convolution import (
     MatrixConvolutions,
     Products,
     matrix_convolution,
+    may_have_products,
     products_for,
 )
 
@@ -105,6 +108,22 @@ def test_small_and_deep_convolutions_are_products_and_others_are_not() -> None:
     assert not products_for(replace(VGG_LAST, positions=65))
     assert not products_for(replace(VGG_LAST, in_channels=3))
     assert not products_for(replace(VGG_LAST, in_channels=64, out_channels=64))
+
+
+@given(
+    st.sampled_from([1, 3, 64, 127, 128, 129, 512]),
+    st.sampled_from([1, 64, 127, 128, 129, 512]),
+    st.sampled_from([1, 3]),
+    st.sampled_from([1, 4, 16, 64, 65]),
+    st.sampled_from([1, 64, 256]),
+)
+def test_a_network_is_looked_at_for_the_channels_that_any_image_needs(
+    ins: int, outs: int, kernel: int, positions: int, examples: int
+) -> None:
+    shape = ConvolutionShape(examples, ins, outs, kernel, 1, 0, positions)
+    with torch.device("meta"):
+        network = nn.Conv2d(ins, outs, kernel)
+    assert may_have_products(network) or not products_for(shape)
 
 
 class Small(nn.Module):

@@ -1,11 +1,17 @@
 import pytest
 import torch
+from torch import nn
 
 from study.config.problems import ConfigError
 from study.models import matrix_convolution
-from study.models.matrix_convolution import ConvolutionShape, Products
+from study.models.matrix_convolution import (
+    ConvolutionShape,
+    MatrixConvolutions,
+    Products,
+)
 from study.results import MegabatchRecord
-from study.training.kernels import Kernels, resolve_kernels
+from study.training import kernels as kernels_module
+from study.training.kernels import Kernels, convolutions, resolve_kernels
 from tests.helpers.small_trials import learner, numbers, trained, trial
 
 CPU = torch.device("cpu")
@@ -37,6 +43,14 @@ def test_what_the_processor_offers_decides_unless_portable_kernels_are_asked_for
     assert resolve_kernels(choice, precision, torch.device(device)) == kernels  # type: ignore[arg-type]  # parametrised
 
 
+def test_a_network_without_a_deep_convolution_is_left_alone() -> None:
+    shallow, deep = nn.Conv2d(127, 128, 3), nn.Conv2d(128, 128, 1)
+    for network, is_taken in ((shallow, False), (deep, True), (nn.Linear(512, 512), False)):
+        context = convolutions("matrix_products", nn.Sequential(network))
+        assert isinstance(context, MatrixConvolutions) == is_taken
+        assert not isinstance(convolutions("portable", network), MatrixConvolutions)
+
+
 def test_a_trial_that_says_nothing_of_kernels_is_what_it_was_before_there_were_any() -> None:
     assert trial().key() == trial(training__kernels="auto").key()
     assert trial().key() != trial(training__kernels="portable").key()
@@ -54,6 +68,7 @@ def all_are_products(monkeypatch: pytest.MonkeyPatch) -> list[ConvolutionShape]:
         return Products(output=True, input_gradient=shape.stride == 1, weight_gradient=True)
 
     monkeypatch.setattr(matrix_convolution, "products_for", products_for)
+    monkeypatch.setattr(kernels_module, "may_have_products", lambda _: True)
     return taken
 
 

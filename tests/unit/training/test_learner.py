@@ -170,8 +170,9 @@ def test_a_new_optimiser_begins_without_momentum_only_where_asked_for() -> None:
         assert (made.network.optimiser is not before) == reset
 
 
-def test_compilation_is_refused_on_a_cpu() -> None:
-    with pytest.raises(ValueError, match=r"training\.compile is for GPUs"):
+def test_compilation_needs_a_compiler_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match=r"C\+\+ compiler .* no no-such-compiler here"):
         learner(trial(training__compile=True, training__device="cpu"))
 
 
