@@ -17,7 +17,9 @@ from study.text import duration
 
 # Passes over the training images: what a network needs at least, and what helps no more.
 LEAST_PASSES, MOST_PASSES = 10, 60
-# Of the time given: plans are estimates, and what is not training takes some too.
+# Of the time given: Ray begins and ends and a report is written twice, for the search and for what
+# confirms it; and of the rest a part, since plans are estimates.
+NOT_TRAINING_H = 60 / 3600
 USED = 0.8
 _MEGABATCHES = (2, 4, 8)
 LARGE_BATCH, SMALL_BATCH = 64, 16
@@ -74,13 +76,15 @@ def sized_study(
     plan = plan_study(
         study_from_raw(_with(raw, facts, DESIGNS[-1], LEAST_PASSES, hours)), max_concurrent=at_once
     )
+    training = USED * (hours - NOT_TRAINING_H)
     for design in DESIGNS:
         least = _planned(plan, design)
-        if least <= USED * hours:
-            passes = min(MOST_PASSES, LEAST_PASSES * USED * hours / least)
+        if least <= training:
+            passes = min(MOST_PASSES, LEAST_PASSES * training / least)
             made = _with(raw, facts, design, passes, hours)
-            return SizedStudy(made, least * passes / LEAST_PASSES, at_once)
-    needed = _planned(plan, DESIGNS[-1]) / USED
+            takes = least * passes / LEAST_PASSES + NOT_TRAINING_H
+            return SizedStudy(made, takes, at_once)
+    needed = _planned(plan, DESIGNS[-1]) / USED + NOT_TRAINING_H
     raise StudyError(
         f"a study of {facts.num_images:,} images at {facts.image_size} pixels takes at least "
         f"{duration(3600 * needed)} on this machine with {architecture}; give --hours "
