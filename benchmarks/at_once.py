@@ -27,7 +27,7 @@ from study.config.study_config import StudyConfig
 
 SUITE = "at_once"
 SIZES = (1, 8)
-FULL_SIZES = (1, 16, 64)
+FULL_SIZES = (1, 8, 16, 24)
 NUM_MEGABATCHES, REST_S = 30, 2.0
 # Of each trial: its first megabatches, while others still start.
 NUM_SKIPPED = 10
@@ -131,7 +131,7 @@ def _rests(told: Path) -> list[list[tuple[float, float]]]:
 
 
 def measure(*, full: bool = False) -> list[Figure]:
-    """All figures of this suite; ``full``: up to 64 trials at once, a process each."""
+    """All figures of this suite; ``full``: up to 24 trials at once, a process each."""
     figures: list[Figure] = []
     for size in FULL_SIZES if full else SIZES:
         found = at_once(size)
