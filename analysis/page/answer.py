@@ -132,10 +132,9 @@ def _outside(runs: "Runs") -> list[str]:
 def _so_far(runs: "Runs") -> str:
     if runs.study.outcome == Outcome.COMPLETE:
         return ""
-    return (
-        f" The study has not finished: these are its results so far (app-study resume "
-        f"{runs.study.name} continues it)."
-    )
+    command = f"app-study resume {runs.study.name} continues it"
+    how = f"; if it was cut off, {command}" if runs.study.running else f" ({command})"
+    return f" The study has not finished: these are its results so far{how}."
 
 
 def _failures(runs: "Runs") -> list[str]:

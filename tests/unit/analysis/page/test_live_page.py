@@ -10,6 +10,7 @@ import pytest
 
 from analysis.errors import ReportError
 from analysis.page import live_page
+from analysis.page.answer import answer
 from analysis.page.live_page import is_running, watch
 from analysis.page.page import WrittenReport, page
 from analysis.runs.study_runs import Runs
@@ -99,3 +100,15 @@ def test_what_runs_is_the_study_its_confirmation_or_a_part() -> None:
 def test_only_a_page_that_is_written_anew_reloads_itself() -> None:
     assert 'class="live"' not in page(ENDED, [], {})
     assert 'data-every="30"' in page(RUNNING, [], {}, every=30)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("running", "its results so far; if it was cut off, app-study resume demo continues it."),
+        ("interrupted", "its results so far (app-study resume demo continues it)."),
+    ],
+)
+def test_a_study_that_runs_is_not_said_to_need_a_resume(outcome: str, said: str) -> None:
+    study = dataclasses.replace(RUNNING.study, outcome=outcome, name="demo")
+    assert any(s.endswith(said) for s in answer(dataclasses.replace(RUNNING, study=study)))
