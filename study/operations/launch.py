@@ -1,6 +1,7 @@
 """Launch or resume a study: check it, open all that it needs, train."""
 
 import contextlib
+import importlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,8 @@ def run_study(
         opening = pool.submit(open_tracker)  # waited for: a database half made is none
         is_over = not fresh and store.folder(study.name).is_finished()  # what is unsent is sent
         on_ray = None if is_over else _on_ray(study, ray, datasets, console)
+        if on_ray:  # what training needs is imported while the tracker is being opened
+            importlib.import_module("study.tune.tuner")
         tracker = opening.result()
         if fresh:
             earlier = read_transferred_trials(study, store, tracker)

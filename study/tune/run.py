@@ -110,7 +110,7 @@ class StudyRun(StudyParts):
             RayHasDiedError: The program is to begin anew in its place.
             StudyError: Ray has died, and is not ours to start again, or once too often.
         """
-        from study.tune.tuner import make_tuner
+        from study.tune.tuner import make_tuner, without_rays_mlflow
 
         shutil.rmtree(self.folder.ray_path, ignore_errors=True)
         with RayWatch(
@@ -118,7 +118,8 @@ class StudyRun(StudyParts):
             when_stuck=lambda why: self._end_of_ray(session, why, is_stuck=True),
         ) as watch:
             try:
-                make_tuner(self, session, search, budget, watch).fit()
+                with without_rays_mlflow():
+                    make_tuner(self, session, search, budget, watch).fit()
                 why_dead = ""
             except RayDiedError as error:
                 why_dead = str(error)

@@ -1,6 +1,11 @@
 """Ray Tune as a study runs it; imported once the settings are there that Ray reads then."""
 
-from typing import Any
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, Final
 
 import ray
 from ray import tune
@@ -14,6 +19,33 @@ from study.tune.scheduler import BudgetStopper, StudyScheduler
 from study.tune.searcher import StudySearch
 from study.tune.study_parts import StudyParts
 from study.tune.trainable import StudyTrainable, WorkerContext
+
+_RAYS_MLFLOW: Final = "ray.air.integrations.mlflow"
+
+
+@contextlib.contextmanager
+def without_rays_mlflow() -> Iterator[None]:
+    """A context in which Ray does not import MLflow, which takes a second and 100 MB.
+
+    It would when it begins to train, to count the callbacks of its own among a study's. Within,
+    its module for MLflow is there as if MLflow were not installed; afterwards it is as before.
+    """
+    if "mlflow" in sys.modules or _RAYS_MLFLOW in sys.modules:
+        yield
+        return
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # Python's own way
+    modules["mlflow"] = None
+    try:
+        with contextlib.suppress(ImportError):  # a Ray that has it elsewhere
+            importlib.import_module(_RAYS_MLFLOW)
+    finally:
+        del modules["mlflow"]
+    try:
+        yield
+    finally:
+        parent, _, name = _RAYS_MLFLOW.rpartition(".")
+        if sys.modules.pop(_RAYS_MLFLOW, None) is not None:
+            delattr(sys.modules[parent], name)
 
 
 def make_tuner(
