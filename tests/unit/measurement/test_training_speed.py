@@ -109,6 +109,7 @@ def test_a_step_runs_by_the_kernels_of_training(clock: Clock) -> None:
 
     def build() -> nn.Module:
         made.append(Network(clock, 1e-4))
+        made[-1].deep = nn.Conv2d(128, 128, 1)  # which may be products; others are left alone
         return made[-1]
 
     products = Arithmetic(torch.device("cpu"), "bf16", "matrix_products")
