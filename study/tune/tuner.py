@@ -25,7 +25,7 @@ _RAYS_MLFLOW: Final = "ray.air.integrations.mlflow"
 
 @contextlib.contextmanager
 def without_rays_mlflow() -> Iterator[None]:
-    """A context in which Ray does not import MLflow, which takes a second and 100 MB.
+    """A context in which Ray does not import MLflow, which takes a second and 40 MB.
 
     It would when it begins to train, to count the callbacks of its own among a study's. Within,
     its module for MLflow is there as if MLflow were not installed; afterwards it is as before.
