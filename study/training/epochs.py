@@ -99,6 +99,7 @@ def train_epoch_(
     forward = model if settings.forward is None else settings.forward
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     num_correct = torch.zeros((), dtype=torch.int64, device=device)
+    by_kernels = convolutions(settings.kernels, model)
     model.train()
     step = settings.first_step
     with global_seed(device, settings.seed, "dropout", *settings.position):
@@ -107,7 +108,7 @@ def train_epoch_(
         ):
             for group in optimiser.param_groups:
                 group["lr"] = settings.optimiser.lr_at(step, num_steps=settings.num_steps)
-            with autocast(settings.precision, device), convolutions(settings.kernels, model):
+            with autocast(settings.precision, device), by_kernels:
                 # A mini-batch of another size would have all compiled anew.
                 is_whole = len(labels) == settings.batch_size
                 logits = forward(inputs) if is_whole else model(inputs)
@@ -187,10 +188,11 @@ def wrong_examples(
         Booleans ``[examples]`` in the order given, on the network's device.
     """
     device = next(model.parameters()).device
+    by_kernels = convolutions(kernels, model)
     model.eval()
     wrong = [torch.zeros(0, dtype=torch.bool, device=device)]
     with torch.inference_mode():
         for inputs, labels in images.minibatches(order, batch_size=EVALUATION_BATCH_SIZE):
-            with autocast(precision, device), convolutions(kernels, model):
+            with autocast(precision, device), by_kernels:
                 wrong.append(model(inputs).argmax(1) != labels)
     return torch.cat(wrong)
