@@ -24,7 +24,7 @@ from study.training.kernels import (
     PORTABLE,
     Kernels,
     compiled,
-    may_compile,
+    require_compiler,
     resolve_kernels,
 )
 from study.training.learning_rates import Steps
@@ -109,7 +109,7 @@ def ours(
         position=(0, 0),
         first_step=0,
         num_steps=epochs.num_steps([len(labels)], BATCH_SIZE),
-        forward=compiled(model) if may_compile(is_compiled, CPU) else None,
+        forward=compiled(model) if is_compiled else None,
         kernels=kernels,
     )
     return (
@@ -154,6 +154,7 @@ def _figures_of(name: str, rates: Mapping[str, float], *, full: bool) -> list[Fi
     if kernels != PORTABLE:
         made[PORTABLE] = ours(name, "bf16", PORTABLE)
     if full:
+        require_compiler(CPU)
         made[COMPILED] = ours(name, "bf16", kernels, is_compiled=True)
     train = interleaved({key: both[0] for key, both in made.items()}, repeats=repeats)
     # Evaluation is never compiled.

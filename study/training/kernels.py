@@ -37,26 +37,25 @@ def resolve_kernels(
 
 
 def convolutions(kernels: Kernels, model: nn.Module) -> contextlib.AbstractContextManager[object]:
-    """The context of a forward pass of ``model``, whose gradients are by these kernels too."""
+    """The context of forward passes of ``model``, whose gradients are by these kernels too."""
     # The context takes a few microseconds of every call, which a small network would feel.
     if kernels == PORTABLE or not may_have_products(model):
         return contextlib.nullcontext()
     return MatrixConvolutions()
 
 
-def may_compile(is_asked: bool, device: torch.device) -> bool:
-    """``is_asked``, where the machine has what a compiled trial needs.
+def require_compiler(device: torch.device) -> None:
+    """Check that a network on this device could be compiled.
 
     Raises:
-        ValueError: It is asked for on a CPU, and there is no C++ compiler.
+        ValueError: It is a CPU, and there is no C++ compiler.
     """
     compiler = os.environ.get("CXX", "g++")
-    if is_asked and device.type == "cpu" and shutil.which(compiler) is None:
+    if device.type == "cpu" and shutil.which(compiler) is None:
         raise ValueError(
             f"training.compile needs a C++ compiler on a CPU, and there is no {compiler} here; "
             "install one, name it by the environment variable CXX, or leave compile out"
         )
-    return is_asked
 
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -18,7 +18,7 @@ from study.pruning.prune import PruningMethod
 from study.pruning.schedules import PruningEvent, PruningSchedule
 from study.training.anytime import AnytimeLearner
 from study.training.budget import Budget, budget_of
-from study.training.kernels import may_compile, resolve_kernels
+from study.training.kernels import require_compiler, resolve_kernels
 from study.training.optimiser import OptimiserSpec
 from study.training.precision import resolve_device, resolve_precision
 from study.training.specs import (
@@ -231,6 +231,8 @@ def _training_spec(
 ) -> TrainingSpec:
     training = trial.training
     precision = resolve_precision(training.precision, device)
+    if training.compile:
+        require_compiler(device)
     return TrainingSpec(
         start=training.plugin("start"),
         optimiser=OptimiserSpec(
@@ -251,7 +253,7 @@ def _training_spec(
         augment=augmentation(trial, dataset),
         precision=precision,
         kernels=resolve_kernels(training.kernels, precision, device),
-        compile=may_compile(training.compile, device),
+        compile=training.compile,
     )
 
 
