@@ -11,29 +11,14 @@ from torch import nn
 from study.config.trial import TrialConfig
 from study.errors import TrialError
 from study.training.anytime import AnytimeLearner
-from study.training.checkpoint import CheckpointFolder
 from study.training.epochs import EpochTraining
 from study.trial import assembly
 from tests.helpers.small_trials import assert_same_trial, learner, trial
-from tests.integration.test_resume_law import dropping_network
+from tests.integration.test_resume_law import cut_everywhere, dropping_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 COMPILED: dict[str, Any] = {"training__compile": True, "training__device": "cpu"}
-
-
-def cut_in_other_processes(fresh: Any, folder: Path) -> AnytimeLearner:
-    """Trained anew from disk after each record, by a compiler that remembers nothing."""
-    checkpoints = CheckpointFolder(folder)
-    while True:
-        torch.compiler.reset()
-        made: AnytimeLearner = fresh()
-        state = checkpoints.load_latest()
-        if state is not None:
-            made.load_state_dict(state)
-        if next(made.run(), None) is None:
-            return made
-        checkpoints.save(made.state_dict(), position=made.position)
 
 
 def deep_network() -> nn.Module:
@@ -78,7 +63,12 @@ def test_a_compiled_trial_that_is_cut_ends_as_one_that_is_not(
         monkeypatch.setattr(assembly, "resolve_kernels", lambda *_: "matrix_products")
     config = trial(**settings, **COMPILED)
     whole = run_whole(config, build)
-    cut = cut_in_other_processes(lambda: learner(config, build), tmp_path)
+
+    def fresh() -> AnytimeLearner:
+        torch.compiler.reset()  # as in another process
+        return learner(config, build)
+
+    cut, _ = cut_everywhere(fresh, tmp_path)
     assert_same_trial(cut, whole)
 
 
@@ -128,7 +118,7 @@ def test_it_is_compiled_once_whatever_sizes_mini_batches_have(
     assert len(num_compiled) == 1
 
 
-def test_a_compiler_that_fails_is_told_with_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_is_named_with_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.compiler.reset()
 
     def broken(*_: object) -> Any:
