@@ -1,6 +1,5 @@
 """Tensors in a safetensors file."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.torch import save
@@ -8,7 +7,7 @@ from torch import Tensor
 
 
 def write_tensors(
-    tensors: Mapping[str, Tensor], path: Path, *, metadata: Mapping[str, str] | None = None
+    tensors: dict[str, Tensor], path: Path, *, metadata: dict[str, str] | None = None
 ) -> None:
     """Write ``tensors``, contiguous and sharing no memory, readable as any new file is.
 
@@ -17,4 +16,4 @@ def write_tensors(
     Raises:
         OSError: The disk is full or cannot be written.
     """
-    path.write_bytes(save(dict(tensors), None if metadata is None else dict(metadata)))
+    path.write_bytes(save(tensors, metadata))
