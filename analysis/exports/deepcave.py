@@ -111,8 +111,8 @@ def _shared(
         rarest = min(numbers, key=lambda path: sum(path in values for values in chosen))
         del kept[rarest]
         notes.append(
-            f"{rarest} is a setting of some trials alone, which DeepCAVE cannot be told: it is a "
-            f"plain column of trials.csv."
+            f"{rarest} is a setting of some trials alone, which DeepCAVE's tables cannot hold: it "
+            f"is a plain column of trials.csv."
         )
     if num_without := len(chosen) - num_whole():
         lacking = [p for p, d in kept.items() if isinstance(d, Numbers)

@@ -84,7 +84,7 @@ def answer(runs: "Runs") -> tuple[str, ...]:
     judged = judged_trials(runs)
     may_win = _may_win(runs, found)
     for model, group in matches_by_model(may_win).items():
-        lines = dense_sentences(group, measure, told=judged)
+        lines = dense_sentences(group, measure, judged=judged)
         sentences += [model + sentence for sentence in lines]
     if not sentences and not judged:
         sentences += _best_served(runs, measure)

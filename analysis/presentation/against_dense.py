@@ -42,7 +42,7 @@ def matches_by_model(found: list[Match]) -> dict[str, list[Match]]:
 
 
 def dense_sentences(
-    group: list[Match], measure: Measure, *, told: Container[int] = ()
+    group: list[Match], measure: Measure, *, judged: Container[int] = ()
 ) -> list[str]:
     """The smallest that may be as good as dense, and the best at each of :data:`SIZES`.
 
@@ -51,7 +51,7 @@ def dense_sentences(
     Args:
         group: Of one model.
         measure: By what they are compared.
-        told: Numbers of the trials of which more is known: they are left out.
+        judged: Numbers of the trials that have a verdict: they are left out.
     """
     group = by_configuration(group, measure)
     smallest = smallest_as_good(group, measure)
@@ -61,7 +61,7 @@ def dense_sentences(
             f"final error within {margin_words(measure.margin)} of dense at the same number of "
             f"megabatches."
         ]
-    elif smallest.trial["number"] in told:
+    elif smallest.trial["number"] in judged:
         sentences = []
     else:
         sentences = _smallest_sentences(smallest, group, measure)
@@ -71,7 +71,7 @@ def dense_sentences(
             sentences.append(f"No finished trial keeps {words} of the weights or fewer.")
             break
         best = min(within, key=lambda match: (match.trial[measure.service], match.trial["number"]))
-        if best.trial["number"] not in told:
+        if best.trial["number"] not in judged:
             sentences.append(_at_size(best, measure, words))
     return sentences
 

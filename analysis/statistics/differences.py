@@ -212,7 +212,7 @@ def example_variance(strata: "Sequence[FloatArray]") -> float:
     """What the examples add to the variance of the estimate, more pairs or not.
 
     The variance over examples of the differences averaged as the estimate is, without what the
-    noise of single pairs makes of it; of configurations with one pair that cannot be told apart
+    noise of single pairs makes of it; of configurations with one pair that cannot be separated
     and stays in.
 
     Args:

@@ -15,7 +15,7 @@ class Finding:
 
     Attributes:
         verdict: As of a configuration against dense (:mod:`analysis.statistics.verdicts`); or
-            *not pooled* where configurations truly differ in sign: they are told one by one.
+            *not pooled* where configurations truly differ in sign: they are reported one by one.
         p: That there is no difference, by Holm over all comparisons.
         shown: Where the cost of a is shown to be against that of b; None where neither is.
     """

@@ -1,4 +1,4 @@
-"""What a shell is told when a name is completed."""
+"""What a shell completes names from."""
 
 import typer
 

@@ -136,7 +136,7 @@ def _format_of(card: ModelCard, folder: Path) -> ExportFormat:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[Path]:
-    """Whatever is wrong with the file is told with its path."""
+    """Errors name the file that is being read."""
     try:
         yield path
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -95,7 +95,7 @@ class Searched:
         return float(np.mean(self.samples))
 
 
-def search_to_target(  # noqa: PLR0913  # all that a search is told
+def search_to_target(  # noqa: PLR0913  # all that a search depends on
     table: Table,
     target: Target,
     changes: Mapping[str, Any],

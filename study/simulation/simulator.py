@@ -73,7 +73,7 @@ def searched_anew(study: StudyConfig, changes: Mapping[str, Any], *, seed: int) 
     return parse_study(raw)
 
 
-def replay(  # noqa: PLR0913  # all that a search is told
+def replay(  # noqa: PLR0913  # all that a search depends on
     table: Table,
     study: StudyConfig,
     *,
@@ -150,7 +150,7 @@ class _Search:
         self._stopping: Stopping = make_stopping(study)
         self._num_left = max_trials
         self._visits: Counter[int] = Counter()
-        self._num_known: dict[str, int] = {}  # key of a row → its megabatches that were told
+        self._num_known: dict[str, int] = {}  # key of a row → its megabatches that were reported
 
     def propose(self) -> _Running | None:
         """The recorded trial for the next proposal that may keep the constraints.

@@ -184,7 +184,7 @@ class StudySearch(Searcher):
         if not record.refused:
             self._session.display.notice(
                 f"proposals that are certain to break {' and '.join(violated)} are refused before "
-                f"they are trained; the search is told so"
+                f"they are trained; the search learns from them"
             )
         record.add_refused(chosen)
         proposals.refuse(optuna_trial, violated)

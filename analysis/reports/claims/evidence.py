@@ -40,7 +40,7 @@ class Evidence:
         comparison: APP against the other; None where no pair has finished.
         missing: What is missing in that case.
         note: What the comparison does not say, in sentences.
-        is_accuracy: Whether the effect is told as an accuracy: what is more is better.
+        is_accuracy: Whether the effect is stated as an accuracy: what is more is better.
     """
 
     metric: str

@@ -117,11 +117,11 @@ def section_sentences(found: Confirmation) -> list[str]:
         )
     study = found.runs.study
     standard = Standard.of(study, found.metric, len(found.comparisons))
-    told = {arm.name for arm in found.chosen if arm.number in with_verdict}
+    with_own = {arm.name for arm in found.chosen if arm.number in with_verdict}
     sentences += [
         comparison_sentence(comparison, finding, standard)
         for comparison, finding in judged(found.comparisons, study, found.metric)
-        if comparison.a not in told or comparison.b != DENSE  # its verdict says more
+        if comparison.a not in with_own or comparison.b != DENSE  # its verdict says more
     ]
     if found.num_unequal:
         verb = "is" if found.num_unequal == 1 else "are"

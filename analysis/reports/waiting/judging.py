@@ -97,7 +97,7 @@ class Answer:
         every: Training at every arrival.
         candidates: At most three, in the order in which they are tested: the dearest first.
         best: The cheapest that is as good; None where none is shown to be.
-        rules: The policies that are told in words, each once; not tested.
+        rules: The policies that are stated in words, each once; not tested.
         front: Undominated in service error and compute where policies are chosen, of those that
             end with no larger network.
         nearest: The one that came nearest to training at every arrival there, of those that were

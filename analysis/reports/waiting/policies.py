@@ -141,7 +141,7 @@ EVERY = Every(1)
 
 
 def rules(num_megabatches: int) -> tuple[WaitingPolicy, ...]:
-    """Policies that are told in words, for a stream of T arrivals; :data:`EVERY` comes first."""
+    """Policies that are stated in words, for a stream of T arrivals; :data:`EVERY` comes first."""
     steps = [Every(step) for step in range(1, num_megabatches // 2 + 1)] or [EVERY]
     return (
         *steps,
