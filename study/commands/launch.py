@@ -60,7 +60,7 @@ def resume(
     tracking_uri: TrackingUri = None,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Resume a study that was interrupted, by whatever."""
+    """Resume a study that was interrupted."""
     from study.config.loading import load_study
     from study.store.folder import StudyStore
     from study.tune.cluster.study_ray import StudyRay

@@ -270,6 +270,8 @@ class TrainingSection(Section):
         precision: Of training and evaluation; auto is bf16 on GPUs that have it.
         device: Where trials are trained; auto is a GPU where there is one.
         compile: Train through ``torch.compile``.
+        kernels: auto takes matrix products for small, deep convolutions in bf16 on CPUs with AMX;
+            portable is torch's own kernels everywhere.
     """
 
     plugin_points = {"start": STARTS, "optimizer": OPTIMISERS, "lr_schedule": LR_SCHEDULES}

@@ -72,6 +72,9 @@ class ReservoirReplay(ReplayPolicy):
     Bottom-k sampling: every example has a fixed random priority, and the reservoir is the
     ``capacity`` past examples with the smallest ones. That is a uniform sample without
     replacement at any time, an example once pushed out never returns, and nothing is stored.
+
+    Attributes:
+        capacity: Past examples that are held, those for validation among them.
     """
 
     capacity: int = 1000
@@ -80,7 +83,7 @@ class ReservoirReplay(ReplayPolicy):
         if self.capacity < 1:
             raise ValueError(
                 f"capacity must be at least 1 example, got {self.capacity}; "
-                "for no replay use replay.policy: none"
+                "for no replay use stream.replay: none"
             )
 
     def select(self, arrived: Sequence[IndexArray], *, seed: int) -> IndexArray:

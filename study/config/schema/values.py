@@ -75,9 +75,11 @@ def _inner(key: str, value: Any, definitions: Mapping[str, Any]) -> Any:
 def either(schemas: Sequence[Json]) -> Json:
     """A value that one of ``schemas`` allows; what all say of it besides is kept."""
     first, *others = schemas
-    if all(_meaning(other) == _meaning(first) for other in others):
-        return {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
-    return {"anyOf": [s for i, s in enumerate(schemas) if s not in schemas[:i]]}
+    if any(_meaning(other) != _meaning(first) for other in others):
+        return {"anyOf": [s for i, s in enumerate(schemas) if s not in schemas[:i]]}
+    shared = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+    descriptions = dict.fromkeys(s["description"] for s in schemas if "description" in s)
+    return shared | ({"description": " Or: ".join(descriptions)} if descriptions else {})
 
 
 def number_of(schema: Json) -> Json | None:

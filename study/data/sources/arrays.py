@@ -30,8 +30,10 @@ class Arrays(DatasetSource):
     """An ``.npz`` with ``images`` and ``labels``, and perhaps ``test_images``, ``test_labels``.
 
     Images are uint8 ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]`` with 1 to 4 channels;
-    labels are integers 0 … C − 1, each of which occurs. ``path`` is absolute, or relative to
-    ``data.root``.
+    labels are integers 0 … C − 1, each of which occurs.
+
+    Attributes:
+        path: The file or folder with the data, absolute or relative to ``data.root``.
     """
 
     needs_root: ClassVar[bool] = False

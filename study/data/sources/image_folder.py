@@ -38,12 +38,16 @@ class ImageFolder(DatasetSource):
     """A folder of images, ``CLASS/anything.png``, or ``train/CLASS/…`` and ``test/CLASS/…``.
 
     ``val/`` or ``validation/`` serves as test where there is no ``test/``. Each image is decoded
-    once, to ``image_size`` squared pixels (shorter side resized, centre cropped), grey if
-    ``grayscale``. ``class_map`` joins class folders into super-classes and leaves out the others:
-    a map that ships (``restricted_imagenet``), or a YAML file of lines ``folder: super-class``.
-    ``path`` is the folder, relative to ``data.root``. Every broken image, every class folder
+    once, its shorter side resized and its centre cropped. Every broken image, every class folder
     without images and every class of test that is not in train is reported at once. Colour images
     are cropped and flipped in training by default, grey ones are not.
+
+    Attributes:
+        path: The file or folder with the data, absolute or relative to ``data.root``.
+        image_size: Height and width of the images, in pixels.
+        grayscale: Whether images are decoded to grey.
+        class_map: Joins class folders into super-classes and leaves out the others: a map that
+            ships (``restricted_imagenet``), or a YAML file of lines ``folder: super-class``.
     """
 
     path: str = "."

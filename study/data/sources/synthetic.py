@@ -19,8 +19,15 @@ _BYTES_A_PIXEL = 33  # four arrays of doubles while they are drawn, and the imag
 class Synthetic(DatasetSource):
     """One random mosaic a class, seen through noise; classes are equally frequent.
 
-    ``noise`` is the standard deviation of each pixel, of images in [0, 1]: at 0 the classes are
-    distinguished by one pixel, at 1 hardly at all. ``synthetic_seed`` makes patterns and noise.
+    Attributes:
+        num_examples: Training images.
+        num_test_examples: Test images.
+        num_classes: Classes, at least two.
+        image_size: Height and width of the images, in pixels.
+        num_channels: Channels of the images.
+        noise: Standard deviation of each pixel, of images in [0, 1]: at 0 the classes are
+            distinguished by one pixel, at 1 hardly at all.
+        synthetic_seed: Of patterns and noise.
     """
 
     needs_root: ClassVar[bool] = False

@@ -125,7 +125,8 @@ class QMNIST(IdxSource):
 class EMNIST(IdxSource):
     """EMNIST: grey 28×28 handwritten characters, in torchvision's (transposed) orientation.
 
-    ``split`` is ``balanced`` (47 classes), ``byclass``, ``bymerge``, ``digits`` or ``mnist``.
+    Attributes:
+        split: ``balanced`` (47 classes), ``byclass``, ``bymerge``, ``digits`` or ``mnist``.
     """
 
     loader: ClassVar[str] = "EMNIST"

@@ -34,7 +34,10 @@ _DIGITS = tuple(str(digit) for digit in range(10))
 
 @dataclass(frozen=True)
 class TorchvisionSource(DatasetSource):
-    """One data set of torchvision. ``download: true`` fetches what is not there yet.
+    """One data set of torchvision, read from local files.
+
+    Attributes:
+        download: Fetch what is not there yet.
 
     Class attributes of a member: ``loader``, its class in torchvision; ``folder``, where that
     class looks, relative to ``data.root``; constants of normalisation as they are published.
