@@ -63,7 +63,7 @@ def _with_pinned_weights(raw: Any, at: str, problems: list[Problem]) -> Any:
         }
     if isinstance(raw, list | tuple):
         return [_with_pinned_weights(value, at, problems) for value in raw]
-    if at.endswith("model.weights") and isinstance(raw, str) and raw:
+    if at.removesuffix(".choices").endswith("model.weights") and isinstance(raw, str) and raw:
         try:
             return pinned(raw)
         except ValueError as error:

@@ -164,6 +164,7 @@ def test_a_file_that_is_not_there_is_a_problem_with_its_path(tmp_path: Path) -> 
 def places_of_weights(path: str) -> dict[str, dict[str, object]]:
     fixed = {"pruning.schedule": "dense", "training.epochs": 1, "model.architecture": "mlp"}
     grid = {"space": {"model.weights": [None, path]}, "sampler": "grid"}
+    choices = {"space": {"model.weights": {"choices": [None, path]}}, "sampler": "grid"}
     points = {
         "space": {"training.lr": [0.1, 0.2]},
         "points": [{"model.weights": path, "training.lr": 1}],
@@ -174,11 +175,12 @@ def places_of_weights(path: str) -> dict[str, dict[str, object]]:
         "nested": {"name": "a", "fixed": {**fixed, "model": {"weights": path}}},
         "axes": {"name": "a", "fixed": fixed, "axes": {"model.weights": [None, path]}},
         "space": {"name": "a", "fixed": fixed, "search": grid, **by},
+        "choices": {"name": "a", "fixed": fixed, "search": choices, **by},
         "points": {"name": "a", "fixed": fixed, "search": points, **by},
     }
 
 
-@pytest.mark.parametrize("place", ["fixed", "nested", "axes", "space", "points"])
+@pytest.mark.parametrize("place", ["fixed", "nested", "axes", "space", "choices", "points"])
 def test_a_study_stays_what_it_was_when_its_file_of_weights_has_gone(
     place: str, tmp_path: Path
 ) -> None:
