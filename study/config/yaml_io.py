@@ -204,9 +204,9 @@ def read_yaml_file(path: Path) -> Any:
         raise error.with_source(str(path)) from None
 
 
-def write_yaml(value: object) -> str:
-    """YAML text that :func:`read_yaml` reads back to an equal value."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=99)
+def write_yaml(value: object, *, width: float = 99) -> str:
+    """YAML text that :func:`read_yaml` reads back to an equal value, in lines of ``width``."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)
 
 
 class _Dumper(yaml.SafeDumper):

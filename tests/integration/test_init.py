@@ -13,9 +13,11 @@ from study.cli import main
 from study.config.loading import load_study
 from study.config.plugins import load_builtin_plugins
 from study.config.schema.study_schema import study_schema
-from study.config.yaml_io import read_yaml_file
+from study.config.yaml_io import read_yaml, read_yaml_file
 from study.measurement.training_speed import Speed
 from study.operations.study_files import sizing
+from study.operations.study_files.commented import commented_file
+from study.operations.study_files.image_folder import FolderFacts
 
 FLAGS = "--name mine --image-size 8 --architecture mlp"
 
@@ -70,6 +72,14 @@ def test_the_file_is_valid_to_the_loader_and_to_the_schema_beside_it(
     assert Path("study.schema.json").exists()
     load_builtin_plugins()
     assert Draft7Validator(study_schema()).is_valid(read_yaml_file(Path("mine.yaml")))
+
+
+def test_a_long_path_with_blanks_stays_on_its_line() -> None:
+    root = "/home/anna/Documents/a project/" + "images of a second batch, by class/" * 6
+    facts = FolderFacts(Path(root), 300, 3, has_test=False, image_size=8, is_grey=False)
+    raw = {"name": "long", "fixed": {"data.root": root, "data.image_size": 8}}
+    sized = sizing.SizedStudy(raw, hours=1.0, max_concurrent=1)
+    assert read_yaml(commented_file(sized, facts, schema="study.schema.json")) == raw
 
 
 @pytest.mark.parametrize("hours", [0.2, 1.0, 8.0])

@@ -1,5 +1,7 @@
 """A study of a folder of images as a file that people read and change."""
 
+import math
+
 from study.config.yaml_io import write_yaml
 from study.operations.study_files.image_folder import FolderFacts
 from study.operations.study_files.sizing import SizedStudy
@@ -66,7 +68,7 @@ def _flow(value: object) -> str:
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return write_yaml(value).removesuffix("...\n").strip()
+    return write_yaml(value, width=math.inf).removesuffix("...\n").strip()
 
 
 def _commented(line: str) -> str:
