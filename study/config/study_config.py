@@ -19,7 +19,7 @@ from study.config.study_sections import (
     SearchSection,
     TrackingSection,
 )
-from study.config.trial import TrialConfig
+from study.config.trial import TrialConfig, parse_trial
 from study.metrics import LATENCIES
 
 TOP_LEVEL = (
@@ -122,6 +122,12 @@ class StudyConfig:
     def compose(self, chosen: Mapping[str, Any]) -> TrialConfig:
         """The trial with these values for what varies."""
         return compose(self.fixed, chosen, varied=self.varied)
+
+    def recorded(self, config: Mapping[str, Any]) -> TrialConfig:
+        """A trial as it was recorded, its data where this study finds it now."""
+        if "data.root" not in self.fixed:
+            return parse_trial(config)
+        return parse_trial({**config, "data": {**config["data"], "root": self.fixed["data.root"]}})
 
     def corners(self) -> Iterator[TrialConfig]:
         """Every point, and the extremes of the space."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from study.config.study_config import StudyConfig
-from study.config.trial import TrialConfig, parse_trial
+from study.config.trial import TrialConfig
 from study.results import Outcome, TrialHistory
 from study.session.session import StudySession, open_session
 from study.store.folder import StudyFolder
@@ -41,7 +41,7 @@ def sync_study(
 def tracked_trials(study: StudyConfig, record: Record) -> dict[str, TrialConfig]:
     """By key, trials that use all the data whose sizes are logged."""
     trials = {trial.key(): trial for trial in study.corners()}
-    return trials | {key: parse_trial(u.config) for key, u in record.updates.items()}
+    return trials | {key: study.recorded(u.config) for key, u in record.updates.items()}
 
 
 def sync(session: StudySession) -> None:

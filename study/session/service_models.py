@@ -9,7 +9,6 @@ from typing import Any
 
 from study.config.study_config import StudyConfig
 from study.config.study_sections import LogModels
-from study.config.trial import parse_trial
 from study.data.dataset import ImageDataset
 from study.export.card import ModelCard, ModelSource
 from study.export.folder import read_trained_mask, write_card, write_weights
@@ -126,7 +125,7 @@ class ServiceModels:
 
     def _source(self, trial: RecordedTrial) -> ModelSource:
         if trial.key not in self._sources:
-            config = parse_trial(trial.config)
+            config = self.study.recorded(trial.config)
             self._sources[trial.key] = model_source(
                 config,
                 self.datasets[dataset_key(config.data)],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from study.config.study_config import StudyConfig
-from study.config.trial import TrialConfig, parse_trial
+from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.results import Outcome, TrialHistory
 from study.session.display import Display, SilentDisplay
@@ -119,7 +119,7 @@ class StudySession:
         """What trackers and displays are given of a recorded trial."""
         if key not in self._infos:
             recorded = self.record.find(key)
-            trial = parse_trial(recorded.config)
+            trial = self.study.recorded(recorded.config)
             self._infos[key] = self.describer.describe(
                 trial,
                 number=recorded.number,

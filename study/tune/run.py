@@ -4,7 +4,6 @@ import gc
 import shutil
 from typing import TYPE_CHECKING
 
-from study.config.trial import parse_trial
 from study.errors import StorageError, StudyError
 from study.search.budget import Budget
 from study.session.end import StudyEnd, study_end
@@ -98,7 +97,7 @@ class StudyRun(StudyParts):
         labels = dataset_labels(self.datasets)
         return StudySearch(
             session,
-            dataset_of=lambda config: labels[dataset_key(parse_trial(config).data)],
+            dataset_of=lambda config: labels[dataset_key(self.study.recorded(config).data)],
             deaths=self.deaths,
             nodes=self.nodes,
         )

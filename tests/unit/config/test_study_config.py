@@ -287,3 +287,18 @@ def test_what_is_no_number_of_flops_is_refused(total: object) -> None:
 def test_two_lengths_of_training_are_refused_by_name() -> None:
     (problem,) = problems_of(fixed={**FIXED, "training.total_flops": 10**12})
     assert "exactly one of them (not both total_samples and total_flops)" in problem
+
+
+def test_a_recorded_trial_has_its_data_where_the_study_finds_it_now() -> None:
+    raw = {"name": "moved", "fixed": {**FIXED, "data.dataset": "mnist", "data.root": "/before"}}
+    (recorded,) = study_from_raw(raw).corners()
+    after = study_from_raw(raw, overrides=["data.root=/after"])
+    (expected,) = after.corners()
+    assert after.recorded(recorded.to_dict()) == expected
+    assert expected.key() == recorded.key()
+
+
+def test_a_recorded_trial_of_a_study_that_fixes_no_root_is_as_it_was_recorded() -> None:
+    study = make()
+    (trial,) = study.corners()
+    assert study.recorded(trial.to_dict()) == trial

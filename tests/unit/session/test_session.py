@@ -10,7 +10,7 @@ from study.results import Outcome, TrialHistory
 from study.session.session import StudySession
 from study.store.record import Record
 from study.tracking.tracker import TrackingError
-from tests.helpers.small_studies import QuietDisplay, history, search, session
+from tests.helpers.small_studies import FIXED, QuietDisplay, history, search, session
 from tests.helpers.trackers import RecordingTracker
 
 POINT = {"pruning.schedule": "app", "pruning.final_density": 0.5, "stream.num_megabatches": 2}
@@ -119,3 +119,13 @@ def test_the_end_leaves_every_history_and_whether_the_study_is_finished(
     name, (text,) = made.tracker.calls[-2]
     assert name == "describe_study"
     assert "0 of 5 trials have ended" in str(text)
+
+
+def test_trials_recorded_before_the_data_was_moved_are_described(tmp_path: Path) -> None:
+    before = search(points=[POINT], fixed={**FIXED, "data.root": "/before"})
+    after = search(points=[POINT], fixed={**FIXED, "data.root": "/after"})
+    path = tmp_path / "record.jsonl"
+    with (made := session(before, path)).record:
+        key = made.propose(before.compose(POINT), source="point", chosen=POINT).key
+    with (made := session(after, path)).record:
+        assert made.info(key).key == key
