@@ -79,7 +79,7 @@ def _checkpoint_faults(
     folder: StudyFolder, record: Record
 ) -> Iterator[tuple[Finding, Callable[[], None]]]:
     """What is wrong with the trials' folders, each with its repair."""
-    for path in sorted((folder.path / "trials").glob("*")):
+    for path in sorted((folder.path / "trials").glob("[!.]*/")):
         key = path.name
         if key not in record.all:
             finding = Finding("checkpoints", key, "no such trial in the record")

@@ -174,3 +174,11 @@ def test_damage_is_found_and_repaired(
     assert any(text in line for line in found), found
     ended.repair()
     assert ended.found() == []
+
+
+def test_what_is_no_trials_folder_is_let_be(ended: Ended) -> None:
+    trials = ended.folder.path / "trials"
+    (trials / ".hidden").mkdir()
+    for name in (".DS_Store", ".nfs0001", "notes.txt"):
+        (trials / name).write_bytes(b"")
+    assert ended.found() == []
