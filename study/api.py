@@ -25,7 +25,7 @@ from study.config.problems import in_file
 from study.workflow.addresses import as_overrides, store_root, tracking_address
 from study.workflow.launched import LaunchedStudy
 from study.workflow.planning import planned
-from study.workflow.watching import read_study_status
+from study.workflow.watching import read_all_statuses, read_study_status
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -149,11 +149,11 @@ def open_study(
 
 
 def list_studies(store: str | None = None) -> "list[StudyStatus]":
-    """The status of every study of a store."""
+    """The status of every study of a store; of one that cannot be read, why."""
     from study.store.store import StorePlace
 
     place = StorePlace.from_address(store_root(None, store))
-    return [read_study_status(place, name) for name in place.names()]
+    return read_all_statuses(place)
 
 
 def load_model(folder: str | Path) -> "LoadedModel":

@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all, and which studies a folder holds."""
+"""Files that are written whole or not at all, what a study is called, and which a folder holds."""
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,15 @@ RECORD_FILE = "record.jsonl"
 # What a killed process leaves is called so, and belongs to nobody.
 UNFINISHED = ".writing-"
 _OWNER_ALONE, _AS_USUAL = 0o600, 0o666  # the second as the process's umask has it
+_DEVICES = (
+    "[cC][oO][nN]|[pP][rR][nN]|[aA][uU][xX]|[nN][uU][lL]|[cC][oO][mM][0-9]|[lL][pP][tT][0-9]"
+)
+# What a study is called, which is also a folder's name wherever the store lies: some names are
+# devices, or end differently, there.
+# A pattern of JSON Schemas too, whose dialect knows neither (?i:) nor a look behind.
+NAME = re.compile(
+    rf"(?!(?:{_DEVICES})(?:\.|$))[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,78}}[A-Za-z0-9_-])?"
+)
 
 
 @contextlib.contextmanager
@@ -53,8 +63,9 @@ def _flush(path: Path) -> None:
 
 
 def study_names(root: Path) -> list[str]:
-    """The studies in a folder, sorted."""
-    return sorted(path.parent.name for path in root.glob(f"*/{RECORD_FILE}"))
+    """The studies in a folder, sorted; what no study can be called is none."""
+    found = (path.parent.name for path in root.glob(f"*/{RECORD_FILE}"))
+    return sorted(name for name in found if NAME.fullmatch(name))
 
 
 def names_beginning(incomplete: str, store: str | None = None) -> list[str]:

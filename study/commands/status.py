@@ -11,7 +11,7 @@ from rich.table import Table
 from study.commands.completion import complete_study
 from study.commands.options import Store
 from study.session.console import say
-from study.text import duration
+from study.text import duration, printable
 from study.workflow.addresses import store_root
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ def list_studies(store: Store = None) -> None:
     """List the studies of a store: state, trials, best so far."""
     from study.results import Outcome
     from study.store.store import StorePlace
-    from study.workflow.watching import read_study_status
+    from study.workflow.watching import read_all_statuses
 
     place = StorePlace.from_address(store_root(None, store))
-    names = place.names()
-    if not names:
+    studies = read_all_statuses(place)
+    if not studies:
         say(Console(), f"No study in {place}.")
         return
     table = Table(box=None, pad_edge=False)
@@ -38,11 +38,14 @@ def list_studies(store: Store = None) -> None:
         table.add_column(title, justify="right")
     table.add_column("last recorded", no_wrap=True)
     table.add_column("best so far")
-    for name in names:
-        study = read_study_status(place, name)
+    for study in studies:
+        if study.trouble:
+            trouble = escape(printable(study.trouble))
+            table.add_row(escape(study.name), study.stage, "", "", "", trouble)
+            continue
         ended = len(study.trials) - study.count(None)
         table.add_row(
-            escape(name),
+            escape(study.name),
             study.stage,
             f"{ended}/{study.num_trials or '?'}",
             str(study.count(Outcome.ERROR)),

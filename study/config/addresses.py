@@ -1,4 +1,4 @@
-"""What a study is called, and where its store and a Ray cluster are, as a user writes them."""
+"""Where a study's store and a Ray cluster are, as a user writes them."""
 
 import re
 
@@ -6,14 +6,6 @@ from study.credentials import without_credentials
 
 LOCAL = "local"
 AUTO = "auto"
-_DEVICES = (
-    "[cC][oO][nN]|[pP][rR][nN]|[aA][uU][xX]|[nN][uU][lL]|[cC][oO][mM][0-9]|[lL][pP][tT][0-9]"
-)
-# Also a folder's name wherever the store lies: some names are devices, or end differently, there.
-# A pattern of JSON Schemas too, whose dialect knows neither (?i:) nor a look behind.
-NAME = re.compile(
-    rf"(?!(?:{_DEVICES})(?:\.|$))[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,78}}[A-Za-z0-9_-])?"
-)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _NO_PLACE = re.compile(r"[?#*\[\]\s]|::")
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")

@@ -6,8 +6,8 @@ from typing import Any
 
 from study.config.overrides import apply_overrides
 from study.config.plugins import PluginImportError, load_builtin_plugins, load_user_plugins
-from study.config.problems import ConfigError, Problem, shown
-from study.config.study import parse_study
+from study.config.problems import ConfigError, Problem
+from study.config.study import parse_study, plain_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file
 from study.models.weights_file import pinned
@@ -32,13 +32,7 @@ def study_from_raw(raw: Any, *, overrides: Sequence[str] = ()) -> StudyConfig:
     are unknown without it.
     """
     load_builtin_plugins()
-    if raw is None:
-        raise ConfigError([Problem("", "is empty; a study needs at least name and fixed")])
-    if not isinstance(raw, Mapping):
-        raise ConfigError(
-            [Problem("", f"must be a mapping of keys such as name and fixed, got {shown(raw)}")]
-        )
-    raw = apply_overrides(raw, overrides)
+    raw = apply_overrides(plain_study(raw), overrides)
     modules = raw.get("plugins", [])
     if isinstance(modules, list | tuple) and all(isinstance(m, str) for m in modules):
         try:

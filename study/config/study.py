@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from study.config.addresses import NAME
 from study.config.arms import arms_of, in_turns
 from study.config.paths import flat_paths
 from study.config.points import cells_of_axes, parse_axes, parse_points
@@ -21,6 +20,7 @@ from study.config.study_sections import (
     TrackingSection,
     parse_study_sections,
 )
+from study.files import NAME
 
 _PLACES_OF_VALUES = ("fixed.", "search.", "axes.")
 
@@ -73,6 +73,21 @@ def parse_study(raw: Mapping[str, Any]) -> StudyConfig:
     if problems or (problems := leftover_problems(study, points_at)):
         raise ConfigError(problems)
     return study
+
+
+def plain_study(raw: Any) -> Mapping[str, Any]:
+    """``raw``, which a study file says.
+
+    Raises:
+        ConfigError: It says nothing, or is no mapping.
+    """
+    if raw is None:
+        raise ConfigError([Problem("", "is empty; a study needs at least name and fixed")])
+    if not isinstance(raw, Mapping):
+        raise ConfigError(
+            [Problem("", f"must be a mapping of keys such as name and fixed, got {shown(raw)}")]
+        )
+    return raw
 
 
 def renamed(study: StudyConfig, name: str) -> StudyConfig:

@@ -1,20 +1,20 @@
 """Which trials of a study are confirmed, and with which seeds."""
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from study.candidates import nominated, spread
+from study.config.problems import ConfigError, Problem
 from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
-from study.config.yaml_io import read_yaml_file
-from study.errors import StudyError
+from study.errors import StudyError, UserError
 from study.metrics import METRICS
 from study.operations.confirm_arms import DENSE, SEEDS, identity
 from study.operations.confirm_candidates import compared_with_dense, nearest
 from study.search.ranking import best_first
 from study.search.selection import eligible, front, named
-from study.store.folder import StudyStore
+from study.store.folder import StudyFolder, StudyStore
 from study.store.record import Record, RecordedTrial
 
 
@@ -129,25 +129,46 @@ def evenly(ordered: list[RecordedTrial], num: int) -> list[RecordedTrial]:
 
 
 def seeds_of_confirmations(
-    store: StudyStore, study: str, *, excluding: str
+    store: StudyStore, study: str, *, excluding: str, notice: Callable[[str], None]
 ) -> list[dict[str, int]]:
     """The seeds with which studies of this store confirm ``study``, those of one study excepted.
+
+    Args:
+        store: Where all of them live.
+        study: That is confirmed.
+        excluding: The study that asks.
+        notice: Told of each study that cannot be read, whose seeds are not known.
 
     Raises:
         StorageError: The store cannot be read.
     """
     used: list[dict[str, int]] = []
     for name in store.place.names():
-        folder = store.folder(name)
-        if name == excluding or not folder.config_path.is_file():
+        if name == excluding:
             continue
-        raw = read_yaml_file(folder.config_path)
-        if (raw.get("confirms") or {}).get("study") == study:
-            groups = raw.get("axes") or ()
-            used += [
-                {path: seed} for group in groups for path in SEEDS for seed in group.get(path, ())
-            ]
+        try:
+            used += _seeds_if_confirming(store.folder(name), study)
+        except UserError as error:
+            notice(
+                f"The study {name} cannot be read and is passed over: if it confirms {study} too, "
+                f"some of its seeds may be used again. {error}"
+            )
     return used
+
+
+def _seeds_if_confirming(folder: StudyFolder, study: str) -> list[dict[str, int]]:
+    """The seeds of a study if it confirms another."""
+    if not folder.config_path.is_file():
+        return []
+    raw = folder.read_plain()
+    try:
+        if (raw.get("confirms") or {}).get("study") != study:
+            return []
+        groups = raw.get("axes") or ()
+        return [{path: seed} for group in groups for path in SEEDS for seed in group.get(path, ())]
+    except (AttributeError, TypeError):
+        problem = Problem("", "is no study file; put back a copy of it")
+        raise ConfigError([problem], source=str(folder.config_path)) from None
 
 
 def fresh_seeds(

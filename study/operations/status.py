@@ -48,7 +48,8 @@ class StudyStatus:
     """The status of a study.
 
     Attributes:
-        state: ``running``, ``finished`` or ``interrupted``.
+        state: ``running``, ``finished``, ``interrupted``, or ``unreadable``.
+        trouble: Why it is unreadable; empty for all others.
         num_trials: In all, as far as known before they are proposed.
         shown: The metrics that are shown of it; the first ranks.
         constraints: What a trial must meet to be among the best.
@@ -62,6 +63,7 @@ class StudyStatus:
     """
 
     name: str
+    trouble: str = ""
     state: str = "interrupted"
     num_trials: int = 0
     shown: tuple[str, ...] = ()

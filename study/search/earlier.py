@@ -8,7 +8,7 @@ from study.config.domains import Choices
 from study.config.space import Dimension
 from study.config.study_config import StudyConfig
 from study.config.trial import flatten, parse_trial
-from study.config.yaml_io import read_yaml, read_yaml_file
+from study.config.yaml_io import read_yaml
 from study.errors import StudyError
 from study.results import Outcome, TrialHistory
 from study.store.folder import StudyFolder, StudyStore
@@ -78,7 +78,7 @@ def _find(name: str, study: StudyConfig, store: StudyStore, tracker: Tracker) ->
 
 
 def _recorded(folder: StudyFolder) -> EarlierStudy:
-    service_after = _service_after(read_yaml_file(folder.config_path))
+    service_after = _service_after(folder.read_plain())
     trials = Record.read(folder.record_path).trials.values()
     return earlier_study(folder.name, trials, service_after=service_after)
 

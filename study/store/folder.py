@@ -1,19 +1,19 @@
 """Where studies live on disk: one folder a study, one process at a time in it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 
-from study.config.addresses import NAME
-from study.config.problems import shown
-from study.config.study import parse_study
+from study.config.problems import in_file, shown
+from study.config.study import parse_study, plain_study
 from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.errors import StudyError
-from study.files import DEFAULT_STORE, RECORD_FILE, atomic_write
+from study.files import DEFAULT_STORE, NAME, RECORD_FILE, atomic_write
 from study.store.record import ARRIVALS_FOLDER, Record
 from study.store.remote.copies import StudyCopy
 from study.store.remote.hold import Hold, held
@@ -125,9 +125,18 @@ class StudyFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         atomic_write(self.config_path, write_yaml(study.to_dict()).encode(), is_private=True)
 
+    def read_plain(self) -> Mapping[str, Any]:
+        """The study as launched, in plain values.
+
+        Raises:
+            ConfigError: Its file cannot be read, or is no study's.
+        """
+        with in_file(self.config_path):
+            return plain_study(read_yaml_file(self.config_path))
+
     def read_config(self) -> StudyConfig:
         """The study as launched; its plug-ins must have been imported."""
-        return parse_study(read_yaml_file(self.config_path))
+        return parse_study(self.read_plain())
 
     def is_running(self) -> bool:
         """Whether a living process has the study."""

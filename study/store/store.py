@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.config.addresses import NAME, store_address
+from study.config.addresses import store_address
 from study.errors import StudyError
-from study.files import study_names
+from study.files import NAME, study_names
 from study.registry import nearest
 from study.store.remote.copies import StoreCopy, is_url
 from study.store.remote.remote import Remote

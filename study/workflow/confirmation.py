@@ -1,6 +1,7 @@
 """One way to confirm, as asked for and for a study whose file says ``confirm``."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from study.comparisons import matter_to
@@ -118,7 +119,8 @@ def confirm_study(
     from study.operations.status import read_status
 
     of = searched.study.name
-    used = seeds_of_confirmations(workplace.store, of, excluding=name)
+    notice = partial(say, workplace.console)
+    used = seeds_of_confirmations(workplace.store, of, excluding=name, notice=notice)
     with in_file(searched.folder.config_path):
         study = confirming_study(searched, options, name, overrides=overrides, used=used)
     folder = workplace.store.folder(name)
@@ -179,7 +181,9 @@ def _next_look(
         study,
         open_trials(load(end.name, tracking_uri=uri)),
         searched=Record.read(store.existing(of).record_path),
-        used=seeds_of_confirmations(store, of, excluding=end.name),
+        used=seeds_of_confirmations(
+            store, of, excluding=end.name, notice=partial(say, workplace.console)
+        ),
     )
     if further is None:
         return None

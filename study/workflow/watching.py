@@ -1,8 +1,10 @@
-"""The status of a study, now and until it ends, whoever runs it."""
+"""The status of studies, now and until one ends, whoever runs it."""
 
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from study.errors import UserError
 
 if TYPE_CHECKING:
     from study.operations.status import StudyStatus
@@ -19,6 +21,20 @@ def read_study_status(place: "StorePlace", name: str) -> "StudyStatus":
         is_held = place.look(confirming)
         study.confirmation = read_status(place.root, confirming, is_held=is_held)
     return study
+
+
+def read_all_statuses(place: "StorePlace") -> "list[StudyStatus]":
+    """The status of every study of a store; one that cannot be read does not hide the others."""
+    return [_status_or_trouble(place, name) for name in place.names()]
+
+
+def _status_or_trouble(place: "StorePlace", name: str) -> "StudyStatus":
+    from study.operations.status import StudyStatus
+
+    try:
+        return read_study_status(place, name)
+    except (UserError, OSError) as error:
+        return StudyStatus(name, state="unreadable", trouble=str(error))
 
 
 def watch_study(place: "StorePlace", name: str, *, every_s: float) -> "Iterator[StudyStatus]":

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from study.config.addresses import NAME
 from study.config.confirm_sections import ConfirmsSection
 from study.config.paths import controlling_paths
 from study.config.problems import ConfigError, Problem, did_you_mean, shown
 from study.config.study_config import StudyConfig
+from study.files import NAME
 from study.metrics import METRICS
 
 Places = Mapping[str, Iterable[Mapping[str, Any]]]

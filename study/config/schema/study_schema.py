@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from study.config.addresses import NAME
 from study.config.plugins import load_builtin_plugins, load_user_plugins
 from study.config.rules.objective import trial_metrics
 from study.config.schema.path_mappings import (
@@ -29,6 +28,7 @@ from study.config.schema.trial_values import (
 from study.config.schema.values import ENUM_DESCRIPTIONS, Json, mapping_of
 from study.config.study_sections import STUDY_SECTIONS
 from study.constraints import FORM
+from study.files import NAME
 from study.metrics import METRICS
 
 DIALECT = "http://json-schema.org/draft-07/schema#"

@@ -365,7 +365,7 @@ def test_each_confirmation_of_a_study_has_seeds_that_no_earlier_one_had(tmp_path
     searched = opened([(app(0.5), 0.3, 0.5)])
     store, taken = StudyStore(tmp_path), set()
     for name in ("first", "second", "third"):
-        used = seeds_of_confirmations(store, searched.study.name, excluding=name)
+        used = seeds_of_confirmations(store, searched.study.name, excluding=name, notice=print)
         options = ConfirmOptions(num_seeds=2, vary_data=name != "first")
         study = confirming_study(searched, options, name, used=used)
         folder = store.folder(name)
@@ -374,6 +374,36 @@ def test_each_confirmation_of_a_study_has_seeds_that_no_earlier_one_had(tmp_path
         seeds = {trial.seed for trial in trials_of(study)}
         assert not seeds & taken
         taken |= seeds
-    again = seeds_of_confirmations(store, searched.study.name, excluding="third")
+    again = seeds_of_confirmations(store, searched.study.name, excluding="third", notice=print)
     assert {s["seed"] for s in again if "seed" in s} < taken
-    assert seeds_of_confirmations(store, "another", excluding="") == []
+    assert seeds_of_confirmations(store, "another", excluding="", notice=print) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "is empty"),
+        ("[1, 2]", "must be a mapping"),
+        ("confirms: 3", "is no study file"),
+        ("axes: [", "not YAML"),
+    ],
+)
+def test_a_neighbour_that_cannot_be_read_is_passed_over_and_named(
+    content: str, why: str, tmp_path: Path
+) -> None:
+    searched, store = opened([(app(0.5), 0.3, 0.5)]), StudyStore(tmp_path)
+    first = confirming_study(searched, ConfirmOptions(num_seeds=2), "first")
+    for name in ("damaged", "first", "first (copy)"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.jsonl").touch()
+    store.folder("first").write_config(first)
+    store.folder("damaged").config_path.write_text(content, encoding="utf-8")
+    said: list[str] = []
+    used = seeds_of_confirmations(store, "small", excluding="second", notice=said.append)
+    assert {seeds["seed"] for seeds in used} == {trial.seed for trial in trials_of(first)}
+    (notice,) = said
+    assert "study damaged cannot be read" in notice
+    assert "some of its seeds may be used again" in notice
+    assert why in notice
+    seeds_of_confirmations(store, "small", excluding="damaged", notice=said.append)
+    assert len(said) == 1

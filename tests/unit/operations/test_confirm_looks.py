@@ -113,7 +113,7 @@ def test_all_its_seeds_are_known_to_a_later_confirmation(tmp_path: Path) -> None
     assert second is not None
     store.folder("c").write_config(second)
     store.folder("c").record_path.touch()
-    used = seeds_of_confirmations(store, "small", excluding="d")
+    used = seeds_of_confirmations(store, "small", excluding="d", notice=print)
     later = confirming_study(searched(NETWORKS), OPTIONS, "d", used=used)
     assert seeds(later)[3] == [5, 6]
 

@@ -185,3 +185,25 @@ def test_of_a_study_that_confirms_its_best_the_stage_is_told(tmp_path: Path) -> 
     assert read_study_status(place, "small").stage == "confirmed"
     # The study that confirms it is one like any other.
     assert read_study_status(place, "small-confirm").stage == "finished"
+
+
+def test_a_study_that_cannot_be_read_is_listed_with_the_reason_beside_the_others(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path / "app-studies")
+    written(tmp_path / "app-studies", "damaged")
+    path = tmp_path / "app-studies" / "damaged" / RECORD_FILE
+    path.write_text("{\n", encoding="utf-8")
+    lines = call(tmp_path, "list").splitlines()
+    (line,) = [text for text in lines if text.startswith("damaged")]
+    assert line.split()[1] == "unreadable"
+    assert "record.jsonl, line 1: cannot be read; the record is damaged" in line
+    assert [text.split()[1] for text in lines if text.startswith("small")] == ["interrupted"]
+
+
+def test_how_to_go_on_to_a_confirmation_is_told_with_the_store(tmp_path: Path) -> None:
+    with Record.open(tmp_path / "else" / "small" / RECORD_FILE) as record:
+        record.begin_session(num_trials=8, confirmation="small-confirm")
+        record.finish()
+    said = call(tmp_path, "status", "small", "--store", "else")
+    assert f"app-study resume small --store {tmp_path / 'else'} runs it" in said
