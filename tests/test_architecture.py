@@ -66,7 +66,7 @@ layer("study.measurement", "study.export", "torch numpy")
 layer("study.session", "study.search study.measurement", "rich")
 layer("study.tune", "study.session", "ray optuna rich")
 layer("study.tune.cluster", "study.session", "ray torch")
-layer("study.operations", "study.tune", "rich torch filelock")
+layer("study.operations", "study.tune", "rich torch")
 layer("study.operations.study_files", "study.operations", "numpy torch PIL")
 # MLflow → numbers → which trials may be compared → how it is said → a folder a section → the page.
 FRAMES = "pandas numpy pyarrow"

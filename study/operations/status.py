@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from study.constraints import Constraint, parse_constraints
 from study.credentials import is_redacted
 from study.errors import StudyError
 from study.files import RECORD_FILE, study_names
 from study.results import Outcome
 from study.search.ranking import best_first
-from study.store.store import LOCK_FILE, no_such_study
+from study.store.lock import is_locked
+from study.store.store import no_such_study
 from study.text import duration
 from study.trial.titles import title_of
 
@@ -63,8 +62,8 @@ class StudyStatus:
     """
 
     name: str
-    trouble: str = ""
     state: str = "interrupted"
+    trouble: str = ""
     num_trials: int = 0
     shown: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
@@ -162,7 +161,7 @@ def read_status(root: Path, name: str, *, is_held: bool = False) -> StudyStatus:
             ) from None
     for key, line in histories.items():
         _add_history(study.find(key), json.loads(line)["history"])
-    is_running = is_held or _is_locked(root / name / LOCK_FILE)
+    is_running = is_held or is_locked(root / name)
     if is_running:
         study.active_s += time.time() - study.last_at
     study.state = "running" if is_running else "finished" if is_finished else "interrupted"
@@ -223,15 +222,3 @@ def _add_history(trial: TrialStatus, history: Mapping[str, Any]) -> None:
     last = history["megabatches"][-1]
     trial.stream_fraction = last["stream_fraction"]
     trial.metrics = {**last["metrics"], **last["summary"]}
-
-
-def _is_locked(path: Path) -> bool:
-    if not path.exists():
-        return False
-    try:
-        with filelock.FileLock(path, timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
-    except PermissionError:  # another user's study: not to be known
-        return False

@@ -14,12 +14,13 @@ from study.config.study_config import StudyConfig
 from study.config.yaml_io import read_yaml_file, write_yaml
 from study.errors import StudyError
 from study.files import DEFAULT_STORE, NAME, RECORD_FILE, atomic_write
+from study.store.lock import is_locked, locked
 from study.store.record import ARRIVALS_FOLDER, Record
 from study.store.remote.copies import StudyCopy
 from study.store.remote.hold import Hold, held
 from study.store.remote.lease import LeaseHeldError
 from study.store.remote.mirror import MirroredFolder
-from study.store.store import LOCK_FILE, StorePlace
+from study.store.store import StorePlace
 
 __all__ = ["DEFAULT_STORE", "StudyFolder", "StudyStore"]
 
@@ -142,13 +143,7 @@ class StudyFolder:
         """Whether a living process has the study."""
         if self.copy is not None and self.copy.is_held():
             return True
-        if not self.path.is_dir():
-            return False
-        try:
-            with self._locked():
-                return False
-        except StudyError:
-            return True
+        return is_locked(self.path)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[Hold | None]:
@@ -161,31 +156,22 @@ class StudyFolder:
             StudyError: Another process runs the study.
             StorageError: The store fails.
         """
-        with self._locked():
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.path))
+            except filelock.Timeout:
+                raise StudyError(
+                    f"the study {self.name!r} is running in another process; wait for it, or "
+                    f"stop it"
+                ) from None
             if self.copy is None:
                 yield None
                 return
-            with contextlib.ExitStack() as stack:
-                try:
-                    hold = stack.enter_context(held(self.copy))
-                except LeaseHeldError as error:
-                    raise StudyError(f"the study {self.name!r} is running {error}") from None
-                yield hold
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.path / LOCK_FILE, timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise StudyError(
-                f"the study {self.name!r} is running in another process; wait for it, or stop it"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+            try:
+                hold = stack.enter_context(held(self.copy))
+            except LeaseHeldError as error:
+                raise StudyError(f"the study {self.name!r} is running {error}") from None
+            yield hold
 
 
 class StudyStore:

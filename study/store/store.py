@@ -10,8 +10,6 @@ from study.registry import nearest
 from study.store.remote.copies import StoreCopy, is_url
 from study.store.remote.remote import Remote
 
-LOCK_FILE = ".lock"
-
 
 @dataclass(frozen=True)
 class StorePlace:

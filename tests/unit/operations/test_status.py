@@ -15,8 +15,9 @@ from study.errors import StudyError
 from study.files import RECORD_FILE, study_names
 from study.operations.status import read_status
 from study.results import Outcome
+from study.store.lock import LOCK_FILE
 from study.store.record import Record
-from study.store.store import LOCK_FILE, StorePlace
+from study.store.store import StorePlace
 from study.trial.titles import title_of
 from study.workflow.watching import read_study_status
 from tests.helpers.small_studies import history, search

@@ -6,8 +6,9 @@ import filelock
 import pytest
 
 from study.files import RECORD_FILE
+from study.store.lock import LOCK_FILE
 from study.store.record import Record
-from study.store.store import LOCK_FILE, StorePlace
+from study.store.store import StorePlace
 from study.workflow import watching
 from study.workflow.watching import watch_study
 
