@@ -60,7 +60,7 @@ def check(
         say(console, f"The study {name} agrees with its record: {num_trials}.")
         return
     if not repair:
-        say(console, f"Repair it with: app-study check --repair {name}")
+        say(console, f"Repair it with: {folder.command('check --repair')}")
     raise typer.Exit(FAULTY)
 
 

@@ -65,7 +65,8 @@ def status(
     from study.store.store import StorePlace
     from study.workflow.watching import read_study_status
 
-    study = read_study_status(StorePlace.from_address(store_root(None, store)), name)
+    place = StorePlace.from_address(store_root(None, store))
+    study = read_study_status(place, name)
     console = _console()
     counts = ", ".join(
         f"{study.count(outcome)} {outcome.replace('_', ' ')}"
@@ -74,7 +75,7 @@ def status(
     )
     lines = [
         f"{name} is {study.stage}: {study.progress(counts)}",
-        *_confirmation(study),
+        *_confirmation(study, place.command("resume", name)),
         f"last recorded {_when(study.last_at)}, active for {duration(study.active_s)}",
     ]
     if study.tracking:
@@ -87,12 +88,12 @@ def status(
         say(console, line)
 
 
-def _confirmation(study: "StudyStatus") -> list[str]:
+def _confirmation(study: "StudyStatus", resume: str) -> list[str]:
     """How far the study that confirms it is, or what would start it."""
     if not study.confirmed_by:
         return []
     if study.confirmation is None:
-        how = "follows" if study.state == "running" else f"app-study resume {study.name} runs it"
+        how = "follows" if study.state == "running" else f"{resume} runs it"
         return [f"its best are confirmed by {study.confirmed_by}: {how}"]
     return [f"its best are confirmed by {study.confirmed_by}: {study.confirmation.progress()}"]
 

@@ -81,7 +81,7 @@ def update(
             say(
                 console,
                 f"MLflow is missing a part of it: {undelivered.reason}\nOnce it answers, log the "
-                f"rest with: app-study sync {name}",
+                f"rest with: {opened.folder.command('sync')}",
             )
         folder = out or Path("exports") / name / f"trial-{after.number}"
         card = export_model(

@@ -57,7 +57,7 @@ def reopen(study: StudyConfig, folder: StudyFolder) -> None:
     Raises:
         StudyError: It runs in another process.
     """
-    with folder.lock(), Record.open(folder.record_path) as record:
+    with folder.lock(), folder.open_record() as record:
         # In this order: interrupted in between, it is open, and its last look is taken again.
         if record.is_finished:
             record.reopen()

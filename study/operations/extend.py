@@ -30,7 +30,7 @@ def extend(study: StudyConfig, folder: StudyFolder, extension: Extension) -> Stu
         StudyError: There is nothing to raise, the new budget is used up already, or the study
             runs in another process.
     """
-    with folder.lock(), Record.open(folder.record_path) as record:
+    with folder.lock(), folder.open_record() as record:
         raised = parse_study({**study.to_dict(), "budget": _raised(study, extension)})
         _check_time_is_left(raised, record)
         # In this order: interrupted in between, the study is open and has its old budget.

@@ -22,7 +22,6 @@ from study.search.warm_start import warm_start
 from study.session.console import say, spinner
 from study.session.end import StudyEnd
 from study.store.folder import StudyFolder, StudyStore
-from study.store.record import Record
 from study.store.remote.hold import Hold
 from study.tracking.tracker import Tracker
 from study.trial.datasets import DatasetKey, dataset_key, dataset_labels
@@ -93,7 +92,7 @@ def run_study(
         if fresh:
             folder.write_config(study)
         nodes = _checked_nodes(study, on_ray, folder, datasets) if on_ray else None
-        record = stack.enter_context(Record.open(folder.record_path))
+        record = stack.enter_context(folder.open_record())
         record.begin_session(
             version=__version__,
             num_trials=study.num_trials,
@@ -149,7 +148,7 @@ def _open_ray(study: StudyConfig, ray: StudyRay, console: Console) -> None:
         # In the place of a program under which Ray has died: it may have died once more by now.
         if restarts.may_restart:
             say(console, f"{error}; it is tried again")
-        remedy = f"resume the study with: app-study resume {study.name}"
+        remedy = f"resume the study with: {restarts.command(study.name)}"
         raise RayHasDiedError(f"{error}; {remedy}", study.name) from error
 
 
@@ -230,7 +229,7 @@ def free_name(store: StudyStore, name: str, tracker: Tracker | None = None) -> s
             remedy = (
                 "runs in another process; wait for it, or stop it"
                 if folder.is_running()
-                else f"is not finished; resume it with: app-study resume {candidate}"
+                else f"is not finished; resume it with: {folder.command('resume')}"
             )
             raise StudyError(f"the study {candidate!r} {remedy}")
         if not folder.exists and not (tracker and tracker.has_study(candidate)):

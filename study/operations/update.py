@@ -43,7 +43,7 @@ def opened_for_writing(opened: OpenedStudy) -> Iterator[OpenedStudy]:
         StudyError: Another process runs the study.
         StorageError: The store fails.
     """
-    with opened.folder.lock(), Record.open(opened.folder.record_path) as record:
+    with opened.folder.lock(), opened.folder.open_record() as record:
         yield dataclasses.replace(opened, record=record)
 
 

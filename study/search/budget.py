@@ -85,17 +85,16 @@ class Budget:
         return self._exhausted() or self._failed()
 
     def _exhausted(self) -> End | None:
-        limits, name = self.limits, self.record.name
+        limits, more = self.limits, self.record.command("extend")
         if limits.hours is not None and self.hours >= limits.hours:
             return End(
-                f"budget.hours = {limits.hours:g} is used up; "
-                f"more of it: app-study extend {name} --hours HOURS",
+                f"budget.hours = {limits.hours:g} is used up; more of it: {more} --hours HOURS",
                 is_finished=True,
             )
         if limits.train_flops is not None and self._tally.train_flops >= limits.train_flops:
             return End(
                 f"budget.train_flops = {limits.train_flops:g} is used up; "
-                f"more of it: app-study extend {name} --train-flops FLOPS",
+                f"more of it: {more} --train-flops FLOPS",
                 is_finished=True,
             )
         return None

@@ -43,6 +43,15 @@ class StudyFolder:
         return self.path.name
 
     @property
+    def place(self) -> StorePlace:
+        """The store that it is in."""
+        return StorePlace(self.path.parent, self.copy.store if self.copy else None)
+
+    def command(self, words: str) -> str:
+        """What is to be typed to do something with the study: ``app-study WORDS NAME``."""
+        return self.place.command(words, self.name)
+
+    @property
     def exists(self) -> bool:
         """Whether a study was ever launched here."""
         return self.record_path.is_file()
@@ -66,6 +75,10 @@ class StudyFolder:
     def arrivals_path(self) -> Path:
         """Data that came after the study's streams."""
         return self.path / ARRIVALS_FOLDER
+
+    def open_record(self) -> Record:
+        """The record, made if need be, to go on with; see :meth:`Record.open`."""
+        return Record.open(self.record_path, place=self.place)
 
     def trial_path(self, trial_key: str) -> Path:
         """The folder of a trial."""

@@ -23,6 +23,7 @@ from study.store.recorded_trial import (
     updated_trial,
     with_tuples,
 )
+from study.store.store import StorePlace
 
 __all__ = ["ARRIVALS_FOLDER", "Record", "RecordedTrial", "Source"]
 
@@ -56,6 +57,7 @@ class Record:
         self._session: tuple[float, float] | None = None  # first and last event's time
         self._file: RawIOBase | None = None
         self._path = Path()
+        self._place: StorePlace | None = None
         self._size = 0
 
     @classmethod
@@ -79,16 +81,21 @@ class Record:
         return record
 
     @classmethod
-    def open(cls, path: Path) -> "Record":
+    def open(cls, path: Path, *, place: StorePlace | None = None) -> "Record":
         """The record at ``path``, made if need be, to go on with.
 
         A last line torn by a crash is removed.
+
+        Args:
+            path: In the study's folder.
+            place: The store; else the folder above the study's.
 
         Raises:
             StudyError: A line before the last is damaged.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         record = cls.read(path)
+        record._place = place
         # Unbuffered: a line that could not be written must not be written later.
         record._file = path.open("ab", buffering=0)
         record._file.truncate(record._size)
@@ -230,6 +237,11 @@ class Record:
         """The study's, which is its folder's."""
         return self._path.parent.name
 
+    def command(self, words: str) -> str:
+        """What is to be typed to do something with the study: ``app-study WORDS NAME``."""
+        place = self._place or StorePlace(self._path.parent.parent)
+        return place.command(words, self.name)
+
     @property
     def seconds(self) -> float:
         """Wall time of all sessions, each from its beginning to the last that it wrote."""
@@ -250,7 +262,7 @@ class Record:
             self._file.truncate(self._size)
             raise StudyError(
                 f"{self._path}: cannot be written ({error.strerror}); once it can, go on with the "
-                f"study by: app-study resume {self.name}"
+                f"study by: {self.command('resume')}"
             ) from error
         self._size += len(line)
         self._take(json.loads(text))

@@ -1,11 +1,12 @@
 """Where a store of studies is, what things are called in it, and which studies it has."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.config.addresses import store_address
 from study.errors import StudyError
-from study.files import NAME, study_names
+from study.files import DEFAULT_STORE, NAME, study_names
 from study.registry import nearest
 from study.store.remote.copies import StoreCopy, is_url
 from study.store.remote.remote import Remote
@@ -58,6 +59,12 @@ class StorePlace:
         study = self.copy.study(name)
         study.pull(with_data=False)
         return study.is_held()
+
+    def command(self, words: str, name: str) -> str:
+        """What is to be typed to do something with a study of it: ``app-study WORDS NAME``."""
+        is_elsewhere = self != StorePlace.from_address(DEFAULT_STORE)
+        where = f" --store {shlex.quote(str(self))}" if is_elsewhere else ""
+        return f"app-study {words} {name}{where}"
 
     def no_such_study(self, name: str) -> StudyError:
         """The error that names the studies there are."""

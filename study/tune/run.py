@@ -165,4 +165,4 @@ class StudyRun(StudyParts):
         raise RayHasDiedError(self._farewell(why), self.folder.name)
 
     def _farewell(self, why: str) -> str:
-        return f"Ray has died: {why}; resume the study with: app-study resume {self.folder.name}"
+        return f"Ray has died: {why}; resume the study with: {self.folder.command('resume')}"

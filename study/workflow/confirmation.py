@@ -172,7 +172,7 @@ def _next_look(
         say(
             workplace.console,
             f"Whether it is decided cannot be seen before MLflow has all results; then go on "
-            f"with: app-study resume {end.name}",
+            f"with: {workplace.store.place.command('resume', end.name)}",
         )
         return None
     store, of = workplace.store, study.confirms.study

@@ -1,6 +1,5 @@
 """Where a study is trained and reported on: its tracker, its end, its answer."""
 
-import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from study.credentials import holds_credentials
-from study.files import DEFAULT_STORE
 from study.session.console import say
 from study.text import count, printable
 from study.workflow.addresses import tracking_address
@@ -66,7 +64,9 @@ class Workplace:
         """Write the report and print what it answers, if MLflow has what it takes."""
         if end.num_complete and not end.undelivered:
             uri = tracking_address(study, self.tracking_uri)
-            print_answer(study_to_report(study, end.name, uri), uri, self.reports, self.console)
+            name = study_to_report(study, end.name, uri)
+            ui = self.store.place.command("ui", name)
+            print_answer(name, uri, self.reports, self.console, ui=ui)
 
 
 def print_plugins(study: "StudyConfig", console: Console) -> None:
@@ -85,15 +85,11 @@ def open_tracker(study: "StudyConfig", uri: str) -> "Tracker":
 
 def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
     """How many trials ended how, and how to continue."""
-    from study.store.store import StorePlace
-
     progress = f"{count(end.num_complete, 'trial')} complete"
     if end.num_failed:
         progress += f", {end.num_failed} failed"
     if end.num_interrupted:
         progress += f", {end.num_interrupted} interrupted"
-    is_elsewhere = store.place != StorePlace.from_address(DEFAULT_STORE)
-    where = f" --store {shlex.quote(str(store.place))}" if is_elsewhere else ""
     if end.is_finished:
         say(console, f"The study {end.name} is finished: {progress}.")
     else:
@@ -101,7 +97,7 @@ def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
         say(
             console,
             f"The study {end.name} {how}: {progress}.\n"
-            f"Nothing is lost; resume it with: app-study resume {end.name}{where}",
+            f"Nothing is lost; resume it with: {store.place.command('resume', end.name)}",
         )
     if end.savings.num_stopped:
         say(
@@ -113,17 +109,17 @@ def print_end(end: "StudyEnd", console: Console, store: "StudyStore") -> None:
         say(console, f"  {end.why}")
     for reason, num_failed in end.failures:
         say(console, f"  failed ({count(num_failed, 'trial')}): {reason}")
-    _print_unsent(end, where, console)
+    _print_unsent(end, store.place.command("sync", end.name), console)
 
 
-def _print_unsent(end: "StudyEnd", where: str, console: Console) -> None:
-    """What has not reached the study's store and the tracking store, and how to send it."""
+def _print_unsent(end: "StudyEnd", sync: str, console: Console) -> None:
+    """What has not reached the study's store and the tracking store, and what sends it."""
     if end.unsent:
         say(
             console,
             f"The study's store is missing a part of its record: {end.unsent}\n"
             f"The copy on this machine is complete; once the store answers, upload it with: "
-            f"app-study sync {end.name}{where}",
+            f"{sync}",
         )
     if end.undelivered:
         unsent = end.undelivered
@@ -131,8 +127,7 @@ def _print_unsent(end: "StudyEnd", where: str, console: Console) -> None:
             console,
             f"MLflow is missing results of {count(unsent.num_trials, 'trial')} and the study's "
             f"own run: {unsent.reason}\n"
-            f"The study's record is complete; once MLflow answers, log the rest with: "
-            f"app-study sync {end.name}{where}",
+            f"The study's record is complete; once MLflow answers, log the rest with: {sync}",
         )
 
 
@@ -145,8 +140,8 @@ def study_to_report(study: "StudyConfig", name: str, uri: str) -> str:
     return study.confirms.study
 
 
-def print_answer(name: str, uri: str, reports: Path, console: Console) -> None:
-    """Write the report and print its sentences."""
+def print_answer(name: str, uri: str, reports: Path, console: Console, *, ui: str) -> None:
+    """Write the report and print its sentences; ``ui`` is the command that shows its runs."""
     from analysis.page.page import write_report
 
     report = write_report(name, tracking_uri=uri, out=reports / name)
@@ -155,15 +150,15 @@ def print_answer(name: str, uri: str, reports: Path, console: Console) -> None:
         say(console, f"• {sentence}", wrap_words=True)
     console.print()
     console.print(f"[bold]Report[/bold]     {escape(str(report.page))}", soft_wrap=True)
-    console.print(f"[bold]MLflow UI[/bold]  {escape(_interface(name, uri))}", soft_wrap=True)
+    console.print(f"[bold]MLflow UI[/bold]  {escape(_interface(uri, ui))}", soft_wrap=True)
 
 
-def _interface(name: str, uri: str) -> str:
+def _interface(uri: str, ui: str) -> str:
     """Where MLflow shows the study, or the command that shows it."""
     if uri.startswith(("http://", "https://")):
         return printable(uri)
     if holds_credentials(uri):  # they are no argument of a command
-        return f"app-study ui {name}"
+        return ui
     mlflow = Path(sys.executable).with_name("mlflow")
     program = mlflow if mlflow.exists() else "mlflow"
     return f"{program} ui --backend-store-uri {printable(uri)}"

@@ -1,6 +1,7 @@
 """A Ray of our own that has died: the program begins anew in its place, and resumes the study."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -45,6 +46,13 @@ class RayRestarts:
         """Whether it has not begun anew too often."""
         return self.number < self.MOST
 
+    def command(self, study: str) -> str:
+        """What is to be typed to resume the study."""
+        return shlex.join(["app-study", *self._resume(study)])
+
+    def _resume(self, study: str) -> list[str]:
+        return ["resume", study, *self._options]
+
     def resume(self, study: str) -> NoReturn:
         """Kill what is left of Ray, and resume the study in this process's place.
 
@@ -52,7 +60,7 @@ class RayRestarts:
         lose, which is nothing.
         """
         kill_rest_of_ray()
-        command = [sys.executable, "-m", "study.cli", "resume", study, *self._options]
+        command = [sys.executable, "-m", "study.cli", *self._resume(study)]
         environment = {**self._environment, _NUMBER: str(self.number + 1)}
         sys.stdout.flush()
         sys.stderr.flush()

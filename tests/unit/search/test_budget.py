@@ -54,7 +54,7 @@ def test_hours_are_those_of_all_sessions_and_not_of_updates_or_the_time_between(
     end = Budget(BudgetSection(hours=1.0), record).end()
     assert end is not None
     assert end.is_finished
-    assert "app-study extend small --hours" in end.text
+    assert f"app-study extend small --store {tmp_path} --hours" in end.text
 
 
 def test_a_clock_that_is_set_back_takes_no_time_away() -> None:

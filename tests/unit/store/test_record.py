@@ -108,7 +108,8 @@ def test_a_line_that_could_not_be_synced_is_taken_back(
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)
             with pytest.raises(
-                StudyError, match=r"No space left on device.*app-study resume full"
+                StudyError,
+                match=rf"No space left on device.*app-study resume full --store {tmp_path}",
             ):
                 record.add_outcome("a", Outcome.COMPLETE)
         assert record.trials["a"].outcome is None

@@ -127,5 +127,6 @@ def test_the_end_of_a_study_says_where_mlflow_shows_it(
         page, sentences = Path("index.html"), ()
 
     monkeypatch.setattr("analysis.page.page.write_report", lambda *_, **__: Written)
-    workplace.print_answer("small", uri, Path("reports"), Console(width=200))
+    ui = "app-study ui small"
+    workplace.print_answer("small", uri, Path("reports"), Console(width=200), ui=ui)
     assert shown in capsys.readouterr().out

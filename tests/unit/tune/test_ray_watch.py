@@ -98,6 +98,7 @@ def test_the_program_resumes_the_study_in_its_own_place_three_times(
     for number in range(1, RayRestarts.MOST + 1):
         restarts = RayRestarts(["--store", "s"])
         assert restarts.may_restart
+        assert restarts.command("mine") == "app-study resume mine --store s"
         monkeypatch.setenv("RAY_ADDED", "1")  # by the Ray that dies
         restarts.resume("mine")
         killed, (command, given) = events
