@@ -93,6 +93,9 @@ def run_study(
             folder.write_config(study)
         nodes = _checked_nodes(study, on_ray, folder, datasets) if on_ray else None
         record = stack.enter_context(folder.open_record())
+        if not fresh:  # it may have been interrupted in its warm start
+            is_warm = record.is_warm or is_over
+            earlier = () if is_warm else read_transferred_trials(study, store, tracker)
         record.begin_session(
             version=__version__,
             num_trials=study.num_trials,
@@ -104,8 +107,7 @@ def run_study(
             confirmation=study.confirmation,
         )
         sentences = [*(on_ray.sentences if on_ray else ())]
-        if fresh:
-            sentences += warm_start(study, earlier, record)
+        sentences += warm_start(study, earlier, record)
         for sentence in sentences:
             say(console, sentence)
         status.close()

@@ -17,7 +17,7 @@ from study.text import count
 
 
 def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Record) -> list[str]:
-    """Record what earlier studies know, for the sampler alone.
+    """Record what earlier studies know, for the sampler alone; interrupted, it can be repeated.
 
     Trials that could be this study's own are transferred. Of a study that has none the best
     places of the space are recorded, to be tried first.
@@ -26,13 +26,15 @@ def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Reco
         A notice for each study: how many trials, why others were left out, and which places.
     """
     notices = []
+    recorded = {prior.key for prior in record.priors}
     transferred: set[str] = set()
     for other in earlier:
         found, left_out = transferred_trials(study, other)
         new = [prior for prior in found if prior.key not in transferred]
         transferred |= {prior.key for prior in new}
         for prior in new:
-            record.add_prior(prior)
+            if prior.key not in recorded:
+                record.add_prior(prior)
         reasons = "".join(f"; {number} left out: {why}" for why, number in left_out.items())
         places = [] if found else good_places(study, other)
         for chosen in places:
@@ -43,6 +45,8 @@ def warm_start(study: StudyConfig, earlier: Iterable[EarlierStudy], record: Reco
             f"Warm start: {count(len(new), 'trial')} transferred from the study "
             f"{other.title}{reasons}{first}."
         )
+    if notices:
+        record.end_warm_start()
     return notices
 
 

@@ -43,6 +43,7 @@ class Record:
             many trials had been proposed before, and the chosen values.
         priors: Trials of earlier studies.
         places: Chosen values that were good in earlier studies of other data or models.
+        is_warm: Whether all that earlier studies know is among these two.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class Record:
         self.refused: list[tuple[int, Mapping[str, Any]]] = []
         self.priors: list[RecordedTrial] = []
         self.places: list[Mapping[str, Any]] = []
+        self.is_warm = False
         self.is_finished = False
         self._seconds = 0.0
         self._session: tuple[float, float] | None = None  # first and last event's time
@@ -190,6 +192,10 @@ class Record:
             }
         )
 
+    def end_warm_start(self) -> None:
+        """All that earlier studies know has been added."""
+        self._append({"event": "warm"})
+
     def add_history(self, key: str, reported: TrialHistory) -> bool:
         """What a trial reports; records that are known already are left out.
 
@@ -277,6 +283,8 @@ class Record:
             self.updates.setdefault(event["key"], updated_trial(event, folder))
         elif kind == "prior":
             self.priors.append(prior_trial(event, number=len(self.priors)))
+        elif kind == "warm":
+            self.is_warm = True
         elif kind in ("repeat", "refused", "place"):
             self._take_proposal(event)
         elif kind in ("finished", "reopened"):

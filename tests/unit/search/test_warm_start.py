@@ -164,3 +164,23 @@ def test_no_place_that_is_certain_to_break_a_constraint(store: StudyStore) -> No
 
     assert len(places()) == 2
     assert places("final_density <= 0.001") == []
+
+
+def test_a_warm_start_that_is_repeated_adds_what_is_missing(
+    store: StudyStore, tmp_path: Path
+) -> None:
+    for name, study in (("trials", later()), ("places", later(fixed=FIXED | {"seed": 1}))):
+        earlier = read_transferred_trials(study, store, NullTracker())
+        path = tmp_path / name / "record.jsonl"
+        with Record.open(path) as record:
+            assert not record.is_warm
+            said = warm_start(study, earlier, record)
+        lines = path.read_bytes().splitlines(keepends=True)
+        for number in range(len(lines)):
+            path.write_bytes(b"".join(lines[:number]))
+            with Record.open(path) as again:
+                assert not again.is_warm
+                assert warm_start(study, earlier, again) == said
+                assert again.priors == record.priors
+                assert again.places == record.places
+                assert again.is_warm
