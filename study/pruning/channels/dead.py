@@ -136,14 +136,14 @@ _Constants = Mapping[fx.Node, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class _Reader:
-    """A layer whose input channels may fall one by one.
+    """A layer, or a function that is called with a weight, whose input channels may fall.
 
     Attributes:
         node: Its result in the traced network.
-        name: Of the module.
+        name: Of the module; empty for a function.
         groups: int64, by input channel: its group; -1 if it never falls.
         constant: float64, by input channel: its value, if that depends on no image and is the
-            same all over; otherwise NaN.
+            same all over; otherwise NaN, as it is for all that a function reads.
         takes_up: Whether the layer's bias can hold what a constant adds to its outputs.
     """
 
@@ -174,24 +174,29 @@ class _Reader:
 def _readers(
     model: nn.Module, network: TracedNetwork, groups: ChannelGroups, constants: _Constants
 ) -> list[_Reader]:
-    biases = {
-        node: getattr(model.get_submodule(str(node.target)), "bias", None) for node in constants
-    }
-    num_uses = Counter(map(id, biases.values()))
+    uses = Counter(name for step in network.steps.values() for name in step.entries)
     readers = []
-    for node, constant in constants.items():
-        ((_, link),) = network.steps[node].sources
+    for node, (argument, link) in _reading(network).items():
         columns = groups.axes.get(_tensor_name(link), Axes(None, None)).columns
-        if columns is not None:
-            name = str(node.target)
-            bias = biases[node]
-            takes_up = (
-                bias is not None
-                and num_uses[id(bias)] == 1
-                and not _is_padded(model.get_submodule(name))
-            )
-            readers.append(_Reader(node, name, columns, constant, takes_up))
+        if columns is None:
+            continue
+        if node in constants:
+            name, bias = str(node.target), network.steps[node].entries
+            is_padded = _is_padded(model.get_submodule(name))
+            takes_up = len(bias) == 1 and uses[bias[0]] == 1 and not is_padded
+            readers.append(_Reader(node, name, columns, constants[node], takes_up))
+        else:
+            unknown = torch.full((network.values[argument].channels,), torch.nan)
+            readers.append(_Reader(node, "", columns, unknown.double(), takes_up=False))
     return readers
+
+
+def _reading(network: TracedNetwork) -> dict[fx.Node, tuple[fx.Node, Link]]:
+    """The steps that read channels by a weight or an index map, in their order: by which link."""
+    only = {
+        node: step.sources[0] for node, step in network.steps.items() if len(step.sources) == 1
+    }
+    return {node: source for node, source in only.items() if _tensor_name(source[1])}
 
 
 def _tensor_name(link: Link) -> str:
@@ -207,7 +212,7 @@ def _is_padded(layer: nn.Module) -> bool:
 
 
 def _constants(model: nn.Module, network: TracedNetwork, image_shape: ImageShape) -> _Constants:
-    """Of each layer that reads channels: what it reads that depends on no image."""
+    """Of each module that reads channels: what it reads that depends on no image."""
     reached = flow_through(network).reached
     found: dict[fx.Node, Tensor] = {}
     twin = copy.deepcopy(model).double()
@@ -232,12 +237,8 @@ def _constants(model: nn.Module, network: TracedNetwork, image_shape: ImageShape
 def _calls(network: TracedNetwork) -> dict[str, list[fx.Node]]:
     """By module: the steps in which it reads channels, in their order."""
     calls: dict[str, list[fx.Node]] = defaultdict(list)
-    for node, step in network.steps.items():
-        if (
-            node.op == "call_module"
-            and len(step.sources) == 1
-            and _tensor_name(step.sources[0][1])
-        ):
+    for node in _reading(network):
+        if node.op == "call_module":
             calls[str(node.target)].append(node)
     return calls
 

@@ -176,6 +176,45 @@ def test_a_layer_that_two_places_use_takes_up_nothing() -> None:
     assert removed(model, mask) == {}
 
 
+class Called(nn.Linear):
+    """A linear layer of a user's own, which is traced as a call of torch's function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight, self.bias)
+
+
+def test_channels_that_a_function_reads_go_only_where_it_needs_none() -> None:
+    def network() -> nn.Sequential:
+        torch.manual_seed(0)
+        hidden = [Called(50, 6), nn.Sigmoid(), Called(6, 5), nn.ReLU(), nn.Linear(5, 3)]
+        return nn.Sequential(nn.Flatten(), *hidden)
+
+    assert removed(*pruned(network())) == {}
+    model, mask = pruned(network(), **{"3__weight": columns((5, 6), 2, 4)})
+    assert removed(model, mask) == {"1.weight": (2, 4)}
+    # What is constant there is not known, so that it stays.
+    model, mask = pruned(network(), **{"1__weight": rows((6, 50), 1)})
+    assert removed(model, mask) == {}
+
+
+def test_a_bias_that_a_function_uses_too_takes_up_nothing() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.second = nn.Linear(50, 4), nn.Linear(4, 4)
+            self.weight = nn.Parameter(torch.randn(4, 4))
+            self.fc = nn.Linear(4, 2)
+
+        def forward(self, images: Tensor) -> Tensor:
+            x = torch.sigmoid(self.second(torch.sigmoid(self.first(images.flatten(1)))))
+            logits: Tensor = self.fc(functional.linear(x, self.weight, self.second.bias))
+            return logits
+
+    model, mask = pruned(Shared(), first__weight=rows((4, 50), 1))
+    assert removed(model, mask) == {}
+
+
 def test_what_is_not_understood_and_channels_that_are_not_there_are_told() -> None:
     with pytest.raises(ValueError, match="MultiheadAttention"):
         without_dead_channels(*pruned(Attention()), (3, 6, 6))
