@@ -23,7 +23,7 @@ class Removal:
         num_channels, of_channels: Removed and all; channels that fall together are one.
         num_weights, of_them_kept: Prunable weights that went with them, and those of them that
             pruning had kept.
-        reason: Why none were looked for; empty where they were.
+        reason: Why none were looked for or left out; empty where they were.
     """
 
     num_channels: int = 0

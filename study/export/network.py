@@ -23,6 +23,8 @@ from study.pruning.prunable import prunable_parameters
 Images = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 
+TOLERANCE = 1e-5  # of the largest logit, where that is above 1
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
@@ -143,3 +145,14 @@ def logits_of(network: nn.Module, spec: NetworkSpec, images: Images) -> Logits:
     with torch.inference_mode():
         logits: Logits = ServedNetwork(network, spec)(torch.tensor(images)).numpy()
     return logits
+
+
+def allowed_difference(logits: Logits) -> float:
+    """By how much the logits of the same network may differ from these, by rounding alone."""
+    return TOLERANCE * max(1.0, float(np.abs(logits).max()))
+
+
+def drawn_images(num_images: int, spec: NetworkSpec) -> Images:
+    """Images whose values are drawn at random, always the same."""
+    shape = (num_images, *spec.image_shape)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

@@ -3,13 +3,16 @@
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 from torch import nn
 
 from study.export.card import Removal
-from study.export.network import NetworkSpec
+from study.export.network import NetworkSpec, allowed_difference, drawn_images, logits_of
 from study.pruning.channels.dead import Alive, of_mask, without_dead_channels
 from study.pruning.granularity.granularity import GRANULARITIES
 from study.pruning.mask import Mask
+
+_NUM_COMPARED = 8  # images
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Smallest:
 
 
 def smallest(network: nn.Module, mask: Mask, spec: NetworkSpec) -> Smallest:
-    """The network as small as it can be without another logit.
+    """The network as small as it can be without another logit, which is seen on a few images.
 
     Args:
         network: In evaluation mode, on the CPU; its pruned weights are zero, or gone.
@@ -49,6 +52,9 @@ def smallest(network: nn.Module, mask: Mask, spec: NetworkSpec) -> Smallest:
     groups, num_gone = alive.groups, int((~alive.kept).sum())
     if not num_gone:
         return Smallest(network, mask, spec, Removal(of_channels=groups.num_groups))
+    if not _gives_the_logits_of(network, alive.network, spec):
+        removal = Removal(reason="without them the logits of drawn images are others")
+        return Smallest(network, mask, spec, removal)
     removal = Removal(
         num_channels=num_gone,
         of_channels=groups.num_groups,
@@ -56,6 +62,13 @@ def smallest(network: nn.Module, mask: Mask, spec: NetworkSpec) -> Smallest:
         of_them_kept=mask.num_kept - alive.mask(mask).num_kept,
     )
     return _described(alive, mask, spec, removal)
+
+
+def _gives_the_logits_of(network: nn.Module, small: nn.Module, spec: NetworkSpec) -> bool:
+    images = drawn_images(_NUM_COMPARED, spec)
+    wanted = logits_of(network, spec, images)
+    difference = float(np.abs(logits_of(small, spec, images) - wanted).max())
+    return difference <= allowed_difference(wanted)
 
 
 def with_removed(spec: NetworkSpec, mask: Mask) -> NetworkSpec:

@@ -14,7 +14,7 @@ from study.errors import ExportError
 from study.export.card import UNLICENSED, ModelCard, ModelSource
 from study.export.folder import load_model, replaced, write_model
 from study.export.formats import format_called
-from study.export.network import Images, NetworkSpec, logits_of
+from study.export.network import Images, NetworkSpec, allowed_difference, logits_of
 from study.export.smallest import smallest
 from study.pruning.mask import Mask
 from study.results import MegabatchRecord
@@ -22,7 +22,6 @@ from study.training.checkpoint import CheckpointFolder
 from study.trial.assembly import split
 from study.trial.titles import title_of
 
-TOLERANCE = 1e-5  # of the largest logit, where that is above 1
 _NUM_SAMPLES = 32
 
 
@@ -141,7 +140,7 @@ def _verify(model: TrialModel, folder: Path) -> None:
     for images in (model.sample, model.sample[:1]):
         wanted = logits_of(model.network, card.network, images)
         difference = float(np.abs(predict(images) - wanted).max())
-        allowed = TOLERANCE * max(1.0, float(np.abs(wanted).max()))
+        allowed = allowed_difference(wanted)
         if not difference <= allowed:
             raise ExportError(
                 f"what was written as {card.format} differs from the network by {difference:.3g} "

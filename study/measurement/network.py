@@ -5,12 +5,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
 from study.export.formats import Predict
-from study.export.network import Images, NetworkSpec
+from study.export.network import NetworkSpec, drawn_images
 from study.measurement.interleaved import Estimate, Timing, time_in_turns
 from study.measurement.runtimes import loaded, torch_threads
 
@@ -89,7 +88,7 @@ def latencies(
     """What both take for the same images, whose values are drawn at random, always the same."""
     made = []
     for size in batch_sizes:
-        images = _images(size, spec)
+        images = drawn_images(size, spec)
         turns = time_in_turns(
             functools.partial(own, images), functools.partial(dense, images), timing or Timing()
         )
@@ -103,8 +102,3 @@ def latencies(
             )
         )
     return tuple(made)
-
-
-def _images(num_images: int, spec: NetworkSpec) -> Images:
-    shape = (num_images, *spec.image_shape)
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

@@ -28,7 +28,10 @@ from study.export.trial_model import (
 )
 from study.metrics import wilson_interval
 from study.models.architecture import ARCHITECTURES
+from study.models.shapes import ImageShape
 from study.models.torchvision_networks.plain import plain_torchvision_code
+from study.pruning.channels.cutting import cut_
+from study.pruning.channels.dead import Alive, without_dead_channels
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 from study.training.anytime import AnytimeLearner
@@ -127,6 +130,33 @@ def test_a_network_that_is_not_understood_goes_out_as_it_is_and_the_card_says_so
     assert found.removal is not None
     assert "MultiheadAttention" in found.removal.sentence()
     assert "pruning.granularity" not in found.removal.sentence()
+
+
+def test_a_network_that_loses_a_channel_that_counts_goes_out_as_it_is_and_the_card_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = NetworkSpec(
+        {"architecture": "mlp", "hidden_sizes": (6,)},
+        (),
+        (3, 4, 4),
+        ("a", "b"),
+        (0.5,) * 3,
+        (0.25,) * 3,
+    )
+    network = spec.build()
+    mask = Mask.dense(prunable_parameters(network))
+
+    def with_too_few(network: nn.Module, mask: Mask, image_shape: ImageShape) -> Alive:
+        alive = without_dead_channels(network, mask, image_shape)
+        kept = alive.kept.index_fill(0, torch.tensor([2]), False)
+        cut_(alive.network, alive.groups, alive.kept, kept)
+        return dataclasses.replace(alive, kept=kept)
+
+    monkeypatch.setattr("study.export.smallest.without_dead_channels", with_too_few)
+    found = smallest(network, mask, spec)
+    assert (found.network, found.mask, found.spec) == (network, mask, spec)
+    assert found.removal is not None
+    assert "the logits of drawn images are others" in found.removal.sentence()
 
 
 def test_a_card_from_before_anything_was_removed_is_read(
