@@ -109,7 +109,8 @@ def _pointwise(node: fx.Node, inputs: Inputs, shape: Shape, *, has_constants: bo
 
 def _concatenation(node: fx.Node, inputs: Inputs, shape: Shape) -> Step:
     dim: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-    parts: Any = node.args[0]
+    require(isinstance(dim, int), f"{call_name(node)} along a computed dimension")
+    parts: Any = node.args[0] if node.args else node.kwargs["tensors"]
     is_known = all(part in inputs and inputs[part].dim == dim % len(shape) for part in parts)
     require(is_known, f"{call_name(node)} of other than channels")
     sources = []
@@ -201,6 +202,9 @@ def _indexing(node: fx.Node, argument: fx.Node, value: Value, _: Shape) -> Step:
     every = slice(None)
     are_slices = isinstance(index, tuple) and all(isinstance(part, slice) for part in index)
     require(are_slices, "getitem by other than slices")
+    ends = (end for part in index for end in (part.start, part.stop, part.step))
+    are_plain = all(end is None or isinstance(end, int) for end in ends)
+    require(are_plain, "getitem by computed numbers")
     require(index[0] == every, "getitem: a choice of examples")
     chosen = index[value.dim] if len(index) > value.dim else every
     link = Carried(torch.arange(value.channels)[chosen], value.channels)
@@ -208,7 +212,9 @@ def _indexing(node: fx.Node, argument: fx.Node, value: Value, _: Shape) -> Step:
 
 
 def _padding(node: fx.Node, argument: fx.Node, value: Value, shape: Shape) -> Step:
-    amounts: Any = node.args[1]
+    amounts: Any = node.args[1] if len(node.args) > 1 else node.kwargs["pad"]
+    are_plain = all(isinstance(amount, int) for amount in amounts)
+    require(are_plain, f"{call_name(node)} by computed numbers")
     place = 2 * (value.last - value.dim)  # amounts run from the last dimension to the first
     before, after = amounts[place : place + 2] or (0, 0)
     is_constant = node.kwargs.get("mode", "constant") == "constant" and len(node.args) < 3

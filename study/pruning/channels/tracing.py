@@ -56,14 +56,15 @@ def trace(model: nn.Module, image_shape: ImageShape) -> TracedNetwork:
             continue
         elif node.op == "call_module":
             name = str(node.target)
-            step = layer_step(graph.get_submodule(name), name, inputs, shape)
+            with _understood(name):
+                step = layer_step(graph.get_submodule(name), name, inputs, shape)
             steps[node] = _by_first_name(step, first_names)
         else:
             constants = [
                 shapes[arg] for arg in node.all_input_nodes if arg in shapes.keys() - values
             ]
             several = any(constant.numel() > 1 for constant in constants)
-            with _told_where(node):
+            with _told_where(node), _understood(call_name(node)):
                 step = call_step(node, inputs, shape, has_constants=several)
             steps[node] = _by_first_name(step, first_names)
         values[node] = Value(shape, steps[node].dim)
@@ -109,13 +110,31 @@ class _ShapeRecorder(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         """Run one node; values that are neither tensors nor plain are not understood."""
-        result = super().run_node(n)
-        if isinstance(result, Tensor):
-            self.shapes[n] = result.shape
-        with _told_where(n):
+        with _told_where(n), _understood(call_name(n)):
+            result = super().run_node(n)
             is_known = isinstance(result, (Tensor, *_PLAIN_VALUES))
             require(is_known, f"{call_name(n)}, which gives a {type(result).__name__}")
+        if isinstance(result, Tensor):
+            self.shapes[n] = result.shape
         return result
+
+
+@contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """Take an operation, ``what``, that goes wrong for one that is not understood."""
+    try:
+        yield
+    except NotUnderstoodError:
+        raise
+    # Anything may come where an argument is another value of the graph, or is given otherwise.
+    except Exception as error:
+        raise NotUnderstoodError(f"{what}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong; what follows the first line is about the graph."""
+    line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {line}"
 
 
 @contextmanager
@@ -139,20 +158,14 @@ def _graph(
     model: nn.Module, image_shape: ImageShape
 ) -> tuple[fx.GraphModule, dict[fx.Node, torch.Size]]:
     """The graph of a network on meta, and the shapes of its tensors for a few images."""
-    # What tracing raises where the code depends on values; ValueError includes its TraceError.
-    stumbles = (AssertionError, RuntimeError, TypeError, ValueError)
     tracer = _Tracer()
     try:
         graph = fx.GraphModule(model, tracer.trace(model))
-    except stumbles as error:
-        # What follows the first line is about the graph.
-        reason = str(error).partition("\n")[0]
+    # The network's own code may raise anything where it is given what only stands for a value.
+    except Exception as error:
         place = _within(tracer.module_stack) or f" in {type(model).__name__}"
-        raise NotUnderstoodError(f"{reason}{place}") from error
+        raise NotUnderstoodError(f"{_first_line(error)}{place}") from error
     recorder = _ShapeRecorder(graph)
-    try:
-        with torch.no_grad():
-            recorder.run(torch.empty(_NUM_EXAMPLES, *image_shape, device="meta"))
-    except stumbles as error:
-        raise NotUnderstoodError(str(error).partition("\n")[0]) from error
+    with torch.no_grad():
+        recorder.run(torch.empty(_NUM_EXAMPLES, *image_shape, device="meta"))
     return graph, recorder.shapes

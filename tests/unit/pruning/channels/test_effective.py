@@ -1,6 +1,7 @@
 """Effective weights on networks whose answer is known, and laws."""
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from study.models.cifar_resnet import ResNet20
 from study.models.convnet import Convnet
 from study.models.mlp import Mlp
 from study.pruning.channels.effective import effective_counts
+from study.pruning.channels.links import NotUnderstoodError
+from study.pruning.channels.tracing import trace
 from study.pruning.mask import Mask
 from study.pruning.prunable import prunable_parameters
 
@@ -252,6 +255,57 @@ class Shuffling(nn.Module):
 )
 def test_a_network_that_is_not_understood_has_no_answer(model: nn.Module) -> None:
     assert effective_counts(model, dense(model), (1, 2, 2)) is None
+
+
+class Computed(nn.Module):
+    """Code of its own between two layers, of a kind that only some of its forms are understood."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 1)
+        self.between = between
+        self.fc = nn.Linear(2, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.fc(self.between(self.first(images)).mean((2, 3))[:, :2])
+
+
+def _gated(x: Tensor) -> Tensor:
+    half = x.shape[1] // 2
+    return x[:, :half] * torch.sigmoid(x[:, half:])
+
+
+def _raising(_: Tensor) -> Tensor:
+    raise LookupError("two\nlines")
+
+
+@pytest.mark.parametrize(
+    ("between", "said"),
+    [
+        (_gated, "getitem by computed numbers"),
+        (lambda x: functional.pad(x, (0, x.shape[3] // 2)), "pad by computed numbers"),
+        (lambda x: torch.cat([x, x], x.dim() - 3), "cat along a computed dimension"),
+        (lambda x: x.mean(x.dim() - 1, keepdim=True), "mean: TypeError"),
+        (lambda x: x * {torch.float32: 2.0}[x.dtype], "KeyError: .* in Computed"),
+        (_raising, "LookupError: two in Computed"),
+    ],
+)
+def test_what_code_makes_of_shapes_and_values_is_not_understood_and_nothing_else_is_raised(
+    between: Callable[[Tensor], Tensor], said: str
+) -> None:
+    model = Computed(between)
+    assert effective_counts(model, dense(model), (1, 2, 2)) is None
+    with pytest.raises(NotUnderstoodError, match=said):
+        trace(model, (1, 2, 2))
+
+
+def test_arguments_may_be_given_by_name() -> None:
+    def between(x: Tensor) -> Tensor:
+        return torch.cat(tensors=[x[:, 1:2], x[:, :1]], dim=1)
+
+    model = Computed(lambda x: between(functional.pad(x, pad=(0, 0))))
+    counts = effective_counts(model, dense(model), (1, 2, 2))
+    assert counts == {"first.weight": 2, "fc.weight": 4}
 
 
 def test_normalisation_across_channels_makes_each_depend_on_all_of_its_group() -> None:
