@@ -126,12 +126,12 @@ def _draw_shots(
         raise DataError(f"data.shots_per_class must be at least 1, got {shots_per_class}")
     labels = dataset.train_labels[indices]
     sizes = np.bincount(labels, minlength=dataset.num_classes)
-    short = [dataset.class_names[label] for label in np.flatnonzero(sizes < shots_per_class)]
-    if short:
+    num_short = int(np.count_nonzero(sizes < shots_per_class))
+    if num_short:
         raise DataError(
             f"data.shots_per_class is {shots_per_class}, but after holdout and test the class "
-            f"{short[0]!r} has {sizes.min()} examples"
-            f"{f' (and {len(short) - 1} more classes have too few)' if len(short) > 1 else ''}; "
+            f"{dataset.class_names[sizes.argmin()]!r} has {sizes.min()} examples"
+            f"{f' (and {num_short - 1} more classes have too few)' if num_short > 1 else ''}; "
             f"it may be at most {sizes.min()}"
         )
     generator = np.random.default_rng(seed)

@@ -114,3 +114,10 @@ def test_fractions_that_make_no_split_are_refused(holdout, test, words):
 @given(st.integers(0, 1000), st.integers(1, 10))
 def test_floor_fraction_of_tenths_is_integer_division(num_examples, tenths):
     assert floor_fraction(tenths / 10, num_examples) == num_examples * tenths // 10
+
+
+def test_the_class_that_is_named_for_too_many_shots_is_the_one_that_has_the_fewest():
+    dataset = toy([0] * 9 + [1] * 3 + [2] * 50, num_test=3)
+    said = r"class '1' has 3 examples \(and 1 more .*\); it may be at most 3"
+    with pytest.raises(DataError, match=said):
+        make_splits(dataset, seed=0, holdout_fraction=0, shots_per_class=10)
