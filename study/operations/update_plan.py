@@ -67,7 +67,7 @@ def plan_update(opened: OpenedStudy, which: str, paths: Sequence[Path]) -> Updat
     before = _chosen(opened.record, which, opened.study.objective)
     old = opened.trial(before)
     key, dataset = dataset_key(old.data), opened.dataset(old)
-    arrivals = [read_arrival(path, key.source, dataset) for path in paths]
+    arrivals = [read_arrival(path, key.source, dataset, root=key.root) for path in paths]
     names = [f"{arrival.digest()}.npz" for arrival in arrivals]
     if names == list(old.data.arrival_names[-len(names) :]):  # the same command, once more
         return Update(before, old, ())

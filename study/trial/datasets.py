@@ -91,7 +91,9 @@ def load_dataset(key: DatasetKey) -> ImageDataset:
 
 def _arrived(key: DatasetKey, dataset: ImageDataset) -> list[Arrival]:
     try:
-        return [read_arrival(path, key.source, dataset) for path in key.arrival_paths]
+        return [
+            read_arrival(path, key.source, dataset, root=key.root) for path in key.arrival_paths
+        ]
     except DataError as error:
         raise DataError(f"data.arrivals: {error.summary}", error.details) from None
 

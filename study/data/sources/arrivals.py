@@ -10,7 +10,9 @@ from study.data.sources.image_folder import ImageFolder
 from study.files import atomic_replacement
 
 
-def read_arrival(path: Path, source: DatasetSource, dataset: ImageDataset) -> Arrival:
+def read_arrival(
+    path: Path, source: DatasetSource, dataset: ImageDataset, *, root: Path | None = None
+) -> Arrival:
     """More images for a data set.
 
     Args:
@@ -18,12 +20,14 @@ def read_arrival(path: Path, source: DatasetSource, dataset: ImageDataset) -> Ar
             a folder of class folders. Not every class need come.
         source: Where the data set comes from; how a folder of images is read is its own setting.
         dataset: The data set, whose images they have to be like, with or without earlier arrivals.
+        root: Where the data set is found.
 
     Raises:
         DataError: There are none, they are broken, of another shape, or of unknown classes.
     """
     if path.is_dir():
-        arrival = _folder_source(source, dataset, path).read_arrival(path, dataset.class_names)
+        folder_source = _folder_source(source, dataset, path)
+        arrival = folder_source.read_arrival(path, dataset.class_names, root=root)
     elif path.is_file():
         arrival = _read_archive(path, dataset)
     else:

@@ -92,8 +92,15 @@ class ImageFolder(DatasetSource):
             crop_and_flip=not self.grayscale,
         )
 
-    def read_arrival(self, folder: Path, class_names: Sequence[str]) -> Arrival:
+    def read_arrival(
+        self, folder: Path, class_names: Sequence[str], *, root: Path | None = None
+    ) -> Arrival:
         """More images of classes that are known, in ``folder/CLASS/…``; not every class need come.
+
+        Args:
+            folder: What arrives.
+            class_names: Of the data set.
+            root: ``data.root`` of the data set, where a class map of the user's own is.
 
         Raises:
             DataError: There are none, one is broken, a class is unknown, or there is a test part.
@@ -104,7 +111,9 @@ class ImageFolder(DatasetSource):
                 f"{folder}: what arrives is trained on, and the study keeps its own test split; "
                 f"give {train_folder} alone"
             )
-        mapping = None if self.class_map is None else load_class_map(self.class_map, folder)
+        mapping = None
+        if self.class_map is not None:
+            mapping = load_class_map(self.class_map, self._folder(root))
         classes, wrong = _scan(train_folder, mapping, folder)
         known = ", ".join(class_names)
         strangers = {*classes} - {*class_names}

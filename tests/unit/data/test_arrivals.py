@@ -130,6 +130,18 @@ def test_a_folder_is_taken_by_the_names_of_the_classes_whatever_the_study_reads(
     assert read.images[:, 0, 0, 0].tolist() == [0, 20, 40, 0, 20]
 
 
+def test_a_class_map_of_the_users_own_is_the_one_beside_the_data_of_the_study(
+    tmp_path: Path,
+) -> None:
+    folder_of(tmp_path / "data/all", {"tabby": 4, "barn": 3, "left_out": 1})
+    (tmp_path / "data/all/map.yaml").write_text("barn: owl\ntabby: cat\n")
+    source = ImageFolder(path="all", image_size=8, grayscale=True, class_map="map.yaml")
+    whole = source.load(tmp_path / "data")
+    new = folder_of(tmp_path / "new", {"tabby": 2, "left_out": 1})
+    read = read_arrival(new, source, whole, root=tmp_path / "data")
+    assert [whole.class_names[label] for label in read.labels] == ["cat", "cat"]
+
+
 @pytest.mark.parametrize(
     ("classes", "words"),
     [
