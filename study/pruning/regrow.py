@@ -7,7 +7,7 @@ from study.pruning.gradients import summed_gradients
 from study.pruning.mask import Mask, named_weights
 from study.pruning.prune import num_swapped
 from study.pruning.scoring import ScoringContext
-from study.pruning.top_k import largest_of_all
+from study.pruning.top_k import check_rankable, largest_of_all
 
 
 def regrow(context: ScoringContext, mask: Mask, *, fraction: float) -> Mask:
@@ -25,6 +25,7 @@ def regrow(context: ScoringContext, mask: Mask, *, fraction: float) -> Mask:
         fraction: Of the kept weights, in [0, 1].
 
     Raises:
+        TrialError: Weights or gradients are not finite.
         ValueError: The fraction is out of range.
     """
     if not 0 <= fraction <= 1:
@@ -36,14 +37,15 @@ def regrow(context: ScoringContext, mask: Mask, *, fraction: float) -> Mask:
     mask.apply_(network)
     gradients = summed_gradients(replace(context, model=network, mask=mask))
     weights = named_weights(network, mask.tensors)
+    pruned = {name: ~kept for name, kept in mask.tensors.items()}
+    check_rankable(weights, mask.tensors, is_first=False)
+    check_rankable(gradients, pruned, is_first=False)
     stays = largest_of_all(
         {name: weight.detach().abs() for name, weight in weights.items()},
         mask.tensors,
         mask.num_kept - swapped,
     )
     comes = largest_of_all(
-        {name: gradient.abs() for name, gradient in gradients.items()},
-        {name: ~kept for name, kept in mask.tensors.items()},
-        swapped,
+        {name: gradient.abs() for name, gradient in gradients.items()}, pruned, swapped
     )
     return stays | comes

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from study.errors import TrialError
 from study.pruning.allocation import Global
 from study.pruning.criteria import Magnitude, Random
 from study.pruning.mask import Mask
@@ -69,6 +70,18 @@ def test_nothing_is_touched_and_the_result_repeats() -> None:
 def test_a_dense_mask_has_nothing_to_swap() -> None:
     context = context_of(build("mlp"))
     assert regrow(context, context.mask, fraction=0.5) == context.mask
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_what_ranks_nothing_is_told_as_the_divergence_that_it_is(broken: float) -> None:
+    context, mask = pruned(0.5)
+    minibatches = [(images * broken, labels) for images, labels in context.minibatches()]
+    with pytest.raises(TrialError, match=r"not finite; the training has diverged .*optimiser\.lr"):
+        regrow(replace(context, minibatches=lambda: minibatches), mask, fraction=0.3)
+    weight = next(iter(prunable_parameters(context.model).values()))
+    weight.data[next(iter(mask.tensors.values()))] = broken
+    with pytest.raises(TrialError, match="the training has diverged"):
+        regrow(context, mask, fraction=0.3)
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, math.nan])
