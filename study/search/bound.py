@@ -18,7 +18,7 @@ from study.constraints import allows_all
 from study.results import MegabatchRecord
 from study.search.feasibility import broken
 from study.store.record import RecordedTrial
-from study.trial.assembly import known_density
+from study.trial.assembly import exact_density
 
 Group = tuple[str, bool]
 
@@ -113,7 +113,7 @@ class BoundStopping:
         return is_to_stop
 
     def _begun(self, trial: TrialConfig) -> _Running:
-        density = known_density(trial)
+        density = exact_density(trial)
         arm = arm_name(self._study.arm_of(trial.flat()) or {})
         return _Running(trial, density, (arm, density == 1.0))
 

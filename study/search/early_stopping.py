@@ -20,6 +20,7 @@ from study.config.rules.search import judged_metric, stopping_name
 from study.config.study_config import StudyConfig
 from study.config.study_sections import StoppingSection
 from study.config.trial import TrialConfig, parse_trial
+from study.constraints import allows_all
 from study.results import MegabatchRecord
 from study.savings import rungs
 from study.search.bound import BoundStopping
@@ -165,7 +166,7 @@ class StreamStopping:
         self._metric = metric
         self._arm_of = study.arm_of
         self._limits = study.objective.limits
-        self._limits_size = any(c.metric == "final_density" for c in self._limits)
+        self._limits_of_size = tuple(c for c in self._limits if c.metric == "final_density")
         self._has_size = len(study.objective.metrics) > 1
         self._running_trials: dict[str, _RunningTrial] = {}
         self._groups: dict[Group, _ComparisonGroup] = {}
@@ -197,8 +198,8 @@ class StreamStopping:
         band: int | bool | None = None
         if density is not None and self._has_size:
             band = math.floor(-math.log2(density) + 1e-9)
-        elif self._limits_size:
-            band = not broken(trial, (), self._limits)
+        elif self._limits_of_size:
+            band = density is None or allows_all(self._limits_of_size, {"final_density": density})
         arm = arm_name(self._arm_of(trial.flat()) or {})
         return arm, trial.stream.num_megabatches, band
 

@@ -5,7 +5,7 @@ from study.constraints import Constraint, allows_all
 from study.metrics import METRICS
 from study.results import MegabatchRecord, Outcome
 from study.store.record import RecordedTrial
-from study.trial.assembly import known_density
+from study.trial.assembly import exact_density
 
 
 def violations(recorded: RecordedTrial, constraints: tuple[Constraint, ...]) -> dict[str, float]:
@@ -35,7 +35,7 @@ def broken(
         constraints: The study's.
     """
     sure: dict[str, float] = {}
-    density = known_density(trial)
+    density = exact_density(trial)
     if density is not None:
         sure["final_density"] = density
     for megabatch in newest:

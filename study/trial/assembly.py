@@ -110,7 +110,7 @@ def network_pruner(trial: TrialConfig, dataset: ImageDataset, model: nn.Module) 
 
 
 def known_density(trial: TrialConfig) -> float | None:
-    """Density of the last model, where it follows from the configuration alone."""
+    """Density asked of the last model, where it follows from the configuration alone."""
     schedule, target = _schedule(trial), trial.pruning.target_density
     planned = schedule.final_density(_num_pruned(trial), target)
     at, num_megabatches = trial.training.at, trial.stream.num_megabatches
@@ -118,6 +118,13 @@ def known_density(trial: TrialConfig) -> float | None:
         return planned
     # Where the last ones wait, the schedule has not come to its end.
     return schedule.density(PruningEvent(at[-1] + 1, num_megabatches, target))
+
+
+def exact_density(trial: TrialConfig) -> float | None:
+    """Density of the last model, where the configuration alone says it exactly."""
+    pruning, asked = trial.pruning, known_density(trial)
+    is_met = pruning.plugin("granularity").is_exact and not pruning.reference_compat
+    return asked if is_met or asked == 1.0 else None
 
 
 def lowest_density(trial: TrialConfig) -> float | None:

@@ -124,6 +124,8 @@ class Granularity(ABC):
 
     # Whether a pruned network has the shapes that it was built with.
     keeps_shapes: ClassVar[bool] = True
+    # Whether exactly as many weights stay as are asked for.
+    is_exact: ClassVar[bool] = False
     # Settings that it leaves no room for, by dotted path, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -26,6 +27,8 @@ from study.text import count
 @dataclass(frozen=True)
 class Weights(Granularity):
     """Single weights are set to zero, exactly as many as asked for; tensors keep their shapes."""
+
+    is_exact: ClassVar[bool] = True
 
     def pruner(
         self, model: nn.Module, image_shape: ImageShape, *, exclude: Sequence[str] = ()

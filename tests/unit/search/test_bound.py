@@ -187,6 +187,15 @@ def test_with_a_density_among_the_objectives_only_sparser_trials_are_out_of_reac
     assert trials.run((0.9,), density=0.3) == [True]
 
 
+def test_a_density_that_is_only_asked_for_puts_nobody_out_of_reach() -> None:
+    study = study_with(metrics=("service_error", "final_density"))
+    fixed = {**study.to_dict()["fixed"], "pruning.granularity": "channel"}
+    trials = Trials(parse_study({**study.to_dict(), "fixed": fixed}))
+    for _ in range(2):
+        trials.run(GOOD, density=0.2)
+    assert trials.run((0.9,), density=0.3) == [False]
+
+
 def test_a_resumed_study_decides_as_one_that_was_never_cut() -> None:
     trials = filled()
     trials.run((0.9,))

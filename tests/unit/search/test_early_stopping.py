@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from study.config.study import parse_study
 from study.config.study_config import StudyConfig
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.search.early_stopping import NeverStopping, Stopping, make_stopping
@@ -18,8 +19,6 @@ def study_with(stopping: Mapping[str, Any], **objective: Any) -> StudyConfig:
     raw = search().to_dict()
     raw["search"] = {"space": SPACE, "stopping": dict(stopping)}
     raw["objective"] = {"metrics": ["service_error"], **objective}
-    from study.config.study import parse_study
-
     return parse_study(raw)
 
 
@@ -138,6 +137,17 @@ def test_what_is_known_to_break_a_constraint_is_stopped_at_once_and_compared_wit
     trials = Trials(study_with({"name": "asha"}, constraints=["final_density <= 0.2"]))
     for _ in range(6):
         assert trials.report(trials.new(density=0.9), 0.01)
+    assert not trials.report(trials.new(density=0.15), 0.9)
+
+
+def test_trials_are_compared_on_their_side_of_a_limit_also_where_density_is_not_met_exactly() -> (
+    None
+):
+    raw = study_with({"name": "asha"}, constraints=["final_density <= 0.2"]).to_dict()
+    raw["fixed"] |= {"pruning.granularity": "channel"}
+    trials = Trials(parse_study(raw))
+    for _ in range(6):
+        trials.report(trials.new(density=0.9), 0.01)
     assert not trials.report(trials.new(density=0.15), 0.9)
 
 
