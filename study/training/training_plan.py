@@ -139,6 +139,18 @@ def samples_of_each(num_train: int, *, epochs: int | None, samples_per_model: in
     return num_train * epochs
 
 
+def saliency_sources(
+    pruning: PruningSpec, megabatches: Sequence[Megabatch], sizes: Sequence[int]
+) -> list[int]:
+    """Of how many examples each megabatch draws those that it scores weights on.
+
+    ``sizes`` are how many each trains on, replay included.
+    """
+    if pruning.saliency_source == "replayed":
+        return list(sizes)
+    return [len(with_what_waited(megabatches[: k + 1])[-1].train) for k in range(len(sizes))]
+
+
 def planned_scoring(
     pruning: PruningSpec,
     megabatches: Sequence[Megabatch],
@@ -161,7 +173,8 @@ def planned_scoring(
         num_arrivals: How many of the megabatches arrive after the stream.
     """
     scored, kept = [], num_weights
-    for k, size in enumerate(sizes):
+    sources = saliency_sources(pruning, megabatches, sizes)
+    for k in range(len(sizes)):
         if megabatches[k].waits:
             scored.append(0)
             continue
@@ -174,15 +187,13 @@ def planned_scoring(
             history=TrialHistory(),
         )
         density = pruning.schedule.density_at(event)
-        newest = with_what_waited(megabatches[: k + 1])[-1]
-        source = size if pruning.saliency_source == "replayed" else len(newest.train)
         scored.append(
             num_scored(
                 pruning.method,
                 num_weights=num_weights,
                 kept_before=num_weights if restarts_mask else kept,
                 density=density,
-                num_saliency=saliency_size(pruning, source),
+                num_saliency=saliency_size(pruning, sources[k]),
                 regrow=pruning.regrow,
             )
         )

@@ -20,10 +20,11 @@ from study.pruning.granularity.granularity import NetworkPruner
 from study.pruning.prunable import prunable_parameters
 from study.pruning.prune import num_kept
 from study.text import count
-from study.training.training_plan import num_examples
+from study.training.training_plan import num_examples, saliency_sources
 from study.trial.assembly import (
     lowest_density,
     network_pruner,
+    pruning_spec,
     scored_examples,
     split,
     stream,
@@ -53,11 +54,8 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
         return problems
     unfit = _minibatch_problems(trial, dataset, model, sizes)
     problems += unfit
-    budget = training_budget(trial, sizes)
-    if budget is not None and not unfit:
-        each = example_cost(model, dataset)
-        nothing = [0] * len(sizes)
-        _tried(problems, budget.setting, lambda: budget.planned_samples(nothing, each))
+    if not unfit:
+        problems += _budget_problems(trial, dataset, model, sizes, [0] * len(sizes))
     prunable = _tried(
         problems,
         "pruning.exclude",
@@ -69,9 +67,11 @@ def check_trial(trial: TrialConfig, dataset: ImageDataset) -> list[Problem]:
     if pruner is None:
         return problems
     problems += _density_problems(trial, pruner)
-    if budget is not None and not problems:
+    if not problems:
         scored = scored_examples(trial, megabatches, sizes, num_weights=pruner.dense.num_weights)
-        _tried(problems, budget.setting, lambda: budget.planned_samples(scored, each))
+        sources = _sources(trial, megabatches, sizes, scored)
+        problems += _saliency_problems(trial, dataset, model, sources)
+        problems += _budget_problems(trial, dataset, model, sizes, scored)
     return problems
 
 
@@ -126,6 +126,61 @@ def _minibatch_problems(
             f"fewer, or a smaller stream.validation_fraction",
         )
     ]
+
+
+def _budget_problems(
+    trial: TrialConfig,
+    dataset: ImageDataset,
+    model: nn.Module,
+    sizes: Sequence[int],
+    scored: Sequence[int],
+) -> list[Problem]:
+    """Whether what a trial may cost is enough, of which scoring takes its part."""
+    problems: list[Problem] = []
+    budget = training_budget(trial, sizes)
+    if budget is not None:
+        each = example_cost(model, dataset)
+        _tried(problems, budget.setting, lambda: budget.planned_samples(scored, each))
+    return problems
+
+
+def _saliency_problems(
+    trial: TrialConfig, dataset: ImageDataset, model: nn.Module, sources: Sequence[int]
+) -> list[Problem]:
+    """Whether the network can be scored on the smallest mini-batch it will meet.
+
+    ``sources`` are of how many examples those are drawn that it is scored on, by event.
+    """
+    looks = trial.pruning.plugin("criterion").needs_data or trial.pruning.regrow > 0
+    is_single = trial.saliency.batch_size == 1 or 1 in sources
+    if not (looks and sources and is_single and _refusal(model, dataset.image_shape, 1)):
+        return []
+    single = (
+        f"one example, on which {trial.model.architecture} cannot run in training mode (batch "
+        f"normalisation)"
+    )
+    if trial.saliency.batch_size == 1:
+        return [Problem("saliency.batch_size", f"1 scores weights on {single}; take at least 2")]
+    return [
+        Problem(
+            "saliency.source",
+            f"{trial.saliency.source} leaves a megabatch to score weights on {single}; take "
+            f"replayed, or fewer megabatches (stream.num_megabatches is {_length(trial)})",
+        )
+    ]
+
+
+def _sources(
+    trial: TrialConfig,
+    megabatches: Sequence[Megabatch],
+    sizes: Sequence[int],
+    scored: Sequence[int],
+) -> list[int]:
+    """Of how many examples those are drawn that weights are scored on, by event that may score."""
+    follows = trial.pruning.plugin("schedule").needs_validation is not None
+    sources = saliency_sources(pruning_spec(trial), megabatches, sizes)
+    events = zip(sources, sizes, scored, strict=True)
+    return [source for source, size, num in events if size and (num or follows)]
 
 
 @functools.lru_cache(maxsize=64)

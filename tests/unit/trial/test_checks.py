@@ -81,6 +81,61 @@ def test_one_example_a_megabatch_is_fine_without_batch_normalisation() -> None:
     assert next(learner(config).run()).megabatch_index == 0
 
 
+STREAM_OF_SINGLES: dict[str, Any] = {
+    "data__shots_per_class": 2,
+    "data__holdout_fraction": 0.0,
+    "stream__num_megabatches": 7,
+    "stream__validation_fraction": 0.0,
+    "saliency__source": "newest",
+    "pruning__criterion": "snip",
+    "training__epochs": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "words"),
+    [
+        (STREAM_OF_SINGLES, "saliency.source", "take replayed, or fewer megabatches"),
+        (
+            {"pruning__criterion": "snip", "saliency__batch_size": 1},
+            "saliency.batch_size",
+            "take at",
+        ),
+        ({"pruning__regrow": 0.1, "saliency__batch_size": 1}, "saliency.batch_size", "at least 2"),
+    ],
+)
+def test_scoring_on_one_example_under_batch_normalisation_is_refused_as_it_would_fail(
+    settings: dict[str, Any], path: str, words: str
+) -> None:
+    config = trial(**settings)
+    (problem,) = check_trial(config, load_dataset(dataset_key(config.data)))
+    assert problem.path == path
+    assert words in problem.message
+    with pytest.raises(TrialError, match="more than 1 value per channel"):
+        trained(config)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"saliency__batch_size": 1},  # magnitude looks at no example
+        {**STREAM_OF_SINGLES, "saliency__source": "replayed"},
+        {**STREAM_OF_SINGLES, "pruning__schedule": "one_shot"},  # scores the first part alone
+        {**STREAM_OF_SINGLES, "model__batch_norm": False},
+        {
+            "saliency__batch_size": 1,
+            "pruning__criterion": "snip",
+            "pruning__schedule": "dense",
+            "pruning__final_density": None,
+        },
+    ],
+)
+def test_one_example_is_fine_where_nothing_is_scored_on_it(settings: dict[str, Any]) -> None:
+    config = trial(**settings)
+    assert check_trial(config, load_dataset(dataset_key(config.data))) == []
+    assert trained(config).history.megabatches[-1].is_last
+
+
 def test_all_problems_of_all_trials_are_reported_at_once() -> None:
     bad = trial(stream__num_megabatches=200)
     worse = trial(pruning__final_density=1e-4, training__epochs=None, training__total_samples=4)
