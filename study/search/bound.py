@@ -41,8 +41,8 @@ def least_service_error(
         projected: Projected service error after megabatch k, in [0, 1].
         error: Error rate e_k of the model in service, in [0, 1].
         lowest: Error rate granted to every later model, in [0, 1].
-        num_models: k, from 1 to T − 1.
-        num_megabatches: T.
+        num_models: k, fewer than ``num_megabatches``.
+        num_megabatches: T, and what arrives after the stream.
         service_after: h, units of time that the last model serves.
     """
     left = (num_megabatches - num_models - 1) / num_megabatches + service_after
@@ -137,7 +137,7 @@ class BoundStopping:
             error,
             known.lowest,
             num_models=megabatch.megabatch_index + 1,
-            num_megabatches=running.trial.stream.num_megabatches,
+            num_megabatches=running.trial.num_megabatches,
             service_after=self._study.objective.service_after,
         )
         return is_broken or (

@@ -2,10 +2,10 @@
 
 A study's trial scheduler and the replay of a recorded study both ask here. ``bound`` has a module
 of its own, :mod:`study.search.bound`. By Tune's rules trials are compared at equal fractions of
-the stream and within a group: equal T, since the same fraction costs more and brings more the
-shorter the megabatches are; the same arm, where a search has arms; and, where size is an objective
-or limited, a like density at the end, since dense trials are ahead on error whatever they are
-worth.
+the stream and within a group: equal T and as many arrivals after it, since the same fraction costs
+more and brings more the shorter the megabatches are; the same arm, where a search has arms; and,
+where size is an objective or limited, a like density at the end, since dense trials are ahead on
+error whatever they are worth.
 """
 
 import math
@@ -28,7 +28,7 @@ from study.search.feasibility import broken
 from study.store.record import RecordedTrial
 from study.trial.assembly import known_density
 
-Group = tuple[str, int, int | bool | None]
+Group = tuple[str, int, int, int | bool | None]
 _PERCENT = "percent_of_stream"
 _VALUE = "running_objective"
 
@@ -193,7 +193,7 @@ class StreamStopping:
         return is_to_stop and recorded.source == "search"
 
     def _group(self, trial: TrialConfig) -> Group:
-        """Arm, T, and the band of density (a factor of two) or on which side of the limit."""
+        """Arm, T, T with arrivals, and the band of density (two-fold) or the side of the limit."""
         density = known_density(trial)
         band: int | bool | None = None
         if density is not None and self._has_size:
@@ -201,7 +201,7 @@ class StreamStopping:
         elif self._limits_of_size:
             band = density is None or allows_all(self._limits_of_size, {"final_density": density})
         arm = arm_name(self._arm_of(trial.flat()) or {})
-        return arm, trial.stream.num_megabatches, band
+        return arm, trial.stream.num_megabatches, trial.num_megabatches, band
 
     def _is_infeasible(self, recorded: RecordedTrial, megabatch: MegabatchRecord) -> bool:
         if not self._limits:

@@ -165,7 +165,7 @@ def _row(study: StudyConfig, number: int, row: Mapping[str, Any]) -> RecordedTri
     megabatches = tuple(
         MegabatchRecord(
             megabatch_index=k,
-            stream_fraction=(k + 1) / trial.stream.num_megabatches,
+            stream_fraction=(k + 1) / trial.num_megabatches,
             kept_epoch_index=0,
             metrics={name: values[k] for name, values in curves.items()},
             summary=summary if outcome is Outcome.COMPLETE and k + 1 == length else {},

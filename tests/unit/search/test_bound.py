@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from study.config.problems import ConfigError
@@ -46,6 +46,7 @@ class Trials:
         errors: Sequence[float],
         *,
         T: int = 4,  # noqa: N803  # the paper's
+        arrivals: Sequence[str] = (),
         density: float = 0.5,
         source: Source = "search",
         schedule: str = "app",
@@ -54,15 +55,16 @@ class Trials:
         chosen: dict[str, Any] = {"pruning.schedule": schedule, "stream.num_megabatches": T}
         if schedule != "dense":
             chosen["pruning.final_density"] = density
-        config = self.study.compose(chosen).to_dict()
+        config = self.study.compose(chosen).with_arrivals(arrivals).to_dict()
+        total = T + len(arrivals)
         trial = RecordedTrial(str(len(self.recorded)), len(self.recorded), source, chosen, config)
         self.recorded.append(trial)
         verdicts = []
         for number in range(1, len(errors) + 1):
-            megabatch = self._megabatch(errors[:number], T, density)
+            megabatch = self._megabatch(errors[:number], total, density)
             trial.history = TrialHistory((), (*trial.history.megabatches, megabatch))
             verdicts.append(self.stopping.stops(trial, [megabatch]))
-        trial.outcome = Outcome.COMPLETE if len(errors) == T else Outcome.EARLY_STOPPED
+        trial.outcome = Outcome.COMPLETE if len(errors) == total else Outcome.EARLY_STOPPED
         return verdicts
 
     def _megabatch(self, errors: Sequence[float], T: int, density: float) -> MegabatchRecord:  # noqa: N803
@@ -132,6 +134,21 @@ def test_trials_of_any_length_are_compared() -> None:
     # Half of the stream was served by guessing: no model makes up for that.
     assert trials.run((0.1,), T=2) == [True]
     assert trials.run((0.3, *[0.1] * 7), T=8) == [False] * 8
+
+
+@given(late=st.lists(st.floats(0.1, 0.9), min_size=5, max_size=5), num_arrivals=st.integers(1, 4))
+@example(late=[0.7, 0.1, 0.1, 0.1, 0.1], num_arrivals=4)
+def test_with_arrivals_none_is_stopped_that_would_end_as_well_as_the_best(
+    late: list[float], num_arrivals: int
+) -> None:
+    trials = Trials(study_with())
+    arrivals = [f"{number}.npz" for number in range(num_arrivals)]
+    for errors in ((0.4, 0.4, 0.4, 0.4, 0.1), (0.4, 0.3, 0.3, 0.2, 0.1)):
+        trials.run(errors, T=5 - num_arrivals, arrivals=arrivals)
+    verdicts = trials.run(late, T=5 - num_arrivals, arrivals=arrivals)
+    *others, mine = (trial.history.megabatches[-1].summary for trial in trials.recorded)
+    best = min(other["service_error"] for other in others)
+    assert mine["service_error"] > best or not any(verdicts)
 
 
 def test_a_slow_start_that_can_be_made_up_for_is_not_held_against_a_trial() -> None:

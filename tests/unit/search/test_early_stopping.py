@@ -1,12 +1,13 @@
 """Who is stopped, and whom nobody may be compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from study.config.study import parse_study
 from study.config.study_config import StudyConfig
+from study.config.trial import parse_trial
 from study.results import MegabatchRecord, Outcome, TrialHistory
 from study.search.early_stopping import NeverStopping, Stopping, make_stopping
 from study.store.record import RecordedTrial, Source
@@ -30,13 +31,15 @@ class Trials:
         self.stopping: Stopping = make_stopping(study)
         self.recorded: list[RecordedTrial] = []
 
-    def new(self, source: Source = "search", **changes: Any) -> RecordedTrial:
+    def new(
+        self, source: Source = "search", *, arrivals: Sequence[str] = (), **changes: Any
+    ) -> RecordedTrial:
         paths = {
             "T": "stream.num_megabatches",
             "density": "pruning.final_density",
         }
         chosen = APP | {paths[name]: value for name, value in changes.items()}
-        config = self.study.compose(chosen).to_dict()
+        config = self.study.compose(chosen).with_arrivals(arrivals).to_dict()
         number = len(self.recorded)
         self.recorded.append(RecordedTrial(str(number), number, source, chosen, config))
         return self.recorded[-1]
@@ -44,7 +47,7 @@ class Trials:
     def report(self, trial: RecordedTrial, error: float, *, samples: float = 1.0) -> bool:
         """Another megabatch with this error; whether the trial is to stop."""
         known = trial.history.megabatches
-        total = trial.config["stream"]["num_megabatches"]
+        total = parse_trial(trial.config).num_megabatches
         record = MegabatchRecord(
             megabatch_index=len(known),
             stream_fraction=(len(known) + 1) / total,
@@ -80,6 +83,20 @@ def test_a_trial_behind_those_of_its_length_is_stopped_at_a_rung(trials: Trials)
 def test_trials_of_another_length_are_never_compared(trials: Trials) -> None:
     trials.field()
     assert not trials.report(trials.new(T=2), 0.9)
+
+
+def test_trials_that_more_arrives_for_are_compared_with_their_like(trials: Trials) -> None:
+    later = [f"{number}.npz" for number in range(4)]
+
+    def stops(**changes: Any) -> bool:
+        trial = trials.new(arrivals=later, **changes)
+        return any([trials.report(trial, 0.9) for _ in range(4)])
+
+    trials.field()
+    trials.field(T=8)
+    assert not stops()
+    trials.field(arrivals=later)
+    assert stops()
 
 
 def test_nobody_is_stopped_before_enough_have_come_as_far(trials: Trials) -> None:
