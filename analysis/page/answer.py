@@ -119,7 +119,8 @@ def _counts(runs: "Runs") -> str:
 
 
 def _limits(runs: "Runs") -> str:
-    return listing([str(constraint) for constraint in runs.study.constraints])
+    every = (limit for part in runs.parts or (runs,) for limit in part.study.constraints)
+    return listing(list(dict.fromkeys(map(str, every))))
 
 
 def _outside(runs: "Runs") -> list[str]:
@@ -163,7 +164,7 @@ def _caution(runs: "Runs", measure: Measure) -> list[str]:
             f"The size of the {measure.split} split is not recorded, so there are no intervals "
             f"and nothing is compared with dense."
         )
-    if any(name in METRICS and METRICS[name].is_test for name in runs.study.objectives):
+    if any(name in METRICS and METRICS[name].is_test for name in runs.searched_for):
         sentences.append(
             "Warning: this study selected on the test set, so its test errors are no longer an "
             "unbiased estimate."

@@ -116,7 +116,7 @@ def page(
     return environment.get_template("page.html.j2").render(
         study=runs.study,
         num_trials=len(runs.trials),
-        objectives=[label(name) for name in runs.study.objectives],
+        objectives=[label(name) for name in runs.searched_for],
         sentences=sentences,
         sections=made,
         captions={name: figure.caption for name, figure in drawn.items()},

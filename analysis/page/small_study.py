@@ -22,7 +22,7 @@ def mean_sentences(runs: "Runs", measure: Measure) -> list[str]:
     The best comes first; on the test split, where there is no best, the order is that of trials.
     """
     complete = runs.complete[runs.complete[measure.service].notna()]
-    if runs.study.objectives or complete.empty:
+    if runs.searched_for or complete.empty:
         return []
     groups = [group for _, group in complete.groupby(summary.configurations(complete))]
     if len(groups) > _MAX_GROUPS:

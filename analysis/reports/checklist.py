@@ -168,9 +168,7 @@ def _apart(runs: "Runs") -> Item:
 
 def _untouched(runs: "Runs") -> Item:
     item = "nothing selected on the test split"
-    parts = runs.parts or (runs,)
-    names = {name for part in parts for name in part.study.objectives}
-    used = sorted(name for name in names if name in METRICS and METRICS[name].is_test)
+    used = sorted(n for n in runs.searched_for if n in METRICS and METRICS[n].is_test)
     return (
         item,
         not used,

@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from analysis.errors import ReportError
 from analysis.runs.frames import KEY
 from analysis.runs.load import load
 from analysis.runs.study_runs import Runs, StudyFacts
+from analysis.wording import listing
 from study.results import Outcome
 from study.tracking import names
 
@@ -18,7 +20,7 @@ def load_all(studies: Sequence[str], *, tracking_uri: str) -> Runs:
     """One study, or several put together by :func:`combined`; one named twice counts once.
 
     Raises:
-        ReportError: One of them cannot be read.
+        ReportError: One of them cannot be read, or they cannot be combined.
     """
     loaded = [load(name, tracking_uri=tracking_uri) for name in dict.fromkeys(studies)]
     return loaded[0] if len(loaded) == 1 else combined(loaded)
@@ -28,11 +30,16 @@ def combined(studies: Sequence[Runs]) -> Runs:
     """The trials of all, numbered through and called by their study, with ``parts``.
 
     Trial keys get their study in front, so that equal configurations stay two trials. Objectives
-    are kept where all studies have the same; params of the study where all say the same.
+    are kept where all studies have the same; params of the study where all say the same. The
+    smallest margin holds for all.
+
+    Raises:
+        ReportError: Their service errors are of different ``objective.service_after``.
     """
     import pandas as pd
 
-    parts, offset, notes = [], 0, []
+    _check_service_after([runs.study for runs in studies])
+    parts, offset, notes = [], 0, _margin_notes([runs.study for runs in studies])
     for runs in studies:
         name = runs.study.name
         if offset:
@@ -53,6 +60,24 @@ def combined(studies: Sequence[Runs]) -> Runs:
         parts=tuple(parts),
         load_examples=_examples_of(parts),
     )
+
+
+def _check_service_after(studies: Sequence[StudyFacts]) -> None:
+    if len({study.service_after for study in studies}) > 1:
+        values = listing([f"{study.name} has {study.service_after:g}" for study in studies])
+        raise ReportError(
+            f"these studies cannot be combined: their service errors count the last model for "
+            f"different times after the stream (objective.service_after: {values}). Report each "
+            f"by itself, or run one again with the other's objective.service_after"
+        )
+
+
+def _margin_notes(studies: Sequence[StudyFacts]) -> list[str]:
+    if len({study.margin for study in studies}) == 1:
+        return []
+    values = listing([f"{study.name} {study.margin:g}" for study in studies])
+    least = min(study.margin for study in studies)
+    return [f"The studies differ in objective.margin ({values}): {least:g} holds for all."]
 
 
 def _examples_of(parts: Sequence[Runs]) -> "Callable[[str], pd.DataFrame | None]":
@@ -99,8 +124,13 @@ def _facts(studies: Sequence[StudyFacts]) -> StudyFacts:
         objectives=first.objectives if len({s.objectives for s in studies}) == 1 else (),
         outcome=Outcome.COMPLETE if outcomes == {Outcome.COMPLETE} else outcome,
         params={
-            name: text
-            for name, text in first.params.items()
-            if all(study.params.get(name) == text for study in studies)
+            **{
+                name: text
+                for name, text in first.params.items()
+                if all(study.params.get(name) == text for study in studies)
+            },
+            names.PARAM_SERVICE_AFTER: str(first.service_after),
+            names.PARAM_MARGIN: str(min(study.margin for study in studies)),
         },
+        confirms=first.confirms if len({s.confirms for s in studies}) == 1 else "",
     )

@@ -118,6 +118,12 @@ class Runs:
         """The study that confirms it, itself if it is one that confirms; None for none."""
         return self if self.study.confirms else self.load_confirmation()
 
+    @property
+    def searched_for(self) -> tuple[str, ...]:
+        """What any of its studies optimises, each once; empty where none is a search."""
+        every = (name for part in self.parts or (self,) for name in part.study.objectives)
+        return tuple(dict.fromkeys(every))
+
     def so_far(self, metric: str) -> "pd.Series":
         """A metric; of trials that did not finish, where they were heading or have come to."""
         values = self.trials[metric].astype(float)
@@ -129,8 +135,14 @@ class Runs:
 
     @cached_property
     def candidates(self) -> "pd.DataFrame":
-        """All trials but those that broke a constraint at their end: what may be a winner."""
-        return summary.within(self.trials, self.study.constraints)
+        """All trials but those that broke a constraint at their end: what may be a winner.
+
+        Of several studies each trial is held to the constraints of its own.
+        """
+        if not self.parts:
+            return summary.within(self.trials, self.study.constraints)
+        kept = {key for part in self.parts for key in part.candidates[frames.KEY]}
+        return self.trials[self.trials[frames.KEY].isin(kept)]
 
     @cached_property
     def complete(self) -> "pd.DataFrame":

@@ -74,7 +74,7 @@ class ConfirmedReport(Report):
 
 
 def _unconfirmed(runs: "Runs") -> str:
-    if not any(part.study.objectives for part in runs.parts or (runs,)):
+    if not runs.searched_for:
         return "No study here is a search, so there is no selected trial to confirm."
     name = "STUDY" if runs.parts else runs.study.name
     return (

@@ -62,7 +62,7 @@ def _said(study: "Runs") -> list[str]:
 
 def optimism_sentences(runs: "Runs") -> list[str]:
     """That the figures of a search, unlike those of fresh seeds, are of winners."""
-    if not runs.study.objectives:
+    if not runs.searched_for:
         return []
     if confirmed_sentences(runs):
         return [
