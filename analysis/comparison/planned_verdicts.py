@@ -50,8 +50,8 @@ def planned_sequences(runs: "Runs", measure: Measure) -> list[PlannedSequence]:
     """A sequence for each setting in which dense and pruned networks share seeds.
 
     Nothing where the study is a search (or one of several is), whose trials were chosen by these
-    errors, or has its errors on the test split, on which nothing is chosen. Fixed-sequence testing keeps the 5 % of
-    one setting; several share it.
+    errors, or has its errors on the test split, on which nothing is chosen. Fixed-sequence
+    testing keeps the 5 % of one setting; several share it.
     """
     if runs.searched_for or not measure.may_select:
         return []

@@ -13,12 +13,16 @@ _MAX_LINES = 8
 
 
 def length_figure(found: Sequence[AtLength], measure: Measure) -> Figure:
-    """Errors and gap against T, a line a configuration, those that served best."""
+    """Errors and gap against T, a line a configuration: those that served best, if one may choose.
+
+    On the test split it is the first of them.
+    """
     served: dict[int, float] = {}
     for at in found:
         mean = float(at.trials[measure.service].mean())
         served[at.family] = min(served.get(at.family, float("inf")), mean)
-    chosen = sorted(served, key=lambda family: served[family])[:_MAX_LINES]
+    ranked = sorted(served, key=lambda family: served[family]) if measure.may_select else served
+    chosen = list(ranked)[:_MAX_LINES]
     models = list(dict.fromkeys(at.trials["architecture"].iloc[0] for at in found))
     panels = []
     for name in (measure.service, measure.on_split("anytime_error"), measure.final, GAP):
@@ -29,7 +33,8 @@ def length_figure(found: Sequence[AtLength], measure: Measure) -> Figure:
         shown = tuple(line for line in lines if line.x)
         if shown:
             panels.append(Panel(Axis(label(name), from_zero=name != GAP), shown))
-    left = f" The {_MAX_LINES} that served best are drawn." if len(served) > _MAX_LINES else ""
+    which = f"{_MAX_LINES} that served best" if measure.may_select else f"first {_MAX_LINES}"
+    left = f" The {which} are drawn." if len(served) > _MAX_LINES else ""
     return Figure(
         name="megabatches",
         title="What T buys",

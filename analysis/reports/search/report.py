@@ -4,23 +4,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from analysis.comparison.measure import Measure, measure_of
-from analysis.presentation.report import REPORTS, Column, Report, ReportSection, ReportTable
-from analysis.presentation.tables import cell
+from analysis.figures.figure import Figure
+from analysis.presentation.no_choice import no_choice_sentence
+from analysis.presentation.report import REPORTS, Report, ReportSection
 from analysis.reports.search.arms import arm_figures, arm_sentences
 from analysis.reports.search.figures import moment_figures, progress_figures
-from analysis.reports.search.progress import (
-    MOMENTS,
-    GroupComparison,
-    compare_groups,
-    front,
-    in_service,
-    progress,
-)
+from analysis.reports.search.progress import GroupComparison, compare_groups, progress
 from analysis.reports.search.proposals import is_marked, moment_of, parted, proposals
 from analysis.reports.search.savings import stopping_sentence
+from analysis.reports.search.tables import endings_table, moments_table
 from analysis.reports.search.trust import trust
 from analysis.runs import trial_filter
-from analysis.runs.frames import KEY
 from analysis.wording import label, percent, probability, quantity
 from study.comparisons import SIGNIFICANCE
 from study.metrics import METRICS
@@ -28,8 +22,6 @@ from study.text import count
 from study.tracking import names
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from analysis.runs.study_runs import Runs
 
 TITLE = "What did the search learn?"
@@ -54,36 +46,43 @@ class SearchReport(Report):
         parts = runs.parts or (runs,)
         if runs.trials.empty:
             return ReportSection(TITLE, ("The study has no trial yet.",))
-        moments = _moments(runs, measure)
-        best = [line for part in parts for line in _best_sentences(part, metric)]
+        may_select = measure.may_select and not METRICS[metric].is_test
+        moments = moments_table(runs, measure) if may_select else None
         trusted, rungs = trust(runs, metric) if len(parts) == 1 else ([], None)
         return ReportSection(
             TITLE,
             (
-                *best,
-                *(line for part in parts for line in arm_sentences(part, metric)),
+                *(_found(parts, metric) if may_select else [no_choice_sentence(runs)]),
                 stopping_sentence(runs),
                 *trusted,
                 *(line for part in parts for line in _sampler_sentences(part, metric)),
                 *_against_random(parts, metric),
             ),
-            figures=(
-                *(progress_figures(parts, metric) if _was_searched(runs, parts, metric) else ()),
-                *(f for i, part in enumerate(parts) for f in arm_figures(part, metric, index=i)),
-                *moment_figures(runs, measure),
-            ),
+            figures=_figures(runs, parts, measure, metric) if may_select else (),
             tables=(
-                _endings(runs),
+                endings_table(runs),
                 *((rungs,) if rungs is not None and rungs.rows else ()),
-                *((moments,) if moments.rows else ()),
+                *((moments,) if moments is not None and moments.rows else ()),
             ),
         )
 
 
-def _was_searched(runs: "Runs", parts: "tuple[Runs, ...]", metric: str) -> bool:
-    """Whether there is a best so far to draw: the order of named trials means nothing."""
-    searched = any(part.study.objectives for part in parts)
-    return searched and bool(runs.complete[metric].notna().any())
+def _found(parts: "tuple[Runs, ...]", metric: str) -> list[str]:
+    """The best of each study, and of its arms."""
+    best = [line for part in parts for line in _best_sentences(part, metric)]
+    return best + [line for part in parts for line in arm_sentences(part, metric)]
+
+
+def _figures(
+    runs: "Runs", parts: "tuple[Runs, ...]", measure: Measure, metric: str
+) -> tuple[Figure, ...]:
+    """No best so far where nothing was searched: the order of named trials means nothing."""
+    is_drawn = bool(runs.searched_for) and bool(runs.complete[metric].notna().any())
+    return (
+        *(progress_figures(parts, metric) if is_drawn else ()),
+        *(f for i, part in enumerate(parts) for f in arm_figures(part, metric, index=i)),
+        *moment_figures(runs, measure),
+    )
 
 
 def _followed(runs: "Runs", measure: Measure) -> str:
@@ -190,68 +189,3 @@ def _group_sentence(found: GroupComparison, metric: str) -> str:
     if found.p >= SIGNIFICANCE:
         return f"not separable: {share} ({sizes})."
     return f"{'better' if found.better > 0.5 else 'worse'}: {share} ({sizes})."
-
-
-def _endings(runs: "Runs") -> ReportTable:
-    trials = runs.trials
-    reached = runs.megabatches.groupby(KEY)["stream_fraction"].max()
-    total = trials["samples_seen"].sum()
-    rows = []
-    for outcome, group in trials.groupby("outcome", sort=True):
-        examples = group["samples_seen"].sum()
-        came = reached.reindex(group[KEY]).fillna(0.0).mean()
-        rows.append(
-            (
-                str(outcome).replace("_", " "),
-                len(group),
-                cell(came),
-                float(examples),
-                float(examples / total) if total else None,
-            )
-        )
-    columns = (
-        Column("outcome", "ended"),
-        Column("trials", "trials", "integer"),
-        Column("stream_fraction", "of the stream, on average", "percent"),
-        Column("samples_seen", label("samples_seen"), "integer"),
-        Column("share", "of all examples", "percent"),
-    )
-    return ReportTable("How trials ended", columns, tuple(rows))
-
-
-def _moments(runs: "Runs", measure: Measure) -> ReportTable:
-    columns = (
-        Column("moment", "of the stream", "percent"),
-        Column("models", "models in service", "integer"),
-        Column("on_front", "on the front", "integer"),
-        Column("error", "lowest error rate", "percent"),
-        Column("error_number", "its trial", "integer"),
-        Column("weights", "fewest weights", "number"),
-        Column("weights_number", "its trial", "integer"),
-        Column("flops", "fewest FLOPs of an image", "number"),
-    )
-    rows = []
-    for moment in MOMENTS:
-        models = in_service(runs, measure.curve, moment)
-        if models.empty:
-            continue
-        has_flops = bool(models["forward_flops_sparse"].notna().all())
-        judged = ["error", "weights", *(["forward_flops_sparse"] if has_flops else [])]
-        best, lightest = _first(models, "error"), _first(models, "weights")
-        rows.append(
-            (
-                moment,
-                len(models),
-                len(front(models, judged)),
-                cell(best["error"]),
-                cell(best["number"]),
-                cell(lightest["weights"]),
-                cell(lightest["number"]),
-                cell(models["forward_flops_sparse"].min()),
-            )
-        )
-    return ReportTable("Fronts through time: error, weights, FLOPs", columns, tuple(rows))
-
-
-def _first(models: "pd.DataFrame", name: str) -> "pd.Series":
-    return models.sort_values([name, "number"], kind="stable").iloc[0]

@@ -55,13 +55,34 @@ def test_means_and_planned_comparisons_are_made_in_the_order_of_the_trials() -> 
     assert [table.title for table in methods.tables][:1] == ["Differences"]
 
 
-@pytest.mark.parametrize("name", ["pareto", "megabatches"])
+@pytest.mark.parametrize("name", ["pareto", "megabatches", "search"])
 def test_a_section_that_would_choose_lists_instead(name: str) -> None:
     section = REPORTS.get(name)().build(on_test(usual()))
     said = " ".join(section.sentences)
     assert "nothing is chosen on it" in said
+    said = said.replace("named the best", "").replace("None of them is a winner or on a front", "")
     for word in ("smallest", "best", "lowest", "front"):
-        assert word not in said.replace("named the best", "")
+        assert word not in said
+
+
+@pytest.mark.parametrize("objectives", [(), ("test_service_error",), SERVICE_AND_SIZE])
+@pytest.mark.parametrize("name", REPORTS.names())
+def test_no_section_shows_a_winner_in_a_table_or_a_figure(
+    name: str, objectives: tuple[str, ...]
+) -> None:
+    many = [
+        FakeTrial(2 * n + place, "app", t, 0.05 * (n + 1))
+        for n in range(12)
+        for place, t in enumerate((2, 4))
+    ]
+    section = REPORTS.get(name)().build(on_test(many, objectives))
+    shown = [column.title for table in section.tables for column in table.columns]
+    shown += [text for figure in section.figures for text in (figure.title, figure.caption)]
+    shown += [s.name for f in section.figures for panel in f.panels for s in panel.series]
+    shown += [table.title for table in section.tables]
+    for text in shown:
+        for word in ("lowest error", "best so far", "served best", "The best", "Best by", "Front"):
+            assert word not in text
 
 
 def test_pareto_lists_trials_and_draws_them_all_alike() -> None:
