@@ -1,12 +1,15 @@
 """The arms of a search: the best after n trials of each, and which is ahead from where on."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.figures.figure import Axis, Figure, Panel, Series
+from analysis.reports.search.proposals import GIVEN, is_marked
 from analysis.runs.cache import cached
 from analysis.runs.frames import KEY
+from analysis.runs.search_space import recorded_domains, search_space
 from analysis.statistics.tuning_curves import TuningCurve, ahead, most_decidable, tuning_curve
 from analysis.wording import label, listing, quantity
 from study.metrics import METRICS
@@ -31,11 +34,13 @@ class ArmCurves:
         costs: Name of the arm → of each of its proposals, in order, lower is better.
         bands: Name of the arm → its curve with a band; empty where the trials are not independent.
         level: Of each band, so that all hold at once with 1 − LEVEL.
+        is_exact: Whether bands are of independent draws, none of which could be drawn again.
     """
 
     costs: dict[str, tuple[float, ...]]
     bands: dict[str, TuningCurve]
     level: float
+    is_exact: bool
 
     @property
     def num_trials(self) -> int:
@@ -62,6 +67,23 @@ def _is_independent(runs: "Runs") -> bool:
     )
 
 
+def _may_repeat(runs: "Runs") -> bool:
+    """Whether a trial has nothing but choices and steps, so that it may have been drawn again.
+
+    What is drawn again is trained once, and counts as one draw.
+    """
+    domains = recorded_domains(runs.study)
+    each = search_space(runs.study, runs.trials).chosen if domains else ()
+    return any(all(_is_finite(domains.get(path)) for path in chosen) for chosen in each)
+
+
+def _is_finite(domain: Mapping[str, object] | None) -> bool:
+    if domain is None or "choices" in domain:
+        return domain is not None
+    ends = (domain.get("low"), domain.get("high"))
+    return bool(domain.get("step")) or all(isinstance(end, int) for end in ends)
+
+
 @cached
 def arm_curves(runs: "Runs", metric: str) -> ArmCurves | None:
     """The curves by a metric that is a fraction; None where an arm has no ended proposal yet.
@@ -84,13 +106,18 @@ def arm_curves(runs: "Runs", metric: str) -> ArmCurves | None:
         if _is_independent(runs)
         else {}
     )
-    return ArmCurves(costs, bands, level)
+    return ArmCurves(costs, bands, level, is_exact=bool(bands) and not _may_repeat(runs))
 
 
 def _ended_proposals(runs: "Runs") -> "pd.DataFrame":
-    """What the sampler proposed and has ended, in order; points come before all proposals."""
+    """What the sampler proposed and has ended, in order.
+
+    Where runs do not say who proposed them, the points are those before all proposals.
+    """
+    trials = runs.trials.sort_values("number", kind="stable")
     num_points = int(runs.study.params.get(names.PARAM_NUM_POINTS, "0"))
-    proposed = runs.trials.sort_values("number", kind="stable").iloc[num_points:]
+    is_given = trials["proposed_by"].isin(GIVEN)
+    proposed = trials[~is_given] if is_marked(trials) else trials.iloc[num_points:]
     return proposed[proposed["outcome"].isin([*ENDED_BY_THEMSELVES, Outcome.ERROR])]
 
 
@@ -126,9 +153,11 @@ def _ahead_sentences(found: ArmCurves) -> list[str]:
         ns = ahead(found.bands[a], found.bands[b])
         if ns:
             made.append(f"{a} is ahead of {b} at n = {_span(ns)}")
-    confidence = f"{100 * (1 - LEVEL):g} % for all arms and every n together"
+    opening = (
+        f"By {_kind(found)} bands ({100 * (1 - LEVEL):g} % for all arms and every n together)"
+    )
     if made:
-        return [f"By exact bands ({confidence}), {'; '.join(made)}."]
+        return [f"{opening}, {'; '.join(made)}.", *_inexact(found)]
     most = most_decidable(found.num_trials, level=found.level)
     reach = (
         f"with {count(found.num_trials, 'trial')} of each they can part arms up to n = {most}"
@@ -136,7 +165,20 @@ def _ahead_sentences(found: ArmCurves) -> list[str]:
         else f"{count(found.num_trials, 'trial')} of each are too few to part arms at any n, "
         f"however far apart"
     )
-    return [f"By exact bands ({confidence}), no arm is ahead of another at any n: {reach}."]
+    return [f"{opening}, no arm is ahead of another at any n: {reach}.", *_inexact(found)]
+
+
+def _kind(found: ArmCurves) -> str:
+    return "exact" if found.is_exact else "approximate"
+
+
+def _inexact(found: ArmCurves) -> list[str]:
+    if found.is_exact:
+        return []
+    return [
+        "Bands are not exact here: settings that are choices and steps alone may be drawn again, "
+        "and what is drawn again is trained and counted once."
+    ]
 
 
 def _span(ns: tuple[int, ...]) -> str:
@@ -154,8 +196,8 @@ def arm_figures(runs: "Runs", metric: str, *, index: int = 0) -> tuple[Figure, .
         return ()
     series = tuple(_series(runs, metric, found, arm, hue) for hue, arm in enumerate(found.costs))
     caption = (
-        "The median of the best of n trials drawn at random, and its exact band: all bands hold "
-        f"at every n together with {100 * (1 - LEVEL):g} %."
+        f"The median of the best of n trials drawn at random, and its {_kind(found)} band: all "
+        f"bands hold at every n together with {100 * (1 - LEVEL):g} %."
         if found.bands
         else "Steps are the best so far of each arm, in the order in which its trials were "
         "proposed."

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from analysis.runs.study_runs import Runs
 
+# By whom trials are named that the sampler did not draw.
+GIVEN = (names.PROPOSED_POINT, names.PROPOSED_EARLIER)
+
 
 def moment_of(parts: "Sequence[Runs]") -> float | None:
     """Where the proposals of some studies can be compared, as a fraction of the stream.
@@ -47,8 +50,7 @@ def proposals(runs: "Runs", metric: str, moment: float | None) -> "pd.DataFrame"
     """
     import pandas as pd
 
-    given = (names.PROPOSED_POINT, names.PROPOSED_EARLIER)
-    trials = runs.trials[~runs.trials["proposed_by"].isin(given)]
+    trials = runs.trials[~runs.trials["proposed_by"].isin(GIVEN)]
     trials = trials[trials[KEY].isin(list(runs.candidates[KEY]))]
     trials = trials[_may_keep(trials, runs)].sort_values("number", kind="stable")
     if moment is None:

@@ -19,6 +19,7 @@ def searched(
     sampler: str = "random",
     stopping: str = "none",
     num_points: int = 0,
+    **params: str,
 ) -> Runs:
     """A search whose arms, the schedules, take turns; with these service errors."""
     turns = [
@@ -28,7 +29,7 @@ def searched(
     ]
     trials = [FakeTrial(n, arm, 4, 0.2) for n, (arm, _) in enumerate(turns)]
     runs = runs_of(trials, objectives=(METRIC,))
-    params = {
+    params |= {
         "search.sampler": sampler,
         "search.stopping": stopping,
         "search.num_points": str(num_points),
@@ -89,6 +90,37 @@ def test_points_are_no_draws_and_what_has_no_result_counts_as_the_worst() -> Non
     assert found is not None
     # The last trial of one_shot still runs: both arms are looked at after two.
     assert found.costs == {"app": (0.3, 1.0), "one_shot": (0.5, 0.6)}
+
+
+def test_every_proposal_counts_where_fewer_points_were_trained_than_given() -> None:
+    errors = {"app": [0.01, 0.3, 0.2], "one_shot": [0.02, 0.5, 0.6]}
+    runs = searched(errors, num_points=4)  # two of them equal to others, and trained once
+    marked = runs.trials.assign(proposed_by=["point"] * 2 + ["random"] * 4)
+    found = arm_curves(replace(runs, trials=marked), METRIC)
+    assert found is not None
+    assert found.costs == {"app": (0.3, 0.2), "one_shot": (0.5, 0.6)}
+
+
+@pytest.mark.parametrize(
+    ("density", "is_exact"),
+    [
+        ('{"low": 0.1, "high": 1.0, "log": true}', True),
+        ('{"low": 0.1, "high": 1.0, "step": 0.1}', False),
+        ('{"choices": [0.1, 0.2]}', False),
+    ],
+)
+def test_bands_are_exact_where_nothing_can_be_drawn_twice(density: str, is_exact: bool) -> None:
+    space = {
+        "search.space.pruning.schedule": '{"choices": ["app", "one_shot"]}',
+        "search.space.stream.num_megabatches": '{"low": 2, "high": 8}',
+        "search.space.pruning.final_density": density,
+    }
+    runs = searched({"app": spread(0.1), "one_shot": spread(0.5)}, **space)
+    said = arm_sentences(runs, METRIC)
+    kind = "exact" if is_exact else "approximate"
+    assert said[1].startswith(f"By {kind} bands (95 %")
+    assert any("not exact here" in sentence for sentence in said) is not is_exact
+    assert f"its {kind} band" in arm_figures(runs, METRIC)[0].caption
 
 
 def test_a_search_without_arms_has_neither_sentences_nor_curves() -> None:
