@@ -19,6 +19,8 @@ Obstacle = Literal["seeds", "examples", "variation"]
 
 # The fewest pairs of seeds that could agree by chance in less than 5 % (a sign test: 1/32).
 FEWEST_SEEDS = 5
+# The fewest whose differences vary, so that what other examples would give can be told.
+FEWEST_EXAMPLES = 2
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from analysis.reports.waiting.purity import obstacle
 from analysis.runs.frames import KEY, STEP, T
 from analysis.statistics import summary
 from analysis.statistics.losses import Losses, service_losses
+from analysis.statistics.verdicts import FEWEST_EXAMPLES
 from study.metrics import chance_error, service_error
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from analysis.runs.study_runs import Runs
 
 _NO_OUTCOMES = "its outcomes by example are missing, as an older version left none"
+_FEWEST_EXAMPLES = 2 * FEWEST_EXAMPLES
+_TOO_FEW = (
+    f"the holdout has fewer than {_FEWEST_EXAMPLES} examples, of which one half chooses and the "
+    f"other judges"
+)
 _ERRORS = ("holdout_error_rate", "test_error_rate", "validation_error_rate")
 
 
@@ -168,6 +174,8 @@ def configurations(runs: "Runs") -> tuple[list[Configuration], list[str]]:
         stream = None if why else _recorded(runs, row)
         if stream is None:
             reasons.setdefault(why or _NO_OUTCOMES)
+        elif stream.wrong.shape[1] < _FEWEST_EXAMPLES:
+            reasons.setdefault(_TOO_FEW)
         else:
             found[row[KEY]] = stream
     usable = trials[trials[KEY].isin(list(found))]

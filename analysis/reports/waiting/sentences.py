@@ -85,27 +85,39 @@ def _names(runs: "Runs", found: Sequence[Configuration]) -> list[str]:
 
 def how_it_is_known(made: Waiting) -> str:
     """From what it was learned without training."""
-    num_megabatches = made.found[0].streams[0].num_megabatches
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for found, one in zip(made.found, made.answers, strict=True):
+        key = (found.streams[0].num_megabatches, len(found.streams), one.num_choosing)
+        groups.setdefault(key, []).append(one.num_policies)
+    each = []
+    for (length, seeds, choosing), numbers in sorted(groups.items()):
+        where = f"At T = {length} with {count(seeds, 'seed')}: " if len(groups) > 1 else ""
+        each.append(f"{where}{_replayed(length, numbers)} {_roles(seeds, choosing)}")
+    return (
+        f"How that is known: each model here was trained from nothing on all that had arrived, so "
+        f"the study holds every model that any policy of waiting would have served. "
+        f"{' '.join(each)} Arrivals are counted from 0."
+    )
+
+
+def _replayed(num_megabatches: int, numbers: Sequence[int]) -> str:
+    """How many policies of each configuration, and which."""
+    low, high = min(numbers), max(numbers)
     tried = largest_set(num_megabatches)
     whole = tried == num_megabatches
     sets = "any set of arrivals" if whole else f"any set of at most {count(tried, 'arrival')}"
     return (
-        f"How that is known: each model here was trained from nothing on all that had arrived, so "
-        f"the study holds every model that any policy of waiting would have served. "
-        f"{made.answers[0].num_policies:,} policies were replayed without training: {sets}, every "
-        f"so many, by growth of the data, and by the validation error. {_roles(made)} Arrivals "
-        f"are counted from 0."
+        f"{low:,}{f' to {high:,}' if high > low else ''} policies were replayed without training: "
+        f"{sets}, every so many, by growth of the data, and by the validation error."
     )
 
 
-def _roles(made: Waiting) -> str:
-    choosing = made.answers[0].num_choosing
-    if not choosing:
+def _roles(num_seeds: int, num_choosing: int) -> str:
+    if not num_choosing:
         return "Half of the holdout chose among them, the other half judges."
-    judging = len(made.found[0].streams) - choosing
     return (
-        f"{count(choosing, 'seed').capitalize()} and half of the holdout chose among them; the "
-        f"other {count(judging, 'seed')} and the other half judge."
+        f"{count(num_choosing, 'seed').capitalize()} and half of the holdout chose among them; "
+        f"the other {count(num_seeds - num_choosing, 'seed')} and the other half judge."
     )
 
 

@@ -26,9 +26,12 @@ from analysis.reports.waiting.policies import (
 )
 from analysis.reports.waiting.purity import obstacle
 from analysis.reports.waiting.replay import Configuration, RecordedStream, losses, replay, served
+from analysis.reports.waiting.report import WaitingReport
+from analysis.reports.waiting.sentences import Waiting, how_it_is_known
 from analysis.statistics.kept_service import kept_service
 from study.example_errors import ExampleErrors
 from study.training.anytime import AnytimeLearner
+from tests.helpers.fake_study import FakeTrial, runs_of
 from tests.helpers.small_trials import trained, trial
 
 PURE: dict[str, Any] = {
@@ -237,6 +240,39 @@ def test_candidates_are_tested_from_the_dearest_to_the_cheapest() -> None:
     if made.best is not None:
         before = made.candidates[: made.candidates.index(made.best) + 1]
         assert all(one.judgement.is_as_good for one in before)
+
+
+@pytest.mark.parametrize(("num_examples", "is_replayed"), [(1, False), (3, False), (4, True)])
+def test_a_holdout_too_small_to_be_halved_is_not_replayed_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, num_examples: int, is_replayed: bool
+) -> None:
+    runs = runs_of([FakeTrial(0, t=4)])
+    pure = {name: value for name, value in PURE_PARAMS.items() if name != "method"}
+    known = {**pure, "data.stream_size": 40, "data.num_classes": 10}
+    runs = replace(runs, trials=runs.trials.assign(**known))
+    wrong = np.zeros((4, num_examples), dtype=bool)
+    monkeypatch.setattr("analysis.reports.waiting.replay.wrong_examples", lambda *_: wrong)
+    section = WaitingReport().build(runs)
+    said = "the holdout has fewer than 4 examples" in section.sentences[0]
+    assert said is not is_replayed
+    assert bool(section.tables) is is_replayed
+
+
+def test_how_it_is_known_is_said_of_each_length_and_number_of_seeds() -> None:
+    short, long = made_up([0.5, 0.3, 0.2, 0.2], seeds=1), made_up([0.5] + [0.3] * 7, seeds=12)
+    parts = (long, short, made_up([0.4, 0.3, 0.2, 0.2], seeds=1))
+    made = Waiting(
+        parts, ("a", "b", "c"), tuple(asked(part) for part in parts), (), is_short=False
+    )
+    said = how_it_is_known(made)
+    assert said.count("policies were replayed without training") == 2
+    one, two = said.split("At T = ")[1:]
+    assert one.startswith("4 with 1 seed: ")
+    assert "Half of the holdout chose among them, the other half judges." in one
+    assert two.startswith("8 with 12 seeds: ")
+    assert "6 seeds and half of the holdout chose among them; the other 6 seeds" in two
+    alone = how_it_is_known(Waiting(parts[:1], ("a",), made.answers[:1], (), is_short=False))
+    assert "At T = " not in alone
 
 
 def test_what_chooses_does_not_judge() -> None:
