@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from analysis.statistics.differences import example_variance
 from analysis.statistics.losses import service_losses
+from analysis.statistics.verdicts import FEWEST_EXAMPLES
 from study.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class ExampleValues:
         made = []
         for pair in stratum:
             a, b = self.of(pair.a), self.of(pair.b)
-            if a is None or b is None or len(a) != len(b) or len(a) < 2:
+            if a is None or b is None or len(a) != len(b) or len(a) < FEWEST_EXAMPLES:
                 return None
             made.append(a - b)
         return np.stack(made) if len({len(part) for part in made}) == 1 else None

@@ -13,8 +13,15 @@ from analysis.statistics import summary
 from analysis.statistics.decidable import LEVEL
 from analysis.statistics.losses import Losses, service_losses
 from analysis.statistics.sequential import Course, follow_in_order
-from analysis.statistics.verdicts import Judgement, judge, smallest_as_good
+from analysis.statistics.verdicts import (
+    FEWEST_EXAMPLES,
+    Judgement,
+    judge,
+    smallest_as_good,
+)
 from study.candidates import DENSITY, smallness
+
+RunIds = tuple[str, str]  # of a pruned network and of dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +33,21 @@ class Judged:
         dense: What it was run beside.
         judgement: About the configuration; None where nothing can be compared by example.
         course: Where it stands, if it is followed until it is decided.
+        pairs: Run ids of the two under each seed that was judged.
+        num_examples: On which both have left outcomes; 0 where they have none in common.
     """
 
     arm: Arm
     dense: Arm
     judgement: Judgement | None
     course: Course | None = None
+    pairs: tuple[RunIds, ...] = ()
+    num_examples: int = 0
+
+    def errors(self, metric: str) -> tuple[float, float]:
+        """Means over the seeds that were judged: the configuration's and dense's."""
+        ours, theirs = zip(*self.pairs, strict=True)
+        return _mean(self.arm, metric, ours), _mean(self.dense, metric, theirs)
 
     @property
     def density(self) -> float:
@@ -86,11 +102,19 @@ def sequences(runs: Runs, found: Confirmation) -> tuple[FixedSequence, ...]:
     for length, pairs in sorted(by_length.items()):
         sizes = _sizes(runs, [arm for arm, _ in pairs])
         pairs.sort(key=lambda pair: -sizes[id(pair[0])])
-        sides = [_sides(runs, arm, dense) for arm, dense in pairs]
+        shared = [_shared_seeds(arm, dense) for arm, dense in pairs]
+        sides = [_sides(runs, run_ids) for run_ids in shared]
+        judgements = _judgements(runs, sides, level)
         judged = [
-            Judged(arm, dense, judgement, course)
-            for (arm, dense), (judgement, course) in zip(
-                pairs, _judgements(runs, sides, level), strict=True
+            Judged(
+                *pair,
+                judgement,
+                course,
+                run_ids[: judgement.num_seeds] if judgement else (),
+                known[0].service.shape[1] if known else 0,
+            )
+            for pair, run_ids, known, (judgement, course) in zip(
+                pairs, shared, sides, judgements, strict=True
             )
         ]
         made.append(FixedSequence(length, tuple(judged), _smallest(judged)))
@@ -134,8 +158,12 @@ def open_trials(runs: Runs) -> frozenset[int]:
 def _judgements(
     runs: Runs, sides: "Sequence[tuple[Losses, Losses] | None]", level: float
 ) -> list[tuple[Judgement | None, Course | None]]:
-    """One a candidate: after all seeds, or as far as its looks have come."""
+    """One a candidate: after all seeds, or as far as its looks have come.
+
+    None of one that has too few examples.
+    """
     margin, looks = runs.study.margin, runs.study.looks
+    sides = [s if s and s[0].service.shape[1] >= FEWEST_EXAMPLES else None for s in sides]
     if not looks:
         return [(judge(*s, margin=margin, level=level) if s else None, None) for s in sides]
     # One that cannot be compared ends the order, as one that is not as good does.
@@ -161,14 +189,17 @@ def _smallest(judged: Sequence[Judged]) -> Judged | None:
     return None if index is None else judged[index]
 
 
-def _sides(runs: Runs, arm: Arm, dense: Arm) -> tuple[Losses, Losses] | None:
-    """Losses by the seeds that both have, in order; None without outcomes by example."""
+def _shared_seeds(arm: Arm, dense: Arm) -> tuple[RunIds, ...]:
+    """Runs of both under each seed that both have, in order."""
     ours, theirs = _runs_by_seed(arm), _runs_by_seed(dense)
-    seeds = [seed for seed in ours if seed in theirs]
-    if len(seeds) < 2:
+    return tuple((ours[seed], theirs[seed]) for seed in ours if seed in theirs)
+
+
+def _sides(runs: Runs, shared: Sequence[RunIds]) -> tuple[Losses, Losses] | None:
+    """Losses of both by seed; None without two seeds, or outcomes by example."""
+    if len(shared) < 2:
         return None
-    a = losses(runs, [ours[seed] for seed in seeds])
-    b = losses(runs, [theirs[seed] for seed in seeds])
+    a, b = (losses(runs, run_ids) for run_ids in zip(*shared, strict=True))
     if a is None or b is None or a.service.shape != b.service.shape:
         return None
     return a, b
@@ -177,6 +208,10 @@ def _sides(runs: Runs, arm: Arm, dense: Arm) -> tuple[Losses, Losses] | None:
 def _runs_by_seed(arm: Arm) -> dict[str, str]:
     trials = arm.trials.sort_values("number", kind="stable")
     return dict(zip(map(str, summary.seed_keys(trials)), trials["run_id"], strict=True))
+
+
+def _mean(arm: Arm, metric: str, run_ids: Sequence[str]) -> float:
+    return float(arm.trials.loc[arm.trials["run_id"].isin(run_ids), metric].mean())
 
 
 def losses(runs: Runs, run_ids: Sequence[str]) -> Losses | None:

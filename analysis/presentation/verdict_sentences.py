@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from analysis.comparison.confirmed_verdicts import FixedSequence, Judged
 from analysis.comparison.dense_baseline import num_megabatches
-from analysis.comparison.fresh_seeds import Arm
 from analysis.presentation.against_dense import share_kept
 from analysis.presentation.bounded import bounded
 from analysis.presentation.deployed import brings
-from analysis.statistics.verdicts import Judgement
+from analysis.statistics.verdicts import FEWEST_EXAMPLES, Judgement
 from analysis.wording import listing, margin_words, percent
 from study.text import count
 
@@ -28,13 +27,24 @@ def verdict_sentences(found: Sequence[FixedSequence], study: str) -> list[str]:
 def _of_length(tested: FixedSequence, study: str) -> list[str]:
     known = [one for one in tested.judged if one.judgement is not None]
     if not known:
-        return []
+        return _too_few_examples(tested)
     failed = [one for one in known if not _is_as_good(one)]
     lines = [_opening(tested, known)]
     if len(known) > 1:
         lines += [_one(one) for one in failed]
     remedy = _remedy([j for one in failed if (j := one.judgement) and j.obstacle], known[0], study)
     return [*lines, *remedy]
+
+
+def _too_few_examples(tested: FixedSequence) -> list[str]:
+    num_examples = max((one.num_examples for one in tested.judged), default=0)
+    if not 0 < num_examples < FEWEST_EXAMPLES:
+        return []
+    return [
+        f"No verdict at T = {tested.num_megabatches}: {count(num_examples, 'holdout example')} "
+        f"cannot tell what others would give. Keep more, hundreds for a verdict "
+        f"(data.holdout_fraction)."
+    ]
 
 
 def _opening(tested: FixedSequence, known: Sequence[Judged]) -> str:
@@ -118,17 +128,11 @@ def _errors(one: Judged) -> str:
     differences = judgement.service, judgement.final
     return listing(
         [
-            f"{name} {_mean(one.arm, metric, judgement)} against "
-            f"{_mean(one.dense, metric, judgement)} ({bounded(difference, judgement)})"
+            f"{name} {' against '.join(map(percent, one.errors(metric)))} "
+            f"({bounded(difference, judgement)})"
             for (name, metric), difference in zip(_ERRORS, differences, strict=True)
         ]
     )
-
-
-def _mean(arm: Arm, metric: str, judgement: Judgement) -> str:
-    """Over the seeds that were judged."""
-    trials = arm.trials.sort_values("number", kind="stable").head(judgement.num_seeds)
-    return percent(float(trials[metric].mean()))
 
 
 def _num_seeds(one: Judged) -> int:

@@ -116,6 +116,45 @@ def test_without_outcomes_by_example_nothing_is_concluded() -> None:
     assert verdict_sentences([sequence_of(runs)], "fake") == []
 
 
+@pytest.mark.parametrize("num_examples", [1, 2])
+@pytest.mark.parametrize("looks", ["", "6,8,12"])
+def test_a_holdout_too_small_to_compare_has_no_verdict_or_an_open_one(
+    num_examples: int, looks: str
+) -> None:
+    runs = with_examples({}, num_examples=num_examples, looks=looks)
+    assert sequence_of(runs).smallest is None
+    first, *_ = verdict_sentences([sequence_of(runs)], "fake")
+    if num_examples == 1:
+        assert open_trials(runs) == frozenset()
+        assert first.startswith("No verdict at T = 8: 1 holdout example cannot tell")
+        assert "data.holdout_fraction" in first
+        assert first in answer(runs)
+    else:
+        assert first.startswith("Undecided")
+
+
+@pytest.mark.parametrize("looks", ["", "6,12"])
+def test_errors_are_over_the_seeds_that_were_judged_and_no_others(looks: str) -> None:
+    runs = with_examples({}, looks=looks)
+    lost = (runs.trials["method"] == "dense") & (runs.trials["seed"] == 3)
+    (tested,) = sequences(part := replace(runs, trials=runs.trials[~lost]), confirmation(part))
+    seeds = [1, 2, 4, 5, 6, 7, 8][: None if not looks else 6]
+    for one in tested.judged:
+        assert one.judgement is not None
+        assert one.judgement.num_seeds == len(seeds)
+        for side, mean in zip((one.arm, one.dense), one.errors("service_error"), strict=True):
+            known = side.trials[side.trials["seed"].isin(seeds)]["service_error"]
+            assert len(known) == len(seeds)
+            assert mean == pytest.approx(known.mean())
+            # What was not judged is in no figure.
+            other = side.trials["service_error"].where(side.trials["seed"].isin(seeds), 0.9)
+            changed = replace(side, trials=side.trials.assign(service_error=other))
+            moved = replace(one, **{"arm" if side is one.arm else "dense": changed})
+            assert verdict_sentences([replace(tested, judged=(moved,))], "fake") == (
+                verdict_sentences([replace(tested, judged=(one,))], "fake")
+            )
+
+
 def test_the_answer_opens_with_the_verdict_and_of_a_search_alone_says_may_be() -> None:
     found = with_examples({0.08: 0.05})
     searched = runs_of(usual())
