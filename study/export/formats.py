@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from study.errors import ExportError
 from study.export.network import Images, Logits, NetworkSpec, ServedNetwork, logits_of
+from study.export.program_file import check_program
 from study.export.sparse import load_sparse, save_sparse
 from study.export.tensors_file import write_tensors
 from study.pruning.mask import Mask
@@ -157,7 +158,8 @@ class TorchExport(ExportFormat):
             torch.export.save(_program(network, spec, self), path)
 
     def load(self, path: Path, spec: NetworkSpec) -> Predict:  # noqa: ARG002  # it is all in the file
-        """The program itself."""
+        """The program itself, once nothing in it is more than tensors and a graph of them."""
+        check_program(path)
         with _quiet():
             program = torch.export.load(path).module()
 
