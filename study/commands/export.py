@@ -10,7 +10,13 @@ from rich.console import Console
 from study.commands.completion import complete_study
 from study.commands.options import DataRoot, Store, TrackingUri
 from study.session.console import say
-from study.workflow.exporting import ExportOptions, Registration, export_trials, registered_model
+from study.workflow.exporting import (
+    ExportOptions,
+    Registration,
+    check_export_options,
+    export_trials,
+    registered_model,
+)
 
 if TYPE_CHECKING:
     from study.config.study_config import StudyConfig
@@ -72,20 +78,6 @@ def export(
         if register is not None:
             registration = Registration(register, alias, replace_better)
             register_model(opened.study, card, folder, registration, tracking_uri)
-
-
-def check_export_options(format_name: str, register: str | None, alias: str | None) -> None:
-    """Check the options before anything is done.
-
-    Raises:
-        ExportError: There is no such format, or nothing that the alias could name.
-    """
-    from study.errors import ExportError
-    from study.export.formats import format_called
-
-    format_called(format_name)
-    if alias is not None and register is None:
-        raise ExportError("--alias names a version of a registered model; add --register NAME")
 
 
 def print_exported(card: "ModelCard", folder: Path) -> None:

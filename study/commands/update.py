@@ -15,7 +15,6 @@ from study.commands.export import (
     Register,
     ReplaceBetter,
     Study,
-    check_export_options,
     print_exported,
     register_model,
 )
@@ -23,7 +22,7 @@ from study.commands.options import DataRoot, Store, TrackingUri
 from study.config.problems import in_file
 from study.session.console import say
 from study.workflow.addresses import tracking_address
-from study.workflow.exporting import Registration
+from study.workflow.exporting import Registration, check_export_options
 from study.workflow.workplace import open_tracker
 
 

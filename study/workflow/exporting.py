@@ -23,15 +23,29 @@ class ExportOptions:
 
     Attributes:
         format_name: safetensors, state_dict, sparse, torch_export or onnx.
-        out: Folder of the model; else exports/STUDY/trial-NUMBER.
+        out: Folder of the model, or of the models of ``pareto``; else exports/STUDY/trial-NUMBER.
         max_density: Choose among networks of at most this density.
         licence: Of the model, for its card.
     """
 
     format_name: str = "safetensors"
-    out: Path | None = None
+    out: Path | str | None = None
     max_density: float | None = None
     licence: str | None = None
+
+
+def check_export_options(format_name: str, register: str | None, alias: str | None) -> None:
+    """Check the options before anything is done.
+
+    Raises:
+        ExportError: There is no such format, or nothing that the alias could name.
+    """
+    from study.errors import ExportError
+    from study.export.formats import format_called
+
+    format_called(format_name)
+    if alias is not None and register is None:
+        raise ExportError("--alias names a version of a registered model; add --register NAME")
 
 
 def export_trials(
@@ -53,11 +67,9 @@ def export_trials(
         ExportError: A model cannot be written in the format, or differs from the network.
     """
     from study.errors import ExportError
-    from study.export.formats import format_called
     from study.export.trial_model import export_model
     from study.search.selection import choose
 
-    format_called(options.format_name)
     with in_file(opened.folder.config_path):
         chosen = choose(
             opened.record, which, opened.study.objective, max_density=options.max_density
@@ -66,7 +78,7 @@ def export_trials(
             raise ExportError(
                 f"--register takes one model, and {which} are {len(chosen)}; name one by --trial"
             )
-        root = options.out or EXPORTS / opened.study.name
+        root = EXPORTS / opened.study.name if options.out is None else Path(options.out)
         for recorded in chosen:
             is_only = options.out is not None and which != "pareto"
             folder = root if is_only else root / f"trial-{recorded.number}"

@@ -11,7 +11,13 @@ from rich.console import Console
 from study.config.problems import in_file
 from study.workflow.addresses import as_overrides, with_data_root
 from study.workflow.confirmation import chosen_options, confirm_study
-from study.workflow.exporting import ExportOptions, Registration, export_trials, registered_model
+from study.workflow.exporting import (
+    ExportOptions,
+    Registration,
+    check_export_options,
+    export_trials,
+    registered_model,
+)
 from study.workflow.watching import read_study_status, watch_study
 from study.workflow.whole import run_whole
 from study.workflow.workplace import Workplace
@@ -193,8 +199,9 @@ class LaunchedStudy:
         Raises:
             StudyError: There is no such trial, or none to choose.
             ExportError: It cannot be written in the format, or differs from the network; or the
-                alias stays with a model that is better.
+                alias stays with a model that is better, or there is nothing that it could name.
         """
+        check_export_options(format, register, alias)
         opened = self._opened()
         made = export_trials(
             opened, str(trial), ExportOptions(format, **options), only_one=register is not None
