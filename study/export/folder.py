@@ -143,9 +143,38 @@ def _reading(path: Path) -> Iterator[Path]:
         raise ExportError(f"{path}: cannot be read: {error}") from error
 
 
+def check_replaceable(folder: Path) -> None:
+    """Refuse a folder that a model cannot have, or that holds more than an earlier one.
+
+    Raises:
+        ExportError: It is the working directory or above it, no folder, no model's, or has what
+            no export writes in it; nothing has been changed.
+    """
+    place, here = folder.resolve(), Path.cwd()
+    if place in (here, *here.parents):
+        raise ExportError(
+            f"{folder} is the working directory or above it, and a model has a folder of its own; "
+            f"choose another --out"
+        )
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return
+    if not (place / CARD_FILE).is_file():
+        raise ExportError(f"{folder} is there and is no exported model; choose another --out")
+    files = [FORMATS.get(name).file_name for name in FORMATS]
+    written = {CARD_FILE, README_FILE, MASKS_FILE, *files}
+    others = sorted(p.name for p in place.iterdir() if p.name not in written or p.is_dir())
+    if others:
+        named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
+        raise ExportError(
+            f"{folder} holds beside its model what no export writes: {named}; move that away, or "
+            f"choose another --out"
+        )
+
+
 @contextlib.contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
     """A new folder to be filled, which then takes the place of ``folder``."""
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
     new.chmod(0o755)  # a temporary folder is its maker's alone

@@ -12,7 +12,7 @@ from study.config.trial import TrialConfig
 from study.data.dataset import ImageDataset
 from study.errors import ExportError
 from study.export.card import UNLICENSED, ModelCard, ModelSource
-from study.export.folder import load_model, replaced, write_model
+from study.export.folder import check_replaceable, load_model, replaced, write_model
 from study.export.formats import format_called
 from study.export.network import Images, NetworkSpec, allowed_difference, logits_of
 from study.export.smallest import smallest
@@ -110,9 +110,9 @@ def export_model(
 
     Raises:
         ExportError: The network cannot be written in this format, what is written gives other
-            logits than the network, or ``folder`` is something that is no model.
+            logits than the network, or ``folder`` holds something else than a model.
     """
-    _check_replaceable(folder)
+    check_replaceable(folder)
     format_called(format_name)
     small = smallest(model.network, model.mask, model.source.network)
     card = ModelCard.from_record(
@@ -126,12 +126,6 @@ def export_model(
         write_model(small.network, small.mask, card, new)
         _verify(model, new)
     return card
-
-
-def _check_replaceable(folder: Path) -> None:
-    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if not is_free and not (folder / "model_card.json").is_file():
-        raise ExportError(f"{folder} is there and is no exported model; choose another --out")
 
 
 def _verify(model: TrialModel, folder: Path) -> None:

@@ -269,6 +269,46 @@ def test_what_is_no_model_is_never_replaced_and_an_earlier_model_is(
     assert read_card(tmp_path / "out").format == "safetensors"
 
 
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("other", ["trial-5/model_card.json", "trial-5/mine.txt", "notes.txt"])
+def test_a_model_with_anything_beside_it_is_not_replaced(
+    other: str, model: TrialModel, tmp_path: Path
+) -> None:
+    export_model(model, tmp_path / "out", format_name="state_dict")
+    (tmp_path / "out" / other).parent.mkdir(exist_ok=True)
+    (tmp_path / "out" / other).write_text("mine", encoding="utf-8")
+    before = everything_in(tmp_path)
+    named = other.partition("/")[0]
+    with pytest.raises(ExportError, match=rf"no export writes: {named}; .*another --out"):
+        export_model(model, tmp_path / "out", format_name="safetensors")
+    assert everything_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("inside", [".", "below"])
+def test_neither_the_working_directory_nor_one_above_it_is_replaced(
+    inside: str, model: TrialModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_model(model, tmp_path / "out", format_name="state_dict")
+    (tmp_path / "out" / inside).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / "out" / inside)
+    before = everything_in(tmp_path)
+    for named in (Path(), Path(".."), tmp_path / "out"):
+        with pytest.raises(ExportError, match="working directory"):
+            export_model(model, named, format_name="safetensors")
+    assert everything_in(tmp_path) == before
+
+
+def test_a_model_is_replaced_where_a_link_leads(model: TrialModel, tmp_path: Path) -> None:
+    export_model(model, tmp_path / "out", format_name="state_dict")
+    (tmp_path / "link").symlink_to("out")
+    export_model(model, tmp_path / "link", format_name="safetensors")
+    assert (tmp_path / "link").is_symlink()
+    assert read_card(tmp_path / "out").format == "safetensors"
+
+
 def test_a_pickle_that_runs_code_is_refused(model: TrialModel, tmp_path: Path) -> None:
     export_model(model, tmp_path / "out", format_name="state_dict")
     torch.save({"weight": _Runs(tmp_path / "ran")}, tmp_path / "out" / "state_dict.pt")
