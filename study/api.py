@@ -15,7 +15,7 @@ loggers and threads, and a Ray that was there before, which is used. See docs/py
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,15 +156,20 @@ def list_studies(store: str | None = None) -> "list[StudyStatus]":
     return read_all_statuses(place)
 
 
-def load_model(folder: str | Path) -> "LoadedModel":
+def load_model(folder: str | Path, *, plugins: Sequence[str] = ()) -> "LoadedModel":
     """A model that was exported: its ``card``, and ``predict(images)``.
 
     ``predict`` takes images ``uint8 [B, C, H, W]`` and gives logits ``float32 [B, classes]``.
-    Nothing that the files hold is run as code.
+    Nothing that the files hold is run as code, and no module is imported because they name it.
+
+    Args:
+        folder: Of the model.
+        plugins: Modules of your own to import first, such as the one with its architecture.
 
     Raises:
         ExportError: The folder holds no model that can be read here.
+        PluginImportError: A module cannot be imported.
     """
     from study.export.folder import load_model as read_model
 
-    return read_model(Path(folder))
+    return read_model(Path(folder), plugins=plugins)

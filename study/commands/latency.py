@@ -51,6 +51,15 @@ def latency(
         list[int] | None,
         typer.Option(min=1, help="Images at once; as often as wanted. [default: 1 and 64]"),
     ] = None,
+    plugins: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE",
+            help="A module of your own to import for --exported, such as the one with its "
+            "architecture; as often as wanted.",
+            show_default=False,
+        ),
+    ] = None,
     data_root: DataRoot = None,
     store: Store = None,
 ) -> None:
@@ -66,8 +75,13 @@ def latency(
         )
     if name is None:
         for folder in exported or []:
-            _print(exported_latency(folder, threads=threads or 1, batch_sizes=sizes), console)
+            found = exported_latency(
+                folder, threads=threads or 1, batch_sizes=sizes, plugins=plugins or ()
+            )
+            _print(found, console)
         return
+    if plugins:
+        raise StudyError("--plugins is for --exported FOLDER: a study names its own modules")
     from study.operations.opened_study import OpenedStudy
     from study.search.selection import choose
 

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from study.config.plugins import load_user_plugins
 from study.errors import ExportError
 from study.export.card import ModelCard
 from study.export.formats import FORMATS, ExportFormat, Predict, Safetensors, save_weights
@@ -112,14 +113,20 @@ class LoadedModel(NamedTuple):
     predict: Predict
 
 
-def load_model(folder: Path) -> LoadedModel:
+def load_model(folder: Path, *, plugins: Sequence[str] = ()) -> LoadedModel:
     """The card, and the model.
 
-    Nothing that the files hold is run as code.
+    Nothing that the files hold is run as code, and no module is imported because a card names it.
+
+    Args:
+        folder: Of the model.
+        plugins: Modules of the user's to import first, such as the one with its architecture.
 
     Raises:
         ExportError: The folder holds no model that can be read here.
+        PluginImportError: A module cannot be imported.
     """
+    load_user_plugins(plugins)
     card = read_card(folder)
     export_format = _format_of(card, folder)
     with _reading(folder / export_format.file_name) as path:

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from study.config.plugins import load_builtin_plugins, load_user_plugins
+from study.config.plugins import PluginImportError, load_builtin_plugins
+from study.config.problems import shown
 from study.config.section_parsing import parse_section
 from study.config.trial import TrialConfig
 from study.data.batches import normalisation
@@ -32,7 +33,7 @@ class NetworkSpec:
 
     Attributes:
         model: The section ``model`` of the trial.
-        plugins: Modules to import where the architecture is not a built-in one.
+        plugins: The user's modules that its study imported; a name here gets nothing imported.
         image_shape: Channels, height, width.
         class_names: One a logit.
         mean, std: Per channel, of images scaled to [0, 1].
@@ -82,11 +83,18 @@ class NetworkSpec:
         """The plug-in with its settings.
 
         Raises:
-            ValueError: It is not installed here.
+            ValueError: It is not installed here, or its module has not been imported.
         """
         load_builtin_plugins()
-        if self.model["architecture"] not in ARCHITECTURES:
-            load_user_plugins(self.plugins)
+        name = self.model["architecture"]
+        if name not in ARCHITECTURES and self.plugins:
+            modules = list(self.plugins)
+            raise PluginImportError(
+                f"the architecture {shown(name)} is none of ours, and modules that a card names "
+                f"are not imported unasked; its card names {shown(modules)}: if you trust what "
+                f"they are here, load_model(folder, plugins={shown(modules)}), --plugins of "
+                f"app-study latency, or APP_STUDY_PLUGINS where MLflow serves it imports them"
+            )
         section, problems = parse_section("model", dict(self.model))
         if section is None:
             raise ValueError("; ".join(f"{p.path}: {p.message}" for p in problems))

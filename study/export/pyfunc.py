@@ -1,5 +1,6 @@
 """What MLflow loads to serve a model of ours: no pickle, and no code from the model's folder."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 from study.export.folder import load_model
 from study.export.formats import OUTPUT, Predict
 from study.export.network import Logits
+
+PLUGINS_VARIABLE = "APP_STUDY_PLUGINS"
 
 
 class ServedModel:
@@ -22,5 +25,10 @@ class ServedModel:
 
 
 def _load_pyfunc(path: str) -> ServedModel:
-    """MLflow's entry: ``path`` is the model's folder."""
-    return ServedModel(load_model(Path(path))[1])
+    """MLflow's entry: ``path`` is the model's folder.
+
+    Modules with architectures of the user's own are those that APP_STUDY_PLUGINS names, separated
+    by commas.
+    """
+    plugins = [name for name in os.environ.get(PLUGINS_VARIABLE, "").split(",") if name]
+    return ServedModel(load_model(Path(path), plugins=plugins)[1])

@@ -94,7 +94,7 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
             "# onnx and torch_export need no such package.\n"
             "from pathlib import Path\n\n"
             "from study.export.folder import load_model\n\n"
-            'card, predict = load_model(Path("."))\n'
+            f'card, predict = load_model(Path("."){_plugins(network)})\n'
             "logits = predict(images)  # images: a numpy array"
         )
     loaded = {
@@ -122,6 +122,12 @@ def _weights_code(card: ModelCard, file_name: str) -> str:
             "    logits = model((images / 255 - mean) / std)  # images: a torch tensor",
         ]
     )
+
+
+def _plugins(network: NetworkSpec) -> str:
+    """The argument that has modules imported which are not ours, where the network needs them."""
+    is_ours = type(network.architecture()).__module__.partition(".")[0] == "study"
+    return "" if is_ours or not network.plugins else f", plugins={list(network.plugins)}"
 
 
 _LOADED_SMALLER = (

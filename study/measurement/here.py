@@ -55,7 +55,11 @@ def model_latency(
 
 
 def exported_latency(
-    folder: Path, *, threads: int, batch_sizes: Sequence[int] = BATCH_SIZES
+    folder: Path,
+    *,
+    threads: int,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+    plugins: Sequence[str] = (),
 ) -> LatencyHere:
     """A model that ``app-study export`` wrote, without its study.
 
@@ -66,13 +70,15 @@ def exported_latency(
         folder: Of the model.
         threads: Of the runtime.
         batch_sizes: Images that are answered at once.
+        plugins: Modules of the user's to import first.
 
     Raises:
+        PluginImportError: A module cannot be imported, or the architecture's has not been.
         ExportError: The folder holds no model that can be read here, or what runs it is missing.
     """
     with torch_threads(threads):
         format_called(read_card(folder).format)  # what runs it is there
-        card, own = load_model(folder)
+        card, own = load_model(folder, plugins=plugins)
         runtime: Runtime = Torch(threads)
         if FORMATS.get(card.format) is Onnx:
             runtime = onnx = OnnxRuntime(threads)

@@ -72,11 +72,27 @@ def test_an_exported_folder_is_timed_without_its_study_by_what_its_file_is_for(
     assert ", 1 thread, " in said
 
 
+def test_a_module_is_imported_for_an_exported_folder_if_it_is_asked_for(
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened = OpenedStudy.open(NAME, store, None)
+    model = opened.final_model(next(iter(opened.record.trials.values())))
+    export_model(model, tmp_path / "model", format_name="safetensors")
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, "--exported", str(tmp_path / "model"), "--plugins", "no_such_lab")
+    assert ended.value.code == 2
+    assert "no module 'no_such_lab'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((), "takes the name of a study or --exported FOLDER, one of the two"),
         ((NAME, "--exported", "out"), "one of the two"),
+        ((NAME, "--plugins", "my_lab"), "--plugins is for --exported"),
         (("--exported", "nowhere"), "a folder that app-study export wrote has one"),
         ((NAME, "--trial", "7"), "no trial '7'"),
         ((NAME, "--threads", "0"), "threads"),
