@@ -52,6 +52,7 @@ def repair_study(
     Raises:
         StorageError: The repaired folders cannot be written to the study's URL.
         ConfigError: The data, whose sizes are part of what runs hold, cannot be read.
+        TrackingError: The tracking store fails, or has another study of this name.
     """
     for _, repair in list(_checkpoint_faults(folder, record)):
         repair()
@@ -68,7 +69,9 @@ def _audit(folder: StudyFolder, record: Record, store: AuditedStore) -> RunFindi
         key: ExpectedTrial(trial.history, trial.outcome or Outcome.INTERRUPTED)
         for key, trial in record.all.items()
     }
-    return audit_runs(store, folder.name, expected, outcome=_outcome(record))
+    return audit_runs(
+        store, folder.name, expected, study_id=record.study_id, outcome=_outcome(record)
+    )
 
 
 def _outcome(record: Record) -> Outcome:

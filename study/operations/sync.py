@@ -29,7 +29,8 @@ def sync_study(
         ConfigError: The data, whose sizes are logged too, cannot be read.
         StorageError: The study's own store fails.
         StudyError: Another process runs the study, or its record is damaged.
-        TrackingError: The store fails; what it has is not logged again.
+        TrackingError: The store fails, or has another study of this name; what it has is not
+            logged again.
     """
     with folder.lock():
         record = Record.read(folder.record_path)

@@ -47,9 +47,10 @@ def open_session(  # noqa: PLR0913  # all that a session is made of
             the study's URL if it has one.
 
     Raises:
-        TrackingError: The tracker's store fails.
+        TrackingError: The tracker's store fails, or has another study of this name.
     """
-    finished = tracker.start_study(study_info(study, num_trials=study.num_trials))
+    info = study_info(study, num_trials=study.num_trials, study_id=record.study_id)
+    finished = tracker.start_study(info)
     models = ServiceModels(
         study, folder.path / "trials", datasets, fetch_models or folder.fetch_models
     )

@@ -7,6 +7,7 @@ from it. A line is on disk before anything else acts on it.
 import json
 import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from io import RawIOBase
 from pathlib import Path
@@ -36,6 +37,8 @@ class Record:
     Use :meth:`open` to go on writing and :meth:`read` to look.
 
     Attributes:
+        study_id: The study's own, made by chance when its record begins, by which it is told from
+            another of its name; empty where nothing has begun it.
         trials: By key, what the study has tried: these are searched, compared and counted.
         updates: By key, trials that went on with data of later: these are not.
         repeats: Proposals that were answered from here.
@@ -47,6 +50,7 @@ class Record:
     """
 
     def __init__(self) -> None:
+        self.study_id = ""
         self.trials: dict[str, RecordedTrial] = {}
         self.updates: dict[str, RecordedTrial] = {}
         self.repeats: list[tuple[str, Mapping[str, Any]]] = []
@@ -117,7 +121,8 @@ class Record:
 
     def begin_session(self, **facts: Any) -> None:
         """A process begins, or goes on with, the study; ``facts`` are for people."""
-        self._append({"event": "session", **facts})
+        begun = {} if self._size else {"study_id": uuid.uuid4().hex}
+        self._append({"event": "session", **begun, **facts})
 
     def add_trial(
         self,
@@ -276,7 +281,9 @@ class Record:
     def _take(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
         self._count_time(event["time"], kind)
-        if kind == "trial":
+        if kind == "session":
+            self.study_id = self.study_id or event.get("study_id", "")
+        elif kind == "trial":
             self.trials[event["key"]] = proposed_trial(event)
         elif kind == "update":
             folder = self._path.parent / ARRIVALS_FOLDER

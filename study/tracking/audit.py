@@ -52,22 +52,30 @@ class RunFindings:
 
 
 def audit_runs(
-    store: AuditedStore, study: str, expected: Mapping[str, ExpectedTrial], *, outcome: Outcome
+    store: AuditedStore,
+    study: str,
+    expected: Mapping[str, ExpectedTrial],
+    *,
+    study_id: str,
+    outcome: Outcome,
 ) -> RunFindings:
-    """Compare a study's runs with its record.
+    """Compare a study's runs with its record; those of another study of its name are left alone.
 
     Args:
         store: Where the runs are.
         study: The study's name.
         expected: Trial key → the trial; one without any report may have no run.
+        study_id: The study's, which its runs have.
         outcome: Of the study itself.
     """
     found = RunFindings()
     wanted = {names.TAG_STUDY: study}
     parents = store.find({**wanted, names.TAG_KIND: names.KIND_STUDY})
-    _audit_parent(parents, outcome, found)
+    _audit_parents(parents, study_id, outcome, found)
     by_key: dict[str, list[StoredRun]] = {}
     for run in store.find({**wanted, names.TAG_KIND: names.KIND_TRIAL}):
+        if not run.is_of(study_id):
+            continue
         by_key.setdefault(run.tags.get(names.TAG_TRIAL_KEY, ""), []).append(run)
     for key, runs in by_key.items():
         if key not in expected:
@@ -86,7 +94,15 @@ def repair_runs(store: AuditedStore, findings: RunFindings) -> None:
         store.reopen(run, {names.TAG_OUTCOME: names.OUTCOME_RUNNING})
 
 
-def _audit_parent(parents: list[StoredRun], outcome: Outcome, found: RunFindings) -> None:
+def _audit_parents(
+    named: list[StoredRun], study_id: str, outcome: Outcome, found: RunFindings
+) -> None:
+    parents = [run for run in named if run.is_of(study_id)]
+    found.texts += [
+        ("", f"another study of this name is there ({run.run_id}) and left alone")
+        for run in named
+        if run not in parents
+    ]
     if not parents:
         found.texts.append(("", "the study has no run"))
         return

@@ -22,6 +22,8 @@ class StudyInfo:
         shown_metrics: Metric names that are shown of its trials; the first ranks them.
         varied: Dotted paths in which its trials differ.
         confirms: The study whose best trials it runs again; empty for none.
+        study_id: By which it is told from another study of its name; empty for that of a record
+            without one.
     """
 
     name: str
@@ -33,6 +35,7 @@ class StudyInfo:
     shown_metrics: tuple[str, ...] = ()
     varied: tuple[str, ...] = ()
     confirms: str = ""
+    study_id: str = ""
 
 
 @dataclass(frozen=True)

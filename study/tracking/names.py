@@ -12,6 +12,7 @@ SCHEMA_VERSION: Final = "1"
 # Tags, on the parent run and on its children.
 TAG_KIND: Final = "app.kind"  # KIND_STUDY or KIND_TRIAL
 TAG_STUDY: Final = "study"
+TAG_STUDY_ID: Final = "study_id"  # by which two studies of one name are told apart
 TAG_SCHEMA: Final = "schema_version"
 TAG_FINGERPRINT: Final = "fingerprint"
 TAG_VERSION: Final = "app.version"

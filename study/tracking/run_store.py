@@ -42,6 +42,10 @@ class StoredRun:
         """Whether it is still open."""
         return self.status == RUNNING
 
+    def is_of(self, study_id: str) -> bool:
+        """Whether it was logged of the study with this id, and of no other of its name."""
+        return self.tags.get(names.TAG_STUDY_ID, "") == study_id
+
     @property
     def outcome(self) -> Outcome | None:
         """How it ended, by its tag; None where it has not."""

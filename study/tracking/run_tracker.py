@@ -68,27 +68,28 @@ class RunTracker:
 
     def has_study(self, name: str) -> bool:
         """Whether the store has a parent run of this name."""
-        return self._runs.find_study(name) is not None
+        return self._runs.has_study(name)
 
     def read_study(self, name: str) -> TrackedStudy | None:
         """What the store has of a study that has ended or not; None where it has none."""
         return read_study(self._store, name)
 
     def start_study(self, study: StudyInfo) -> Collection[str]:
-        """Open the parent run, or continue the one of that name.
+        """Open the parent run, or continue the study's own.
 
         Returns:
             The keys of the trials whose run is finished.
 
         Raises:
+            TrackingError: The store has another study of that name.
             ValueError: The name holds a quote or a backslash.
         """
-        found = self._runs.find_study(study.name)
+        found = self._runs.find_study(study)
         run = self._runs.open_study(study, found)
         self._store.save_view(view_key(study.name), study_view(study, made_at=time.time()))
         self._study, self._study_run_id, self._trials = study, run.run_id, {}
         # To look for each trial on its own takes longer the more runs there are.
-        runs = self._runs.trials(study.name)
+        runs = self._runs.trials(study)
         self._found = {run.tags[names.TAG_TRIAL_KEY]: run for run in reversed(runs)}
         self._asked = set()
         self._contenders = Contenders(study.shown_metrics)
@@ -107,7 +108,7 @@ class RunTracker:
         found = self._found.pop(trial.key, None)  # as it was then: once
         if found is None and trial.key in self._asked:
             # What seemed to fail may have made it.
-            found = self._runs.find_trial(study.name, trial.key)
+            found = self._runs.find_trial(study, trial.key)
         self._asked.add(trial.key)
         if found is not None and found.status == FINISHED:
             self._trials[trial.key] = _TrialRun(found.run_id, trial.title, None, is_finished=True)
@@ -202,7 +203,7 @@ class RunTracker:
         interrupted, before their outcome was known (interrupted) or just after it was written.
         """
         study = self._current_study()
-        for run in self._runs.trials(study.name, RUNNING):
+        for run in self._runs.trials(study, RUNNING):
             key, tag = run.tags[names.TAG_TRIAL_KEY], run.tags.get(names.TAG_OUTCOME)
             if self._trial(key).run_id != run.run_id:
                 # Made by a request that seemed to fail and was repeated.
@@ -214,7 +215,7 @@ class RunTracker:
         titles = self._titles | {key: trial.title for key, trial in self._trials.items()}
         with tempfile.TemporaryDirectory() as folder:
             shown = log_study_files(Path(folder), titles, histories)
-            write_runs(Path(folder) / names.RUNS_ARTIFACT, self._runs.trials(study.name))
+            write_runs(Path(folder) / names.RUNS_ARTIFACT, self._runs.trials(study))
             self._store.log_folder(self._study_run_id, Path(folder))
         # Not when this is called: that may be long after.
         ended_at = max((h.last_recorded_at for h in histories.values()), default=0.0)
@@ -228,7 +229,7 @@ class RunTracker:
         """The trial's run, looked for in the store where this tracker has not started it."""
         if trial_key not in self._trials:
             study = self._current_study()
-            run = self._runs.find_trial(study.name, trial_key)
+            run = self._runs.find_trial(study, trial_key)
             if run is None:
                 raise TrackingError(
                     f"study {study.name!r} has no trial {trial_key!r} in {self.address}; "

@@ -13,6 +13,7 @@ from study.tracking import names
 from study.tracking.facts import StudyInfo, TrialInfo
 from study.tracking.metric_points import MetricPoint
 from study.tracking.run_store import STATUSES, RunStore, StoredRun
+from study.tracking.tracker import TrackingError
 
 # MLflow's own tags.
 _PARENT_TAG: Final = "mlflow.parentRunId"
@@ -35,17 +36,35 @@ class RunWriter:
         self._store = store
         self._extra_tags = dict(extra_tags)
 
-    def find_study(self, name: str) -> StoredRun | None:
-        """The parent run of this name."""
-        return self._first({names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: name})
+    def has_study(self, name: str) -> bool:
+        """Whether there is a parent run of this name."""
+        return bool(self._store.find(_parents_of(name)))
 
-    def find_trial(self, study: str, trial_key: str) -> StoredRun | None:
+    def find_study(self, study: StudyInfo) -> StoredRun | None:
+        """The study's parent run; None where none has its name.
+
+        Raises:
+            TrackingError: Another study has its name.
+        """
+        found = self._store.find(_parents_of(study.name))
+        own = [run for run in found if run.is_of(study.study_id)]
+        if found and not own:
+            raise TrackingError(
+                f"{self._store.address} has another study called {study.name!r}, with whose runs "
+                f"this one's would be mixed; give another store with --tracking-uri, or launch "
+                f"this one under another name"
+            )
+        return own[0] if own else None
+
+    def find_trial(self, study: StudyInfo, trial_key: str) -> StoredRun | None:
         """The study's run of this trial."""
-        return self._first({**_trials_of(study), names.TAG_TRIAL_KEY: trial_key})
+        tags = {**_trials_of(study.name), names.TAG_TRIAL_KEY: trial_key}
+        return next((run for run in self._store.find(tags) if run.is_of(study.study_id)), None)
 
-    def trials(self, study: str, status: str | None = None) -> list[StoredRun]:
+    def trials(self, study: StudyInfo, status: str | None = None) -> list[StoredRun]:
         """The runs of the study's trials, oldest first."""
-        return self._store.find(_trials_of(study), status)
+        found = self._store.find(_trials_of(study.name), status)
+        return [run for run in found if run.is_of(study.study_id)]
 
     def open_study(self, study: StudyInfo, found: StoredRun | None) -> StoredRun:
         """A new parent run, or ``found``, running and with all that is known of the study."""
@@ -99,14 +118,12 @@ class RunWriter:
             clean[names.TAG_REASON] = without_credentials(reason)[:_MAX_REASON_LENGTH]
         self._store.close(run_id, clean, STATUSES[outcome], ended_at=ended_at)
 
-    def _first(self, tags: Mapping[str, str]) -> StoredRun | None:
-        return next(iter(self._store.find(tags)), None)
-
     def _shared_tags(self, study: StudyInfo) -> dict[str, str]:
         return {
             **_SOURCE_TAGS,
             **self._extra_tags,
             names.TAG_STUDY: study.name,
+            **({names.TAG_STUDY_ID: study.study_id} if study.study_id else {}),
             names.TAG_SCHEMA: names.SCHEMA_VERSION,
             names.TAG_VERSION: __version__,
             names.TAG_OBJECTIVES: ",".join(study.objectives),
@@ -146,6 +163,10 @@ class RunWriter:
         )
         text = without_credentials(config_yaml)
         self._store.log_text(run.run_id, text, names.CONFIG_ARTIFACT)
+
+
+def _parents_of(study: str) -> dict[str, str]:
+    return {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study}
 
 
 def _trials_of(study: str) -> dict[str, str]:

@@ -34,6 +34,9 @@ class Tracker(Protocol):
 
         Returns:
             The keys of its trials whose record is finished: nothing more of them is logged.
+
+        Raises:
+            TrackingError: There is another study of that name.
         """
 
     def start_trial(self, trial: TrialInfo) -> None:

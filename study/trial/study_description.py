@@ -17,8 +17,8 @@ from study.tracking.facts import StudyInfo
 from study.trial.params import PATHS, as_param
 
 
-def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
-    """Everything that is tracked of a study."""
+def study_info(study: StudyConfig, *, num_trials: int, study_id: str = "") -> StudyInfo:
+    """Everything that is tracked of a study; ``study_id`` is its record's."""
     params = {path: as_param(value) for path, value in flatten(study.fixed).items()}
     params |= {names.PARAM_SPACE + d.path: domain_json(d.domain) for d in study.space.dimensions}
     for index, group in enumerate(study.axes):
@@ -39,6 +39,7 @@ def study_info(study: StudyConfig, *, num_trials: int) -> StudyInfo:
         shown_metrics=study.shown_metrics,
         varied=study.varied,
         confirms=study.confirms.study if study.confirms else "",
+        study_id=study_id,
     )
 
 

@@ -17,6 +17,7 @@ from study.store.record import Record
 from study.tracking import names
 from study.tracking.mlflow.runs import MlflowStore
 from study.tracking.run_tracker import RunTracker
+from study.tracking.tracker import TrackingError
 from study.training.checkpoint import CheckpointFolder
 from study.trial.datasets import dataset_key, load_dataset
 from tests.helpers.small_studies import history, search
@@ -81,6 +82,7 @@ def double_a_run(ended: Ended) -> None:
     tags = {
         names.TAG_KIND: names.KIND_TRIAL,
         names.TAG_STUDY: "small",
+        names.TAG_STUDY_ID: ended.record.study_id,
         names.TAG_TRIAL_KEY: ended.keys[0],
     }
     ended.store.create("twice", tags, started_at=0.0)
@@ -90,6 +92,7 @@ def add_an_orphan(ended: Ended) -> None:
     tags = {
         names.TAG_KIND: names.KIND_TRIAL,
         names.TAG_STUDY: "small",
+        names.TAG_STUDY_ID: ended.record.study_id,
         names.TAG_TRIAL_KEY: "unknown",
     }
     ended.store.create("orphan", tags, started_at=0.0)
@@ -181,4 +184,16 @@ def test_what_is_no_trials_folder_is_let_be(ended: Ended) -> None:
     (trials / ".hidden").mkdir()
     for name in (".DS_Store", ".nfs0001", "notes.txt"):
         (trials / name).write_bytes(b"")
+    assert ended.found() == []
+
+
+def test_another_study_of_the_name_is_refused_by_sync_and_left_alone_by_the_repair(
+    ended: Ended, tmp_path: Path
+) -> None:
+    make(tmp_path / "other")
+    other = Ended(tmp_path / "other")
+    other.store = ended.store
+    assert "MLflow: the study has no run" in other.found()
+    with pytest.raises(TrackingError, match="another study called 'small'"):
+        other.repair()
     assert ended.found() == []

@@ -69,7 +69,7 @@ def test_a_process_that_is_killed_loses_nothing_and_doubles_nothing(
     assert any("has died" in text for text in notices)
     store = MlflowStore(uri, "app-study")
     expected = dict.fromkeys("ab", ExpectedTrial(WHOLE, Outcome.COMPLETE))
-    found = audit_runs(store, study_info().name, expected, outcome=Outcome.COMPLETE)
+    found = audit_runs(store, study_info().name, expected, study_id="", outcome=Outcome.COMPLETE)
     assert found.texts == []
 
 

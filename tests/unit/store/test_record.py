@@ -133,3 +133,24 @@ def test_trials_without_outcome_are_unfinished_in_their_order(tmp_path: Path) ->
         record.add_outcome("b", Outcome.EARLY_STOPPED)
         assert [trial.key for trial in record.unfinished()] == ["a", "c"]
         assert record.trials["b"].values(("service_error",)) is None
+
+
+def test_a_study_has_an_id_from_its_first_session_on_that_no_other_has(tmp_path: Path) -> None:
+    with Record.open(tmp_path / "r") as record:
+        record.begin_session()
+        made = record.study_id
+    assert made
+    with Record.open(tmp_path / "r") as record:
+        record.begin_session()
+        record.reopen()
+        assert record.study_id == made
+    assert Record.read(tmp_path / "r").study_id == made
+    assert written(tmp_path / "another").study_id not in ("", made)
+
+
+def test_a_record_that_was_begun_without_an_id_stays_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    path.write_text('{"event":"session","version":"0","time":1.0}\n', encoding="utf-8")
+    with Record.open(path) as record:
+        record.begin_session()
+        assert record.study_id == ""
