@@ -113,6 +113,7 @@ def launch(
         tracking_address(study, tracking_uri),
         Path(reports),
         Console(quiet=not progress),
+        tracking_uri,
     )
     with in_file(Path(source)) if isinstance(source, str | Path) else contextlib.nullcontext():
         return launched.run(study, fresh=True)
@@ -145,7 +146,7 @@ def open_study(
     config = StudyStore(root).existing(name).read_config()
     known = read_study_status(StorePlace.from_address(root), name).tracking_uri
     uri = tracking_address(config, tracking_uri or config.tracking.uri or known)
-    return LaunchedStudy(name, root, uri, Path(reports), Console(quiet=not progress))
+    return LaunchedStudy(name, root, uri, Path(reports), Console(quiet=not progress), tracking_uri)
 
 
 def list_studies(store: str | None = None) -> "list[StudyStatus]":

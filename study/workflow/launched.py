@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.console import Console
 
 from study.config.problems import in_file
-from study.workflow.addresses import as_overrides, with_data_root
+from study.workflow.addresses import with_data_root, with_override
 from study.workflow.confirmation import chosen_options, confirm_study
 from study.workflow.exporting import (
     ExportOptions,
@@ -42,6 +42,8 @@ class LaunchedStudy:
         tracking_uri: MLflow's address.
         reports: Folder of the reports.
         console: Where what is trained is shown.
+        kept_uri: MLflow's address as it was given, which a study that confirms this one keeps;
+            None where nobody gave one.
     """
 
     name: str
@@ -49,6 +51,7 @@ class LaunchedStudy:
     tracking_uri: str
     reports: Path
     console: Console
+    kept_uri: str | None = None
 
     def status(self) -> "StudyStatus":
         """How far it is: trials, the best so far, time left; read while it runs, too."""
@@ -135,7 +138,7 @@ class LaunchedStudy:
             trials=tuple(map(str, trials)),
         )
         new_name = name or confirmation_of(self.name)
-        overrides = as_overrides({"tracking.uri": self.tracking_uri})
+        overrides = with_override([], "tracking.uri", self.kept_uri)
         with self._workplace() as workplace:
             end = confirm_study(opened, options, new_name, workplace, overrides=overrides)
         return self._after(end, name=end.name)
