@@ -121,7 +121,8 @@ class ProcessTracker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                # -P: no file of the working directory stands in for a module.
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
                 # A copy: another thread, as one that starts Ray, may be changing the original.
                 env=dict(os.environ),
                 pass_fds=[theirs.fileno()],

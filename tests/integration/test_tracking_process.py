@@ -174,3 +174,13 @@ def test_a_process_whose_store_is_away_when_it_is_replaced_is_replaced_again(
         failing_tracker.has_study("x")
     (tmp_path / "away").unlink()
     assert not failing_tracker.has_study("x")
+
+
+@pytest.mark.timeout(240)
+def test_no_file_of_the_working_directory_is_run_in_place_of_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('foreign')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with ProcessTracker(failing, tmp_path / "away") as tracker:
+        assert tracker.open().address == "here"

@@ -130,6 +130,8 @@ def _server(uri: str, port: int, output: IO[bytes]) -> Iterator[subprocess.Popen
     environment = os.environ | {
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # No file of the working directory stands in for a module, in the server's children too.
+        "PYTHONSAFEPATH": "1",
     }
     process = subprocess.Popen(
         [*command, "--workers", "1"],

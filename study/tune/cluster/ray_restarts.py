@@ -60,7 +60,8 @@ class RayRestarts:
         lose, which is nothing.
         """
         kill_rest_of_ray()
-        command = [sys.executable, "-m", "study.cli", *self._resume(study)]
+        # -P: as app-study itself, it takes no module but plug-ins from the working directory.
+        command = [sys.executable, "-P", "-m", "study.cli", *self._resume(study)]
         environment = {**self._environment, _NUMBER: str(self.number + 1)}
         sys.stdout.flush()
         sys.stderr.flush()

@@ -92,7 +92,7 @@ def test_the_program_resumes_the_study_in_its_own_place_three_times(
     events: list[object] = []
     monkeypatch.setattr(ray_restarts, "kill_rest_of_ray", lambda: events.append("kill"))
     monkeypatch.setattr(
-        ray_restarts.os, "execve", lambda _, command, given: events.append((command[3:], given))
+        ray_restarts.os, "execve", lambda _, command, given: events.append((command[1:], given))
     )
     monkeypatch.setenv("MINE", "1")
     for number in range(1, RayRestarts.MOST + 1):
@@ -102,7 +102,10 @@ def test_the_program_resumes_the_study_in_its_own_place_three_times(
         monkeypatch.setenv("RAY_ADDED", "1")  # by the Ray that dies
         restarts.resume("mine")
         killed, (command, given) = events
-        assert (killed, command) == ("kill", ["resume", "mine", "--store", "s"])
+        assert (killed, command) == (
+            "kill",
+            ["-P", "-m", "study.cli", "resume", "mine", "--store", "s"],
+        )
         assert given["MINE"] == "1"
         assert "RAY_ADDED" not in given
         assert given["APP_STUDY_RAY_RESTARTS"] == str(number)
