@@ -75,19 +75,19 @@ def train_update(
         raise StudyError(f"this update failed before, as trial {known.number}: {known.reason}")
     is_known = known is not None and known.outcome is not None
     learner = None if is_known else _restored_learner(opened, update)
-    tracker = BackgroundTracker(open_tracker(), notice=notice)
-    if learner is not None:
-        _begin(record, update)
-    # With its data where it lies now.
-    record.find(key).config = update.trial.to_dict()
-    session = _session(opened, update, tracker, notice)
-    try:
+    with BackgroundTracker(open_tracker(), notice=notice) as tracker:
         if learner is not None:
-            _train(opened, learner, session)
-        session.resend_trial(key)
-    finally:
-        session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
-    return record.find(key), tracker.undelivered
+            _begin(record, update)
+        # With its data where it lies now.
+        record.find(key).config = update.trial.to_dict()
+        session = _session(opened, update, tracker, notice)
+        try:
+            if learner is not None:
+                _train(opened, learner, session)
+            session.resend_trial(key)
+        finally:
+            session.close(Outcome.COMPLETE if record.is_finished else Outcome.INTERRUPTED)
+        return record.find(key), tracker.undelivered
 
 
 def _begin(record: Record, update: Update) -> None:

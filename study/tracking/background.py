@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from study.results import Outcome, TrialHistory
 from study.text import count
@@ -18,6 +18,7 @@ from study.tracking.pending import Delivery, Pending, PendingTrial
 from study.tracking.tracker import Tracker
 
 _WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)  # after the first failure, the second …, the rest
+_ABANDONS_WITHIN_S: Final = 2.0
 _NOTICE_AFTER_S: Final = 3.0  # of waiting at the end, before a notice
 # Of patience more for each trial: to close a study, its runs are read, at 0.007 s each by HTTP.
 _CLOSING_A_TRIAL_S: Final = 0.02
@@ -39,7 +40,8 @@ class Undelivered:
 class BackgroundTracker:
     """Sends what is logged to another tracker, in a thread, again and again until it has arrived.
 
-    Only :meth:`has_study`, :meth:`read_study`, :meth:`start_study` and :meth:`finish_study` wait.
+    As a context manager it ends the thread, whether the study was finished or broke off. Only
+    :meth:`has_study`, :meth:`read_study`, :meth:`start_study` and :meth:`finish_study` wait.
     What is logged of one trial arrives in order, the newest for all that came in between; trials
     whose store fails take turns.
 
@@ -72,6 +74,12 @@ class BackgroundTracker:
         self._reason = ""
         self._is_over = False
         self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._abandon()
 
     @property
     def address(self) -> str:
@@ -146,6 +154,14 @@ class BackgroundTracker:
                 return None
             return Undelivered(self._num_waiting(), self._reason or "the store does not answer")
 
+    def _abandon(self) -> None:
+        """Send nothing more, and have the thread end, once the store answers if that is soon."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(_ABANDONS_WITHIN_S)
+
     def _num_waiting(self) -> int:
         return len(self._pending.trials.keys() | ({self._sending} - {""}))
 
@@ -215,7 +231,7 @@ class BackgroundTracker:
         with self._changed:
             self._sending = ""
             delivery.put_back()
-            is_first = not self._failing
+            is_first = not self._failing and not self._is_over
             self._failing.add(delivery.trial_key)
             self._reason = str(error) or repr(error)
             self._num_failures += 1

@@ -34,7 +34,7 @@ class ProcessTracker:
     """Passes each call on to a tracker that is made, and lives, in another process.
 
     That process does not get this one's Ctrl-C, and ends with it, however it ends. For one thread
-    at a time. As a context manager it ends the process.
+    at a time. As a context manager it ends the process, and takes no call after that.
 
     Args:
         make: Makes the tracker there, from ``given``, at :meth:`open`: a function of a module.
@@ -51,6 +51,7 @@ class ProcessTracker:
         self._study: StudyInfo | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._is_over = False
         self.address = ""
         self._start()
 
@@ -58,6 +59,7 @@ class ProcessTracker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_over = True
         self._end(within_s=_ENDS_WITHIN_S if self.address else 0.0)  # else it has logged nothing
 
     def open(self) -> Self:
@@ -112,6 +114,8 @@ class ProcessTracker:
         self._end()
 
     def _call(self, method: str, *given: Any) -> Any:
+        if self._is_over:
+            raise TrackingError("the process that logs to MLflow has ended; open another")
         if self._connection is None:
             self._start()
             self._opened()

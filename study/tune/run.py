@@ -30,19 +30,22 @@ class StudyRun(StudyParts):
 
     def execute(self) -> StudyEnd:
         """Train until all trials have ended, the budget is used up, or a signal comes."""
-        study, record = self.study, self.record
         display = TerminalDisplay(
             self.console,
             study=self.folder.name,
-            metrics=study.shown_metrics,
-            num_trials=study.num_trials,
-            constraints=study.objective.limits,
+            metrics=self.study.shown_metrics,
+            num_trials=self.study.num_trials,
+            constraints=self.study.objective.limits,
         )
-        tracker = BackgroundTracker(self.tracker, notice=display.notice)
         if self.hold is not None:
             self.hold.notice = display.notice
+        with BackgroundTracker(self.tracker, notice=display.notice) as tracker:
+            return self._train_and_log(tracker, display)
+
+    def _train_and_log(self, tracker: BackgroundTracker, display: TerminalDisplay) -> StudyEnd:
+        record = self.record
         session = open_session(
-            study,
+            self.study,
             self.folder,
             record,
             self.datasets,
@@ -50,7 +53,7 @@ class StudyRun(StudyParts):
             display=display,
             fetch_models=lambda key: self._fetch_models(key, display),
         )
-        budget = Budget(study.budget, record)
+        budget = Budget(self.study.budget, record)
         try:
             session.resend_ended_trials()
             ended = [t for t in record.trials.values() if t.outcome is not None]

@@ -184,3 +184,15 @@ def test_no_file_of_the_working_directory_is_run_in_place_of_a_module(
     monkeypatch.chdir(tmp_path)
     with ProcessTracker(failing, tmp_path / "away") as tracker:
         assert tracker.open().address == "here"
+
+
+@pytest.mark.timeout(240)
+def test_once_it_has_ended_it_is_not_started_again(tmp_path: Path) -> None:
+    with ProcessTracker(failing, tmp_path / "away") as tracker:
+        tracker.open()
+        assert tracker._process is not None
+        pid = tracker._process.pid
+    assert not is_alive(pid)
+    with pytest.raises(TrackingError, match="has ended"):
+        tracker.has_study("x")
+    assert tracker._process.pid == pid

@@ -246,3 +246,41 @@ def test_a_new_trial_is_not_looked_for_and_what_is_finished_is_known_from_the_st
     first.start_trial(trial_info("running"))
     assert not any(names.TAG_TRIAL_KEY in tags for tags in searched)
     assert RunTracker(store, {}).start_study(study_info()) == {"ended"}
+
+
+def test_a_study_that_breaks_off_waits_for_what_is_being_sent_and_sends_nothing_more():
+    class Slow(RecordingTracker):
+        def start_trial(self, trial):
+            begun.set()
+            time.sleep(0.1)
+            super().start_trial(trial)
+
+    def break_off(tracker):
+        with tracker:
+            tracker.start_study(study_info())
+            live(tracker)
+            assert begun.wait(250)
+            raise OSError("No space left on device")
+
+    begun, inner = threading.Event(), Slow()
+    tracker = BackgroundTracker(inner, notice=lambda _: None)
+    with pytest.raises(OSError, match="No space left"):
+        break_off(tracker)
+    assert not tracker._thread.is_alive()
+    assert {args[0].key for name, args in inner.calls if name == "start_trial"} == {"k0"}
+
+
+def test_a_study_that_breaks_off_is_not_kept_by_a_store_that_hangs_and_says_no_more_of_it():
+    notices, store = [], MemoryStore()
+    with background(store, notices) as tracker:
+        tracker.start_study(study_info())
+        store.hangs.set()
+        store._faults = iter(["before"])
+        tracker.start_trial(trial_info())
+        wait_until(lambda: store.is_hanging)
+        left = time.monotonic()
+    assert time.monotonic() - left < 30.0
+    store.hangs.clear()
+    tracker._thread.join(250)
+    assert not tracker._thread.is_alive()
+    assert notices == []
