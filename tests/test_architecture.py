@@ -72,7 +72,7 @@ layer("study.operations.study_files", "study.operations", "numpy torch PIL")
 FRAMES = "pandas numpy pyarrow"
 layer("analysis.statistics", "", f"{FRAMES} scipy optuna opda")
 layer("analysis", "analysis.statistics")
-layer("analysis.runs", "analysis study.tracking", f"{FRAMES} mlflow")
+layer("analysis.runs", "analysis study.tracking", f"{FRAMES} mlflow sqlalchemy")
 layer("analysis.exports", "analysis.runs", f"{FRAMES} optuna sqlalchemy")
 layer("analysis.comparison", "analysis.runs", FRAMES)
 layer("analysis.figures", "", "plotly")

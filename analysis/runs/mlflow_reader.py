@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import unquote
 
 from analysis.errors import ReportError
 from study.credentials import without_credentials
 from study.tracking import names
+from study.tracking.mlflow.address import sqlite_path
 from study.tracking.run_store import StoredRun
+from study.tracking.tracker import TrackingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ class Store:
         # no progress bar for each small file.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with _whole_database(tracking_uri), self._readable():
+        with self._readable(), _whole_database(tracking_uri):
             from mlflow import MlflowClient
 
             self._client = MlflowClient(tracking_uri=tracking_uri)
@@ -154,10 +155,13 @@ class Store:
     @contextmanager
     def _readable(self) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except MlflowException as error:
+        # A database of a kind that nobody knows, or whose driver is not installed, is no
+        # MlflowException.
+        except (MlflowException, SQLAlchemyError, ImportError, TrackingError) as error:
             reason = without_credentials((str(error).strip().splitlines() or ["no reason"])[0])
             raise ReportError(
                 f"MLflow at {self.address} cannot be read: {reason}; check --tracking-uri "
@@ -211,12 +215,12 @@ def _whole_database(tracking_uri: str) -> Iterator[None]:
 
     Raises:
         ReportError: It is missing, or no MLflow database: MLflow would create one.
+        TrackingError: Its address has no path that counts.
     """
-    scheme, separator, rest = tracking_uri.partition(":///")
-    if not separator or not scheme.startswith("sqlite"):
+    path = sqlite_path(tracking_uri)
+    if path is None:
         yield
         return
-    path = Path(unquote(rest.partition("?")[0]))
     with ExitStack() as stack:
         # Where nobody has left one, or locks are not known, nobody is at it.
         with suppress(OSError):
@@ -229,7 +233,7 @@ def _whole_database(tracking_uri: str) -> Iterator[None]:
 def _check_database(path: Path) -> None:
     remedy = "give the study's database with --tracking-uri sqlite:///PATH or MLFLOW_TRACKING_URI"
     if not path.is_file():
-        raise ReportError(f"there is no MLflow database {path.absolute()}; {remedy}")
+        raise ReportError(f"there is no MLflow database {path}; {remedy}")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
             tables = {row[0] for row in file.execute("SELECT name FROM sqlite_master")}
