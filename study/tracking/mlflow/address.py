@@ -14,15 +14,29 @@ _SQLITE = re.compile(r"(?P<scheme>sqlite(\+\w+)?:///)(?P<path>[^?]+)(?P<query>\?
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The absolute path of a SQLite store's file; None for any other store."""
+    """The absolute path of a SQLite store's file; None for any other store.
+
+    Raises:
+        TrackingError: It begins with ``~``, which MLflow takes for a folder of that name.
+    """
     match = _SQLITE.fullmatch(uri)
     if match is None or match["path"] == ":memory:":
         return None
-    return Path(unquote(match["path"])).absolute()
+    path = Path(unquote(match["path"]))
+    if path.parts[:1] == ("~",):
+        raise TrackingError(
+            f"{uri}: ~ stands for no home folder in an address; write the folder out, as in "
+            f"{match['scheme']}{path.expanduser()}"
+        )
+    return path.absolute()
 
 
 def absolute_uri(uri: str) -> str:
-    """``uri`` with a relative SQLite path made absolute, so that it holds in any directory."""
+    """``uri`` with a relative SQLite path made absolute, so that it holds in any directory.
+
+    Raises:
+        TrackingError: See :func:`sqlite_path`.
+    """
     path, match = sqlite_path(uri), _SQLITE.fullmatch(uri)
     if path is None or match is None:
         return uri

@@ -1,5 +1,6 @@
 """Where a study is tracked, and what of its address is kept."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from study.config.yaml_io import write_yaml
 from study.results import Outcome
 from study.store.folder import StudyStore
 from study.store.record import Record
+from study.tracking.mlflow.address import absolute_uri, sqlite_path
+from study.tracking.tracker import TrackingError
 from study.workflow import workplace
 from study.workflow.addresses import DEFAULT_TRACKING_URI, tracking_address, with_override
 from tests.helpers.small_studies import raw_search
@@ -130,3 +133,16 @@ def test_the_end_of_a_study_says_where_mlflow_shows_it(
     ui = "app-study ui small"
     workplace.print_answer("small", uri, Path("reports"), Console(width=200), ui=ui)
     assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///~/mlflow.db", "sqlite+pysqlite:///%7E/mlflow.db?a=1"])
+def test_a_home_folder_in_an_address_is_refused_with_the_folder_written_out(uri: str) -> None:
+    remedy = re.escape(f":///{Path.home() / 'mlflow.db'}")
+    for read in (sqlite_path, absolute_uri):
+        with pytest.raises(TrackingError, match=f"~ stands for no home folder.*{remedy}"):
+            read(uri)
+
+
+def test_only_a_whole_first_folder_called_so_is_a_home_folder() -> None:
+    assert sqlite_path("sqlite:////data/~/mlflow.db") == Path("/data/~/mlflow.db")
+    assert sqlite_path("sqlite:///a~/mlflow.db") == Path.cwd() / "a~" / "mlflow.db"
