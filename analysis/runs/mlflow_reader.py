@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from analysis.errors import ReportError
 from study.credentials import without_credentials
 from study.tracking import names
-from study.tracking.mlflow.address import sqlite_path
+from study.tracking.address import sqlite_path
 from study.tracking.run_store import StoredRun
 from study.tracking.tracker import TrackingError
 

@@ -4,8 +4,8 @@ import pytest
 
 from study.credentials import without_credentials
 from study.results import Outcome, TrialHistory
+from study.tracking.address import absolute_uri, artifact_location
 from study.tracking.background import BackgroundTracker
-from study.tracking.mlflow.address import absolute_uri, artifact_location
 from study.tracking.mlflow.tracker import MlflowTracker
 from tests.helpers.trackers import NullTracker, RecordingTracker
 from tests.helpers.tracking_records import before, history, study_info, trial_info

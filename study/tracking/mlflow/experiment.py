@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study.credentials import without_credentials
 from study.tracking import names
-from study.tracking.mlflow.address import (
+from study.tracking.address import (
     absolute_uri,
     artifact_location,
     check_sqlite,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from study.credentials import without_credentials
-from study.tracking.mlflow.address import absolute_uri, sqlite_path
+from study.tracking.address import absolute_uri, sqlite_path
 from study.tracking.mlflow.saved_view import VIEW_TAG_PREFIX, view_address, view_key
 from study.tracking.tracker import TrackingError
 

@@ -18,7 +18,7 @@ from study.config.yaml_io import write_yaml
 from study.results import Outcome
 from study.store.folder import StudyStore
 from study.store.record import Record
-from study.tracking.mlflow.address import absolute_uri, sqlite_path
+from study.tracking.address import absolute_uri, sqlite_path
 from study.tracking.tracker import TrackingError
 from study.workflow import workplace
 from study.workflow.addresses import DEFAULT_TRACKING_URI, tracking_address, with_override
