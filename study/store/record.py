@@ -16,53 +16,22 @@ from typing import Any
 from study.credentials import without_credentials
 from study.errors import StudyError
 from study.results import Outcome, TrialHistory
-from study.store.recorded_trial import (
-    RecordedTrial,
-    Source,
-    prior_trial,
-    proposed_trial,
-    updated_trial,
-    with_tuples,
-)
+from study.store.recorded_study import ARRIVALS_FOLDER, RecordedStudy
+from study.store.recorded_trial import RecordedTrial, Source
 from study.store.store import StorePlace
 
 __all__ = ["ARRIVALS_FOLDER", "Record", "RecordedTrial", "Source"]
 
-ARRIVALS_FOLDER = "arrivals"
 
-
-class Record:
+class Record(RecordedStudy):
     """The record of one study, in memory and on disk.
 
     Use :meth:`open` to go on writing and :meth:`read` to look.
-
-    Attributes:
-        study_id: The study's own, made by chance when its record begins, by which it is told from
-            another of its name; empty where nothing has begun it.
-        trials: By key, what the study has tried: these are searched, compared and counted.
-        updates: By key, trials that went on with data of later: these are not.
-        repeats: Proposals that were answered from here.
-        refused: Proposals that were not trained, since they are known to break a constraint: how
-            many trials had been proposed before, and the chosen values.
-        priors: Trials of earlier studies.
-        places: Chosen values that were good in earlier studies of other data or models.
-        is_warm: Whether all that earlier studies know is among these two.
     """
 
     def __init__(self) -> None:
-        self.study_id = ""
-        self.trials: dict[str, RecordedTrial] = {}
-        self.updates: dict[str, RecordedTrial] = {}
-        self.repeats: list[tuple[str, Mapping[str, Any]]] = []
-        self.refused: list[tuple[int, Mapping[str, Any]]] = []
-        self.priors: list[RecordedTrial] = []
-        self.places: list[Mapping[str, Any]] = []
-        self.is_warm = False
-        self.is_finished = False
-        self._seconds = 0.0
-        self._session: tuple[float, float] | None = None  # first and last event's time
+        super().__init__()
         self._file: RawIOBase | None = None
-        self._path = Path()
         self._place: StorePlace | None = None
         self._size = 0
 
@@ -77,7 +46,7 @@ class Record:
         record._path = path
         for number, line in enumerate(_whole_lines(path), start=1):
             try:
-                record._take(json.loads(line))
+                record.take(json.loads(line))
             except (ValueError, KeyError, TypeError):
                 raise StudyError(
                     f"{path}, line {number}: cannot be read; the study's record is damaged, put "
@@ -230,15 +199,6 @@ class Record:
         """A finished study is to go on."""
         self._append({"event": "reopened"})
 
-    def find(self, key: str) -> RecordedTrial:
-        """A trial or an update."""
-        return self.trials[key] if key in self.trials else self.updates[key]
-
-    @property
-    def all(self) -> dict[str, RecordedTrial]:
-        """Trials and updates by key."""
-        return {**self.trials, **self.updates}
-
     @property
     def _next_number(self) -> int:
         return len(self.trials) + len(self.updates)
@@ -252,12 +212,6 @@ class Record:
         """What is to be typed to do something with the study: ``app-study WORDS NAME``."""
         place = self._place or StorePlace(self._path.parent.parent)
         return place.command(words, self.name)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all sessions, each from its beginning to the last that it wrote."""
-        begun, last = self._session or (0.0, 0.0)
-        return self._seconds + last - begun
 
     def _append(self, event: dict[str, Any]) -> None:
         assert self._file is not None, "the record was opened to be looked at"
@@ -276,52 +230,7 @@ class Record:
                 f"study by: {self.command('resume')}"
             ) from error
         self._size += len(line)
-        self._take(json.loads(text))
-
-    def _take(self, event: Mapping[str, Any]) -> None:
-        kind = event["event"]
-        self._count_time(event["time"], kind)
-        if kind == "session":
-            self.study_id = self.study_id or event.get("study_id", "")
-        elif kind == "trial":
-            self.trials[event["key"]] = proposed_trial(event)
-        elif kind == "update":
-            folder = self._path.parent / ARRIVALS_FOLDER
-            self.updates.setdefault(event["key"], updated_trial(event, folder))
-        elif kind == "prior":
-            self.priors.append(prior_trial(event, number=len(self.priors)))
-        elif kind == "warm":
-            self.is_warm = True
-        elif kind in ("repeat", "refused", "place"):
-            self._take_proposal(event)
-        elif kind in ("finished", "reopened"):
-            self.is_finished = kind == "finished"
-        elif kind in ("history", "outcome", "notice"):
-            self.find(event["key"]).take(event)
-
-    def _take_proposal(self, event: Mapping[str, Any]) -> None:
-        """Chosen values that became no trial of their own."""
-        kind, chosen = event["event"], with_tuples(event["chosen"])
-        if kind == "repeat":
-            self.repeats.append((event["key"], chosen))
-        elif kind == "refused":
-            self.refused.append((len(self.trials), chosen))
-        else:
-            self.places.append(chosen)
-
-    def _count_time(self, now: float, kind: str) -> None:
-        if kind == "session":
-            self._seconds, self._session = self.seconds, (now, now)
-        elif kind == "update":
-            # It is no part of the search, whose budget it does not use up.
-            self._seconds, self._session = self.seconds, None
-        elif self._session is not None:
-            # A clock that was set back takes nothing away.
-            self._session = (self._session[0], max(self._session[1], now))
-
-    def unfinished(self) -> list[RecordedTrial]:
-        """Trials that were interrupted, in order of proposal."""
-        return [t for t in self.trials.values() if t.outcome is None]
+        self.take(json.loads(text))
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
