@@ -45,6 +45,11 @@ def test_what_hardly_changes_speed_or_file_is_not_rounded_to_nothing() -> None:
     assert brings(one, DENSE) == "run 1.04 times as fast [1.02, 1.07], in a file just as large"
 
 
+def test_of_a_file_whose_network_was_not_timed_the_words_have_a_verb() -> None:
+    one = pd.DataFrame({"file_bytes": [500.0]})
+    assert brings(one, DENSE) == "lie in a file half as large"
+
+
 def test_nothing_is_said_of_what_was_not_measured() -> None:
     assert brings(pd.DataFrame({"speedup": [float("nan")]}), DENSE) == ""
 
