@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.config.addresses import NAME
 from study.config.domains import Choices, Range
 from study.config.loading import study_from_raw
 from study.config.problems import ConfigError
@@ -16,6 +15,7 @@ from study.config.sections import SECTIONS
 from study.config.study_config import StudyConfig
 from study.config.trial import parse_trial
 from study.config.yaml_io import read_yaml, write_yaml
+from study.files import NAME
 
 SCREEN = 24
 QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

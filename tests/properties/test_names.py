@@ -14,10 +14,10 @@ from rich.console import Console
 
 from analysis.page.page import page, sections
 from analysis.presentation.render import Format, show
-from study.config.addresses import NAME
 from study.config.problems import ConfigError, Problem, shown
 from study.credentials import without_credentials
 from study.errors import StudyError
+from study.files import NAME
 from study.registry import Registry
 from study.store.folder import StudyStore
 from study.text import MAX_LINE_LENGTH, printable
