@@ -107,7 +107,7 @@ def front_figure(
                 if across in _INTERVALS
                 else ""
             )
-            + (" The stripe is the 95 % interval of the best dense trial." if stripe else "")
+            + (" The band is the 95 % interval of the best dense trial." if stripe else "")
         ),
         x=Axis(
             on_axis(across).title,
