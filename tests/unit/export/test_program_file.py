@@ -133,17 +133,17 @@ def _target(graph: Any, code: str) -> None:  # noqa: ARG001  # another way to th
     graph["graph_module"]["graph"]["nodes"][0]["target"] = "torch.os.system"
 
 
-def _writes(graph: Any, code: str) -> None:  # noqa: ARG001
+def _writes(graph: Any, code: str) -> None:  # noqa: ARG001  # one of several
     graph["graph_module"]["graph"]["nodes"][0]["target"] = "torch.ops.aten.save.default"
 
 
-def _operator(graph: Any, code: str) -> None:  # noqa: ARG001
+def _operator(graph: Any, code: str) -> None:  # noqa: ARG001  # one of several
     graph["graph_module"]["graph"]["nodes"][0]["inputs"][0]["arg"] = {
         "as_operator": "torch.os.kill"
     }
 
 
-def _spec(graph: Any, code: str) -> None:  # noqa: ARG001
+def _spec(graph: Any, code: str) -> None:  # noqa: ARG001  # one of several
     call = graph["graph_module"]["module_call_graph"][0]["signature"]
     call["in_spec"] = json.dumps([1, {"type": "a.b", "context": "", "children_spec": []}])
 

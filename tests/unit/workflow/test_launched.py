@@ -47,7 +47,7 @@ def test_what_the_command_refuses_is_refused_before_anything_is_written(
 ) -> None:
     for options, words in (({"alias": "champion"}, "add --register"), ({"format": "x"}, "known")):
         with pytest.raises(ExportError, match=words):
-            study.export("best", out=tmp_path / "out", **options)  # type: ignore[arg-type]
+            study.export("best", out=tmp_path / "out", **options)  # type: ignore[arg-type]  # one of several
     assert not (tmp_path / "out").exists()
 
 
