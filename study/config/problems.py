@@ -116,7 +116,9 @@ def pydantic_message(item: Mapping[str, Any]) -> str:
     kind, value = str(item["type"]), item["input"]
     if kind == "missing":
         return _WORDS[kind]
-    if kind in _WORDS:
+    if kind == "float_type" and type(value) is int:
+        message = "is too large: numbers end at 1.8e308"
+    elif kind in _WORDS:
         message = _WORDS[kind].format(**{k: _whole(v) for k, v in item.get("ctx", {}).items()})
     else:
         text = str(item["msg"]).removeprefix("Value error, ")

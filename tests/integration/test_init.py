@@ -131,6 +131,7 @@ def test_mistakes_are_refused_and_write_nothing(
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_file_launches(
     images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

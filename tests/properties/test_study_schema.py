@@ -94,6 +94,10 @@ def agree(raw: Any) -> None:
         assert [p for p in problems if is_of_one_value(p)] == []
 
 
+def test_a_number_that_no_float_can_hold_is_the_loaders_to_refuse() -> None:
+    agree({"name": "a", "fixed": {"training.epochs": 1, "training.momentum": 10**400}})
+
+
 @settings(QUICK, max_examples=200)
 @given(st.data(), raw_studies(), anything)
 def test_on_studies_with_anything_anywhere_the_schema_refuses_what_the_loader_does(

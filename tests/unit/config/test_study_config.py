@@ -302,3 +302,8 @@ def test_a_recorded_trial_of_a_study_that_fixes_no_root_is_as_it_was_recorded() 
     study = make()
     (trial,) = study.corners()
     assert study.recorded(trial.to_dict()) == trial
+
+
+def test_a_whole_number_that_no_float_can_hold_is_called_too_large() -> None:
+    (problem,) = problems_of(fixed={**FIXED, "training.momentum": 10**400})
+    assert problem.startswith("fixed.training.momentum: is too large: numbers end at 1.8e308, got")
