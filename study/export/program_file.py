@@ -10,10 +10,12 @@ import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.export.pt2_archive import PT2ArchiveReader
+
+if TYPE_CHECKING:
+    from torch.export.pt2_archive import PT2ArchiveReader
 
 _GRAPH, _SAMPLE = "models/model.json", "data/sample_inputs/model.pt"
 _CONFIGS = tuple(f"data/{kind}/model_{kind}_config.json" for kind in ("weights", "constants"))
@@ -54,6 +56,8 @@ def check_program(path: Path) -> None:
         ValueError: It holds what no exported model needs, or is no such file.
         OSError, RuntimeError: It cannot be read.
     """
+    from torch.export.pt2_archive import PT2ArchiveReader  # a second, which few need
+
     try:
         with zipfile.ZipFile(path) as file:  # torch tries the older format where the newer fails
             _accept("version" not in file.namelist(), "it is of an older format of torch")
@@ -63,7 +67,7 @@ def check_program(path: Path) -> None:
         raise ValueError(f"it is no file of torch.export ({error})") from error
 
 
-def _check_archive(archive: PT2ArchiveReader) -> None:
+def _check_archive(archive: "PT2ArchiveReader") -> None:
     for name in archive.get_file_names():
         _accept(name in _RECORDS or _TENSORS.fullmatch(name), f"it holds {name!r}")
     _check_sample(archive.read_bytes(_SAMPLE))
